@@ -33,9 +33,9 @@ class Leverage:
         >>> x = np.array([[0.0], [1.0], [2.0], [5.0]])
         >>> fit = Leverage(Moments.from_rows(x, np.zeros((4, 1))), 1.0)
         >>> fit.new(np.array([[2.0], [9.0]])).round(3)
-        array([0.25 , 3.337])
+        array([0.25 , 3.517])
         >>> fit.without_groups(x, np.arange(4), np.ones(4)).round(3)
-        array([0.678, 0.409, 0.333, 3.333])
+        array([1.069, 0.463, 0.333, 5.667])
     """
 
     def __init__(self, moments: Moments, lam: float) -> None:

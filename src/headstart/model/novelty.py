@@ -320,7 +320,7 @@ def novelty_p_values(self: Any, items: Any) -> Array:
         >>> model.novelty(np.array([[0.5, 0.0, 0.1], [20.0, 20.0, 20.0]])) <= 0.01
         array([False,  True])
     """
-    return self.novelty_detector().p_values(self._rows_of(items)) if len(items) else np.empty(0)
+    return self.novelty_detector().p_values(self.rows_of(items)) if len(items) else np.empty(0)
 
 
 def novelty_detector(self: Any) -> NoveltyDetector:

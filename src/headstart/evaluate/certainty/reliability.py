@@ -42,7 +42,7 @@ def calibration_error(sure: Array, right: NDArray[np.bool_], bins: int = BINS) -
         >>> calibration_error(np.full(100, 0.9), np.arange(100) < 90)
         0.0
         >>> round(calibration_error(np.full(100, 0.99), np.arange(100) < 90), 4)
-        0.0849
+        0.0848
     """
     found = reliability_bins(sure, right, max(1, min(bins, len(sure) // 2)))
     total = 0.0

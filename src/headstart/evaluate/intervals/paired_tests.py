@@ -49,8 +49,8 @@ def sign_flip(
         Phipson & Smyth (2010), Permutation P-values Should Never Be Zero, Statistical Applications in Genetics 9.
 
     Examples:
-        >>> sign_flip([1, 1, 1, 1, 1, 1, 0, 0]), sign_flip([1] * 14 + [-1] * 4)
-        (0.03125, 0.03088...)
+        >>> sign_flip([1, 1, 1, 1, 1, 1, 0, 0]), round(sign_flip([1] * 14 + [-1] * 4), 4)
+        (0.03125, 0.0309)
         >>> sign_flip([0.2, 0.1, 0.4]), sign_flip([1, 1, 1, 1], ["ann", "ann", "bob", "bob"])
         (0.25, 0.5)
     """

@@ -73,7 +73,7 @@ def make_record(
         >>> rows = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3
         >>> run = headstart.fit((rows, ["low", "low", "low", "high", "high", "high"] * 3))
         >>> sorted(run.record)[:4]
-        ['baselines', 'command', 'data', 'diagrams']
+        ['baselines', 'certainty', 'command', 'data']
     """
     gains = {baseline.name: baseline.gain.to_dict() for baseline in baselines}
     return {
