@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
@@ -15,7 +16,7 @@ from headstart.errors import DataError, ParameterError
 from headstart.evaluate.curves.forecast import LabelGain
 from headstart.evaluate.curves.measure import JudgedItems, Subject, errors_at, solved_on
 from headstart.evaluate.curves.subsamples import nested_orders
-from headstart.evaluate.learning_curve import LearningCurve, learning_curve
+from headstart.evaluate.learning_curve import LearningCurve, _short, learning_curve
 from headstart.heads import HEADS, FeatureMap
 from headstart.types import Task
 
@@ -232,3 +233,19 @@ def test_judged_items_of_one_group_have_no_known_noise():
     one, held_out = np.zeros(20, np.int64), (x[100:], y[100:])
     with pytest.raises(DataError, match="two groups"):
         learning_curve(x[:100], y[:100], TWO, held_out=held_out, groups=np.arange(100), held_out_groups=one)
+
+
+def test_a_group_of_most_items_leaves_out_the_sizes_that_hold_nothing_else():
+    """Kind: a fit with one site of 200 rows and nine of ten ended in an error of leave-one-group-out."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(290, 4)), np.arange(290) % 2
+    x[:, 0] += y
+    sites = np.repeat(np.arange(10), [200] + [10] * 9)
+    data = pd.DataFrame(x).assign(label=np.array(["a", "b"])[y], site=[f"s{site}" for site in sites])
+    run = headstart.fit(data, label="label", group_col="site", baselines="none", verbose=False)
+    assert run.learning_curve is None or np.isfinite(run.learning_curve.errors).all()
+
+
+def test_figures_keep_their_digits():
+    """Kind: -10.500 was printed as -1.500."""
+    assert [_short(value) for value in (0.5, -0.25, 10.5, -10.5)] == [".500", "-.250", "10.500", "-10.500"]

@@ -268,3 +268,13 @@ def test_a_group_that_leaves_nothing_determined_needs_a_larger_penalty():
     y = one_hot([0, 1] * 4)
     with pytest.raises(ParameterError, match="larger λ"):
         list(leave_one_group_out(Spectrum.from_rows(x, y), x, y, np.arange(8) // 4, [1e-300]))
+
+
+def test_rows_that_do_not_vary_are_predicted_by_the_mean_of_the_other_groups():
+    """Kind: groups of rows without any variation ended in an error of the solver."""
+    y = np.arange(12.0)[:, None]
+    (left,) = leave_one_group_out(
+        Spectrum.from_rows(np.ones((12, 3)), y), np.ones((12, 3)), y, np.arange(12) // 4, [1.0]
+    )
+    others = [y[np.arange(12) // 4 != group].mean() for group in range(3)]
+    np.testing.assert_allclose(left.predictions[:, 0], np.repeat(others, 4))

@@ -215,7 +215,7 @@ def test_without_rows_the_model_itself_is_compared_and_this_is_said():
     wanted = (1 + (own[:, None, None] >= fresh).sum(axis=0)) / 61
     np.testing.assert_allclose(plain.p_values(NEW), wanted, rtol=0, atol=1e-15)
     assert "without a guarantee for the worst case" in plain.sentence(0.9)
-    assert "at least 80% for any data" in model.conformal().sentence(0.9)
+    assert "at least 80% if λ" in model.conformal().sentence(0.9)
 
 
 @pytest.mark.parametrize("head", ["knn", "logistic", "svm"])

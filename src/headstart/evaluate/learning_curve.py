@@ -15,6 +15,7 @@ Command: headstart fit DATA
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -36,7 +37,7 @@ from headstart.evaluate.curves.measure import (
 )
 from headstart.evaluate.curves.plan import planned
 from headstart.evaluate.curves.power_law import PowerLaw, fit_power_law
-from headstart.evaluate.curves.subsamples import nested_orders
+from headstart.evaluate.curves.subsamples import NestedOrder, nested_orders
 from headstart.heads import HEADS, FeatureMap, SpectralHead
 from headstart.params import check_choice, check_number
 from headstart.reporting.summary import summary_html, summary_text
@@ -292,8 +293,18 @@ def curve_of(
     last = _complete(subject, judged, final)
     orders = nested_orders(subject.y, subject.task, subject.groups, max(plan.values()), subject.seed)
     variance = _variance(judged, subject.task)
+    plan = {size: count for size, count in plan.items() if _has_groups(subject, orders[:count], size)}
+    if not plan:
+        raise DataError("A learning curve needs subsamples of two groups or more. Got groups that are too large.")
     found = [errors_at(subject, judged, orders[:count], size, variance) for size, count in plan.items()]
     return _curve(subject, judged, [*found, last])
+
+
+def _has_groups(subject: Subject, orders: Sequence[NestedOrder], size: int) -> bool:
+    """Whether each subsample of this size holds two groups, of which one can be left out."""
+    if subject.groups is None:
+        return True
+    return all(len(np.unique(subject.groups[order.prefix(size)])) > 1 for order in orders)
 
 
 def _complete(subject: Subject, judged: JudgedItems, final: Final | None) -> SizeErrors:
@@ -372,8 +383,8 @@ def _by_class(
 
 
 def _short(value: float) -> str:
-    """Three decimals, without the zero before the point."""
-    return f"{value:.3f}".replace("0.", ".", 1)
+    """Three decimals, without a zero before the point."""
+    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}")
 
 
 def _plain(values: NDArray[np.float64]) -> tuple[float, ...]:

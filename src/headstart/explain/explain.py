@@ -88,7 +88,8 @@ def explain(
     found = tuple(_timed(one, query) for one in chosen)
     outputs = model.outputs(query.row)[0]
     is_shown = any(isinstance(one.shown, PixelMap) for one in found)
-    picture = "" if is_shown else picture_of(query.item, PICTURE)
+    is_picture = model.source.info.modality == "image"  # a text may be the path of a picture
+    picture = picture_of(query.item, PICTURE) if is_picture and not is_shown else ""
     return Explanation(
         item_words(query.item), model.source.info.modality, f"{model.source.info.name}, {model.head.head}",
         _answer(outputs, model.task), query.contrast.label, query.contrast.against if model.task.num_outputs > 2

@@ -133,6 +133,8 @@ class Refit:
         """Leave-group-out residuals (rows, k) at λ; ``pull`` is not used."""
         from scipy.linalg.lapack import dposv
 
+        if not len(self.scatter):  # the rows do not vary, so only the mean of the others predicts
+            return np.asarray(self.targets)
         system = self.scatter.T.copy(order="F")  # LAPACK's memory order; the matrix is symmetric
         system[np.diag_indices_from(system)] += lam
         _, coefficients, info = dposv(system, self.cross, overwrite_a=1)

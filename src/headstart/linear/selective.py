@@ -6,8 +6,8 @@ first threshold that fails ends the sequence. Since the order is fixed before an
 that pass hold together with probability 95%, without a correction for their number (fixed-sequence testing). The first
 test needs as many answers as could promise the error without any mistake: ln 0.05 / ln(1 - error).
 
-Answers of one group (a patient, a speaker) are not independent. A group then counts as one answer, and as a mistake if
-any of its answers is one, which can only raise the bound.
+Answers of one group (a patient, a speaker) are not independent. What is promised is then the share of groups with a
+wrong answer: a group counts once, and as a mistake if any of its answers is one.
 
 References: Clopper & Pearson, "The Use of Confidence or Fiducial Limits", Biometrika 1934; Geifman & El-Yaniv,
 "Selective Classification for Deep Neural Networks", NeurIPS 2017 (selection with guaranteed risk); Angelopoulos, Bates,

@@ -127,8 +127,9 @@ def _percent(share: float) -> str:
 def answer_or_abstain(self: Any, items: Any, max_error: float = 0.02) -> list[str | None]:
     """Labels of n items where the left-out scores promise an error, and None for the others.
 
-    The bound is exact for independent answers and holds with 95% probability over the training items; for items in
-    groups, groups are counted. `TransferModel.selective` has the numbers behind it.
+    The bound holds with 95% probability over the training items, as if their left-out answers were independent; for
+    items in groups, what is promised is the share of groups with a wrong answer. `TransferModel.selective` has the
+    numbers behind it.
 
     Args:
         self: the model.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -270,8 +271,8 @@ def _names(models: Sequence[Comparable], names: Sequence[str] | None) -> list[st
         raise ParameterError(f"Give one name for each of the {len(models)} models. Got {len(given)} instead.")
     found: list[str] = []
     for name in given:
-        count = sum(other == name or other.startswith(f"{name} (") for other in found)
-        found.append(name if not count else f"{name} ({count + 1})")
+        numbered = (f"{name} ({number})" for number in count(2))
+        found.append(name if name not in found else next(one for one in numbered if one not in found))
     return found
 
 
@@ -315,9 +316,9 @@ def _on_data(
 
 def _warnings(found: PairedComparison, predicted: PredictedByAll) -> list[str]:
     warnings = [
-        f"{name} was fitted on {count:,} of the {found.n:,} items, which flatters it."
-        for name, count in zip(found.names, predicted.fitted_on, strict=True)
-        if count
+        f"{name} was fitted on {fitted:,} of the {found.n:,} items, which flatters it."
+        for name, fitted in zip(found.names, predicted.fitted_on, strict=True)
+        if fitted
     ]
     if predicted.failures:
         warnings.append(f"{len(predicted.failures):,} items that a model could not read are left out for all models.")

@@ -47,7 +47,12 @@ def listed_items(
     without = [float("nan")] * len(places) if outputs is None else outputs
     return tuple(
         TrainingItem(
-            training.ids[place], training.label(place), float(value), float(output), _text(item), _picture(item)
+            training.ids[place],
+            training.label(place),
+            float(value),
+            float(output),
+            _text(item),
+            _picture(item, query.model.source.info.modality),
         )
         for place, value, output, item in zip(places, values, without, training_items, strict=True)
     )
@@ -61,8 +66,9 @@ def _text(item: Any) -> str:
     return "" if item is None else CHANGED if isinstance(item, _Changed) else item_words(item)
 
 
-def _picture(item: Any) -> str:
-    return "" if item is None or isinstance(item, _Changed) else picture_of(item)
+def _picture(item: Any, modality: str) -> str:
+    """A small picture; empty for items that are none, such as a text that is the path of a picture."""
+    return picture_of(item) if modality == "image" and not (item is None or isinstance(item, _Changed)) else ""
 
 
 def _found_again(query: Query, training: TrainingRows, places: Sequence[int]) -> list[Any]:
