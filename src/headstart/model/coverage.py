@@ -142,7 +142,8 @@ class ConformalPredictor:
             how = f"split-conformal, {many}; about {share} where new data are alike; the same items chose the weights"
         elif self.exact:
             least = f"{max(0.0, 2 * coverage - 1):.1%}".replace(".0%", "%")
-            how = f"{plus}, {many}; about {share} where new data are alike; at least {least} if λ and features had been fixed"
+            how = f"{plus}, {many}; about {share} where new data are alike"
+            how += f"; at least {least} if λ and features were fixed"
         else:
             how = f"jackknife, {many}; about {share} where new data are alike, without a guarantee for the worst case"
         return f"{what} for {whose} ({how}){self._too_few(coverage, per_class=per_class)}"
