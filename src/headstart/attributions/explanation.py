@@ -38,6 +38,13 @@ class Attribution:
         checks: further figures by name.
         notes: what a reader must know, a sentence each.
         seconds: time that it took.
+
+    Examples:
+        >>> from headstart.attributions.kinds import ColumnShare, ColumnShares
+        >>> shown = ColumnShares((ColumnShare("age", "61", 0.4),))
+        >>> found = Attribution("linear_attribution", "Shares", shown, "the value of 'risk'", "risk", 1.4, 1.0, "mean")
+        >>> print(found.words())
+        Attributions to the value of 'risk', which is 1.4 for this item and 1 for the baseline (mean).
     """
 
     method: str

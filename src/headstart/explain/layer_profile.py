@@ -27,7 +27,7 @@ from headstart.heads import HeadSearch, select_head
 from headstart.tasks import is_regression
 from headstart.types import Block, Modality
 
-__all__ = ["LAYER_PROFILE", "LayerProfile", "layer_losses"]
+__all__ = ["LAYER_PROFILE", "LayerProfile"]
 
 Array = NDArray[np.float64]
 MOST_ROWS = 2000  # for the losses of single layers
@@ -67,7 +67,7 @@ class LayerProfile:
         np.add.at(shares, groups.of_feature, query.direction * (query.mapped - mean))
         weights = _spread(query, groups)
         training = query.training
-        losses = np.full(len(shares), np.nan) if training is None else layer_losses(training, groups, query.seed)
+        losses = np.full(len(shares), np.nan) if training is None else _layer_losses(training, groups, query.seed)
         layers = tuple(
             LayerShare(name, float(share), float(weight), float(loss))
             for name, share, weight, loss in zip(groups.names, shares, weights, losses, strict=True)
@@ -107,7 +107,7 @@ def _spread(query: Query, groups: FeatureGroups) -> Array:
     return sums / total if total > 0 else np.full(len(sums), np.nan)
 
 
-def layer_losses(training: TrainingRows, groups: FeatureGroups, seed: int = 0) -> Array:
+def _layer_losses(training: TrainingRows, groups: FeatureGroups, seed: int = 0) -> Array:
     """The leave-one-out loss of a ridge head on each layer alone, (layers,).
 
     Args:

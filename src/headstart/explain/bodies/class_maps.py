@@ -38,6 +38,15 @@ def reference(query: Query) -> tuple[Array, str]:
 
     Returns:
         The mean training row where it is known, else zeros.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.explain.explain import ask
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> query = ask(fit((rows, ["left"] * 10 + ["right"] * 10), verbose=False).model, [0.2, 1.0])
+        >>> features, words = reference(query)
+        >>> features.shape, words
+        ((2,), 'the mean training item')
     """
     if query.knows_mean:
         return query.mean, "the mean training item"

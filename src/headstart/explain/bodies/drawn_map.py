@@ -39,7 +39,7 @@ def spread_out(grid: Array, height: int, width: int) -> Array:
 
     Examples:
         >>> spread_out(np.array([[4.0, 0.0]]), 1, 4).round(2)
-        array([[1.6, 1.6, 0.8, 0. ]])
+        array([[2. , 1.5, 0.5, 0. ]])
     """
     found: Array = _weights(grid.shape[0], height) @ grid @ _weights(grid.shape[1], width).T
     return found
@@ -91,6 +91,18 @@ def drawn_map(
         values: (height, width) of each part, as the body's maps lie; (1, frames) where positions are times.
         cells: rows and columns of the grid of one part, before it was enlarged.
         signed: whether values below 0 mean something.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.explain.explain import ask
+        >>> from headstart.explain.bodies.map_reading import map_reading
+        >>> pictures = [np.full((64, 64, 3), shade, np.uint8) for shade in range(0, 240, 20)]
+        >>> data = (pictures, ["dark"] * 6 + ["light"] * 6)
+        >>> model = fit(data, source="headstart:image", baselines="none", verbose=False).model
+        >>> reading = map_reading(ask(model, pictures[0]))
+        >>> shown = drawn_map(reading, pictures[0], [spread_out(np.eye(2), 64, 64)], (2, 2), signed=True)
+        >>> shown.values.shape, shown.cells, round(float(shown.values.sum()), 6)
+        ((64, 64), (2, 2), 2.0)
     """
     parts = reading.parts
     if not parts.sound:

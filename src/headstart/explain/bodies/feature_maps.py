@@ -36,6 +36,12 @@ class MapLayout:
             tokens, channels).
         grid: (h, w) of the positions.
         prefix: tokens before those of the grid, such as a class token.
+
+    Examples:
+        >>> import torch
+        >>> layout = MapLayout("channels last", (4, 5))
+        >>> layout.channels(torch.zeros(2, 4, 5, 3)), layout.positions(torch.zeros(2, 4, 5, 3)).shape
+        (3, torch.Size([2, 20, 3]))
     """
 
     kind: str
@@ -71,6 +77,12 @@ class Recorded:
         outputs: what submodules returned, (n, ...) with three or four axes, in the order in which they ran; by the
             submodule's name and how many times it had run before. With them the inputs that no submodule returned.
         mask: (n, tokens), 1 for a token and 0 for padding; None where nothing is padded.
+
+    Examples:
+        >>> import torch
+        >>> found = Recorded([torch.zeros(1, 8)], {("layer", 0): torch.zeros(1, 4, 8)}, torch.tensor([[1, 1, 1, 0]]))
+        >>> found.frames(0, 4), found.frames(0, 9)
+        (3, 9)
     """
 
     rows: list[Tensor]
@@ -202,6 +214,13 @@ def spatial(found: Recorded, parts: ItemParts) -> Iterator[tuple[Place, MapLayou
     Args:
         found: a run.
         parts: the item.
+
+    Examples:
+        >>> import torch
+        >>> outputs = {("stem", 0): torch.zeros(1, 8, 4, 4), ("last", 0): torch.zeros(1, 8, 2, 2)}
+        >>> found = Recorded([torch.zeros(1, 8)], outputs, None)
+        >>> [(name, layout.grid) for (name, _), layout in spatial(found, ItemParts((), 32, 32))]
+        [('last', (2, 2)), ('stem', (4, 4))]
     """
     widths = {row.shape[1] for row in found.rows}
     for place, output in reversed(found.outputs.items()):

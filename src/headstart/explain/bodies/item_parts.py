@@ -57,6 +57,11 @@ class ItemParts:
         sound: where each part lies in a sound; empty for a picture.
         hertz: the frequency of each row of ``seen``; empty for a picture.
         notes: what a reader must know, a sentence each.
+
+    Examples:
+        >>> second = SoundPart(0.0, 1.0, np.zeros((1, 50)))
+        >>> ItemParts((), 1, 50, sound=(second,)).in_time_only, ItemParts((), 64, 64).in_time_only
+        (True, False)
     """
 
     prepared: tuple[Any, ...]

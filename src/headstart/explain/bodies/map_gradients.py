@@ -55,6 +55,18 @@ def layer_slopes(query: Query, reading: MapReading, most_grids: int = 1) -> list
 
     Raises:
         SourceError: if it depends on the positions of no layer.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.explain.explain import ask
+        >>> from headstart.explain.bodies.map_reading import map_reading
+        >>> pictures = [np.full((64, 64, 3), shade, np.uint8) for shade in range(0, 240, 20)]
+        >>> data = (pictures, ["dark"] * 6 + ["light"] * 6)
+        >>> model = fit(data, source="headstart:image", layers="last", baselines="none", verbose=False).model
+        >>> query = ask(model, pictures[0])
+        >>> ((slopes,),) = layer_slopes(query, map_reading(query))
+        >>> slopes.layer, slopes.layout.grid, slopes.gradient.shape
+        ('layer4', (2, 2), (4, 384))
     """
     chosen: list[Mean] = []
     parts: list[list[Slopes]] = []

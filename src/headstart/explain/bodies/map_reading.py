@@ -41,6 +41,16 @@ class MapReading:
         shares: (parts,) the weight of each part in them; they sum to one.
         means: for each block, the map whose mean its rows are; None for another pooling.
         has_maps: whether any layer has a map in the proportions of the item.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.explain.explain import ask
+        >>> pictures = [np.full((64, 64, 3), shade, np.uint8) for shade in range(0, 240, 20)]
+        >>> data = (pictures, ["dark"] * 6 + ["light"] * 6)
+        >>> model = fit(data, source="headstart:image", layers="last", baselines="none", verbose=False).model
+        >>> reading = map_reading(ask(model, pictures[0]))
+        >>> [tuple(found.rows[-1].shape) for _, found in reading.runs()], reading.row.shape, reading.has_maps
+        ([(1, 384)], (384,), True)
     """
 
     source: Source
@@ -86,6 +96,14 @@ def maps_missing(query: Query) -> str:
 
     Args:
         query: of any model.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.explain.explain import ask
+        >>> texts = [f"{word} film {k}" for k, word in enumerate(["good", "bad"] * 10)]
+        >>> query = ask(fit((texts, ["+", "-"] * 10), source="toy", verbose=False).model, "good fun")
+        >>> maps_missing(query)
+        "a body that torch can run with gradients, which 'toy' is not; use 'occlusion'."
     """
     source = query.model.source
     if not isinstance(_bare(source), TrainableSource):
@@ -104,6 +122,15 @@ def means_missing(query: Query) -> str:
 
     Args:
         query: of any model.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.explain.explain import ask
+        >>> pictures = [np.full((64, 64, 3), shade, np.uint8) for shade in range(0, 240, 20)]
+        >>> data = (pictures, ["dark"] * 6 + ["light"] * 6)
+        >>> model = fit(data, source="headstart:image", baselines="none", verbose=False).model
+        >>> means_missing(ask(model, pictures[0]))
+        ''
     """
     missing = maps_missing(query)
     if missing:
