@@ -147,5 +147,5 @@ def _card(item: TrainingItem, unit: str) -> str:
     without = f"<br>without it: {item.output_without:.3g}" if math.isfinite(item.output_without) else ""
     return (
         f"<li>{picture}<strong>{escape(one_line(item.label))}</strong> {item.value:+.3g} {escape(unit)}{without}"
-        f'{text}<span class="soft">{escape(one_line(item.id))}</span></li>'
+        f'{text}<br><span class="soft">{escape(one_line(item.id))}</span></li>'
     )

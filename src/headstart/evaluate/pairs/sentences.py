@@ -121,7 +121,8 @@ alone is right on 14, A alone on 4.'
         found = f"{first} and {second} are equivalent: {shown}"
     else:
         found = f"{first} and {second} cannot be told apart: {shown}"
-    found += f"; they are at most {_margin(metric, pair.at_most)} apart." if math.isfinite(pair.at_most) else "."
+    most = f"; with 95% confidence they are at most {_margin(metric, pair.at_most)} apart"
+    found += f"{most if math.isfinite(pair.at_most) else ''}."
     if pair.loss.is_clear:
         lower = second if pair.loss.value < 0 else first
         by = figure(*_towards(pair.loss, up=lower == second), sign="+")
