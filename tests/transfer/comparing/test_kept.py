@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import headstart
 from headstart.errors import DataError, ModelFolderError, NoModelError
 from headstart.io import write_json
 from headstart.model.files.format import describe_task
@@ -117,3 +118,17 @@ def test_what_is_no_table_is_one_sentence(folder):
     (folder / "splits.parquet").unlink()
     with pytest.raises(NoModelError, match="keeps no predictions for held-out items; give labelled data"):
         read_kept(folder)
+
+
+def test_items_of_a_group_of_the_data_are_one_unit(tmp_path):
+    """Kind: only near duplicates were known as groups, so intervals over sites were too narrow."""
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame(rng.normal(size=(120, 3))).assign(
+        label=np.array(["a", "b"])[np.arange(120) % 2], site=[f"s{k}" for k in np.arange(120) // 10]
+    )
+    for name in ("ridge", "lda"):
+        headstart.fit(
+            data, label="label", group_col="site", heads=(name,), baselines="none", out=tmp_path / name, verbose=False
+        )
+    found = headstart.compare([tmp_path / "ridge", tmp_path / "lda"], verbose=False)
+    assert found.record["units"] == 12

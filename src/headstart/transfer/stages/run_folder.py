@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.data import union_groups
 from headstart.errors import ModelFolderError
 from headstart.heads import Candidate
 from headstart.io import atomic_folder, check_replaceable, is_run, remove_leftovers, write_csv, write_json
@@ -192,7 +193,7 @@ def _splits(prepared: Prepared, judged: Judged) -> dict[str, Any]:
     return {
         "id": list(prepared.dataset.ids),
         "part": part,
-        "cluster": prepared.clusters,
+        "cluster": union_groups(prepared.dataset.groups, prepared.clusters),
         "content": prepared.content,
     }
 
