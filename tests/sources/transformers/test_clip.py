@@ -115,8 +115,11 @@ def log_ratios(values):
 def test_zero_shot_is_what_transformers_says_of_each_name(checkpoint, squares, monkeypatch):
     model, processor, folder = checkpoint
     monkeypatch.setattr(clip_towers, "TEMPLATES", ("a photo of a {}.",))
-    mixed = zero_shot(LABELS, source=f"local:{folder}", engine=PLAIN).predict_proba(squares)
-    found = (mixed - CHANCE / len(LABELS)) / (1 - CHANCE)
+    named = zero_shot(LABELS, source=f"local:{folder}", engine=PLAIN)
+    calibration = {name: value for name, value in named.head.calibration.items() if name != "chance"}
+    found = replace(named, head=replace(named.head, calibration=calibration)).predict_proba(squares)
+    bounded = (1 - CHANCE) * found + CHANCE / len(LABELS)
+    np.testing.assert_allclose(named.predict_proba(squares), bounded, atol=1e-12)
     wanted, _ = logits(model, processor, squares, [f"a photo of a {label}." for label in LABELS])
     assert np.ptp(wanted, axis=1).min() > 0.1
     np.testing.assert_allclose(log_ratios(np.log(found)), log_ratios(wanted), atol=1e-4 * np.abs(wanted).max())
