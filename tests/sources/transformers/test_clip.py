@@ -1,5 +1,7 @@
 """Image sources with a text tower: class names where the pictures are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
