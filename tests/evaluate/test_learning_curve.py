@@ -249,3 +249,11 @@ def test_a_group_of_most_items_leaves_out_the_sizes_that_hold_nothing_else():
 def test_figures_keep_their_digits():
     """Kind: -10.500 was printed as -1.500."""
     assert [_short(value) for value in (0.5, -0.25, 10.5, -10.5)] == [".500", "-.250", "10.500", "-10.500"]
+
+
+def test_a_wide_interval_around_zero_is_no_sign_that_labels_do_not_help():
+    """Kind: "unlikely to help: -2.7 ± 27.3 points"."""
+    x, y = planted(3000, 3, 2)
+    curve = learning_curve(x, y, TWO, held_out=(x, y))
+    wide = [replace(one, gain=-0.027, low=-0.3, high=0.246) for one in curve.forecasts]
+    assert "not shown to help" in replace(curve, forecasts=tuple(wide)).sentence

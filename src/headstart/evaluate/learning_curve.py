@@ -48,7 +48,7 @@ __all__ = ["Final", "LearningCurve", "curve_of", "learning_curve"]
 
 FOLDS = 5
 LEAST_ITEMS = 5  # judged items of a class
-LITTLE = 0.005  # a gain below half a point
+LITTLE = 0.01  # one point: more labels are unlikely to help where even the upper end of the interval is below it
 FEW = 200  # labels of the forecast that is printed for 100 to 2,000 present ones
 TESTS = 0.05  # share of wrong claims about classes that is allowed in all
 MEASURES = {"classification": "accuracy", "multilabel": "share of correct labels", "regression": "R²"}
@@ -114,7 +114,7 @@ class LearningCurve:
         now, then = (_short(1 - error) for error in (measured, max(measured - one.gain, 0.0)))
         text = f"{one.more:,} more labels would bring {self._gain(one)} ({self.measure} {now} → {then})"
         if one.low <= 0:
-            little = one.gain < LITTLE
+            little = one.high < LITTLE  # a wide interval around zero shows nothing
             verdict = "are unlikely to help" if little else "are not shown to help"
             text = f"{one.more:,} more labels of this kind {verdict}: {self._gain(one)} ({self.measure} {now} → {then})"
             text += "" if little else ", and the interval holds zero"
