@@ -1,15 +1,19 @@
-"""A private cache folder for every test, the doctests in ``src`` included, and the number format of the run."""
+"""A private folder for all that the tests write, a cache in it for every test, and the number format of the run."""
 
 from __future__ import annotations
 
 import os
 import platform
-import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
+from private_folder import PrivateFolder, remove_abandoned, use_for_temporary_files
 
-FOLDER = pytest.StashKey[str]()
+FOLDER = pytest.StashKey[PrivateFolder]()
+CACHE = pytest.StashKey[str]()
+STAYS = pytest.StashKey[str]()
+KEPT = "failed"  # folder of the tests' own folders, of which those of failed tests stay until the next run
 
 # HEADSTART_BF16=0 runs the tests as on a CPU without bf16. The libraries then take the kernels of such a CPU too,
 # whatever this one can; each reads its variable when it is loaded, which is after this file.
@@ -31,20 +35,34 @@ def pytest_report_header() -> str:
     return f"products in {'bf16' if native_bf16() else 'fp32'} by default (HEADSTART_BF16={bf16_setting()})"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """No test reads or fills the cache of the person who runs it, or depends on their terminal."""
-    config.stash[FOLDER] = tempfile.mkdtemp(prefix="headstart-cache-")
+    """No test reads or fills the cache of the person who runs it, depends on their terminal, or leaves files behind."""
+    if not hasattr(config, "workerinput"):  # the processes of xdist inherit the folder
+        parent = Path(tempfile.gettempdir())
+        remove_abandoned(parent)
+        config.stash[FOLDER] = PrivateFolder(parent)
+        use_for_temporary_files(config.stash[FOLDER].path)
+        config.option.basetemp = config.option.basetemp or str(config.stash[FOLDER].path / KEPT)
+    config.stash[CACHE] = tempfile.mkdtemp(prefix="cache-")
     for name in ("HEADSTART_CACHE_LIMIT", "COLUMNS", "FORCE_COLOR", "CLICOLOR_FORCE"):
         os.environ.pop(name, None)
-    os.environ["HEADSTART_CACHE"] = config.stash[FOLDER]
+    os.environ["HEADSTART_CACHE"] = config.stash[CACHE]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Set it again before each test: a doctest may have changed it to show what it does."""
-    os.environ["HEADSTART_CACHE"] = item.config.stash[FOLDER]
+    os.environ["HEADSTART_CACHE"] = item.config.stash[CACHE]
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Which of the tests' own folders stay."""
+    session.config.stash[STAYS] = KEPT if exitstatus == pytest.ExitCode.TESTS_FAILED else ""
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave nothing behind."""
-    shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
+    """Leave nothing behind but what failed tests wrote."""
+    if FOLDER in config.stash:
+        config.stash[FOLDER].remove(but=config.stash.get(STAYS, ""))

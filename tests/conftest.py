@@ -47,7 +47,9 @@ def unpacked(real_data: Path, tmp_path_factory: pytest.TempPathFactory):
                 tar.extractall(done[archive], filter="data")
         return done[archive]
 
-    return unpack
+    yield unpack
+    for folder in done.values():
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

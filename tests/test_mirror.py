@@ -15,6 +15,7 @@ PROJECT = {
     "test_architecture": "layers, and what may be imported and called",
     "test_docs": "the documents beside the code",
     "test_mirror": "where tests stand",
+    "test_private_folder": "what a run of the tests leaves on the disk",
     "test_public": "the public names",
     "test_rooms": "which sub-package may import which",
     "test_scripts": "the scripts",
