@@ -111,7 +111,7 @@ def test_too_few_to_tell():
 
 def test_undefined_metric_is_said_and_json_stays_strict():
     gain = transfer_gain(Task("regression", ("a",)), np.ones(8), np.ones(8), np.zeros(8))
-    assert gain.verdict == "Whether the transfer helped is unclear: r2 is undefined on these 8 items."
+    assert gain.verdict == "Whether the transfer helped is unclear: R² is undefined on these 8 items."
     assert json.loads(json.dumps(gain.to_dict(), allow_nan=False))["value"] is None
 
 

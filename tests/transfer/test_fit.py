@@ -74,6 +74,8 @@ def test_regression_and_multi_output():
     run = headstart.fit((x, y), baselines="fast")
     assert run.evaluation.metrics["r2"].value > 0.4
     assert run.evaluation.metrics["r2"].low < run.evaluation.metrics["r2"].value
+    assert [one.name for one in run.baselines] == ["mean"]
+    assert "R² is" in run.record["baselines"]["mean"]["gain"]["verdict"]
     two = headstart.fit((x, np.column_stack([y, y**2])), task="regression", baselines="none")
     assert two.model.predict_proba(x[:3]).shape == (3, 2)
 
@@ -95,6 +97,8 @@ def test_groups_stay_together_and_are_said():
     frame["patient"] = [f"p{i % 6}" for i in range(60)]
     run = headstart.fit(frame, label="label", group_col="patient", baselines="none")
     assert "leave-one-group-out over 6 groups" in run.record["evaluation"]["how"]
+    assert run.learning_curve is None
+    assert "6 groups" in run.record["learning_curve_missing"]
 
 
 def test_near_duplicates_never_stand_on_both_sides(tmp_path, requests):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["bounds", "figure"]
+__all__ = ["bounds", "figure", "metric_name"]
+
+NAMES = {"r2": "R²", "average_precision": "average precision"}
 
 DIGITS, MOST_DIGITS = 3, 6
 
@@ -43,3 +45,13 @@ def figure(value: float, low: float, high: float, *, sign: str = "") -> str:
     """
     found = bounds(low, high, sign=sign)
     return f"{value:{sign}.3f} " + ("(no interval)" if found is None else f"[{found[0]}, {found[1]}]")
+
+
+def metric_name(metric: str) -> str:
+    """A metric in words.
+
+    Examples:
+        >>> metric_name("r2"), metric_name("balanced_accuracy")
+        ('R²', 'balanced accuracy')
+    """
+    return NAMES.get(metric, metric.replace("_", " "))

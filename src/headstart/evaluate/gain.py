@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from headstart.evaluate import metrics
 from headstart.evaluate.evaluation import check_outputs
-from headstart.evaluate.formatting import bounds
+from headstart.evaluate.formatting import bounds, metric_name
 from headstart.evaluate.intervals.bootstrap import bootstrap
 from headstart.evaluate.intervals.combined import combined_bounds
 from headstart.evaluate.intervals.shares import paired_shares
@@ -133,7 +133,7 @@ def transfer_gain(
 
 
 def _verdict(value: float, low: float, high: float, *, compared: tuple[str, str], n: int) -> str:
-    metric, reference = compared
+    metric, reference = metric_name(compared[0]), compared[1]
     # only a comparison with the same body untrained isolates the effect of the pretraining
     transferred = reference == UNTRAINED
     unsure = f"Whether {'the transfer helped' if transferred else 'the model is better'} is unclear"

@@ -12,7 +12,8 @@ from headstart.data import ReadOptions
 from headstart.engine.options import Engine
 from headstart.errors import ParameterError
 from headstart.evaluate.comparison import MARGIN, PairedComparison, compare_outputs
-from headstart.evaluate.pairs.sentences import change_words, metric_name, p_words, verdict_sentences
+from headstart.evaluate.formatting import metric_name
+from headstart.evaluate.pairs.sentences import change_words, p_words, verdict_sentences
 from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.report.size import report_words

@@ -46,6 +46,7 @@ from headstart.types import Dataset, Modality, Source, TaskKind
 __all__ = ["fit"]
 
 ENOUGH = 30.0  # remaining seconds of a time limit that allow the search for groups in the names
+OUT_OF_TIME = "No learning curve: the time limit was reached before it."
 SAMPLE = 32  # items that are encoded to estimate the time of all
 
 
@@ -197,7 +198,7 @@ class _Fitted:
     moved: MovedBody | None
     baselines: tuple[Baseline, ...]
     number_format: NumberFormat
-    curve: LearningCurve | None
+    curve: LearningCurve | str
     profile: Mapping[str, Any] | None
     gallery: GalleryPlan | None
 
@@ -230,7 +231,7 @@ def _fitted(
         search = replace(options.search, until=context.clock.until)
         prepared, search = with_label_text(prepared, search, options.label_text, context.reporter)
         prepared, judged, moved = _judge(prepared, search, options.strategy, replayed, context)
-        curve = None if context.clock.is_over else learning_curve_of(prepared, judged, context.reporter)
+        curve = OUT_OF_TIME if context.clock.is_over else learning_curve_of(prepared, judged, context.reporter)
         compared = _compare(prepared, judged, moved, options.baselines, context)
     gallery = plan_gallery(prepared, judged, options.report_items)
     profile = None
@@ -269,8 +270,10 @@ def _record(fitted: _Fitted, seconds: float, seed: int, command: str | None) -> 
         record["encoding"] = {**record["encoding"], "int8": dict(fitted.number_format.record)}
     if certain := coverage_record(fitted.judged.model, fitted.judged.coverage) | dict(fitted.judged.certainty):
         record["certainty"] = certain
-    if fitted.curve is not None:
+    if isinstance(fitted.curve, LearningCurve):
         record["learning_curve"] = fitted.curve.to_dict()
+    elif fitted.curve:
+        record["learning_curve_missing"] = fitted.curve
     if fitted.profile is not None:
         record["profile"] = fitted.profile
     further = {"source_choice": fitted.choice, "strategy": fitted.moved}

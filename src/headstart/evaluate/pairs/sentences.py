@@ -5,24 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from headstart.evaluate.formatting import figure
+from headstart.evaluate.formatting import figure, metric_name
 from headstart.evaluate.pairs.result import Difference, Pair
 
-__all__ = ["change_words", "metric_name", "p_words", "pair_sentence", "verdict_sentences"]
+__all__ = ["change_words", "p_words", "pair_sentence", "verdict_sentences"]
 
 SHARES = ("accuracy", "average_precision")  # metrics whose hundredths are called points
-NAMES = {"r2": "R²", "average_precision": "average precision"}
 LEAST_P = 0.001
-
-
-def metric_name(metric: str) -> str:
-    """A metric in words.
-
-    Examples:
-        >>> metric_name("r2"), metric_name("balanced_accuracy")
-        ('R²', 'balanced accuracy')
-    """
-    return NAMES.get(metric, metric.replace("_", " "))
 
 
 def change_words(metric: str, value: float, low: float, high: float) -> str:

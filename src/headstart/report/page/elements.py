@@ -27,6 +27,9 @@ __all__ = [
     "text",
 ]
 
+STACKED = 4
+"""Columns from which on a table does not fit the width of a phone."""
+
 
 @dataclass(frozen=True)
 class PageSection:
@@ -133,15 +136,18 @@ def table(
         True
     """
     kind = [' class="n"' if place in numeric else "" for place in range(len(header))]
+    stacked = len(header) >= STACKED  # on a phone each row is a block that names its cells
+    name = [f' data-name="{text(one)}"' if stacked else "" for one in header]
     head = "".join(f'<th scope="col"{kind[place]}>{text(name)}</th>' for place, name in enumerate(header))
     body = []
     for number, row in enumerate(rows):
         first, *others = [text(cell) if str(cell) else "" for cell in row]
         if number < len(links) and links[number]:
             first = f'<a href="#{links[number]}">{first}</a>'
-        cells = "".join(f"<td{kind[place]}>{cell}</td>" for place, cell in enumerate(others, start=1))
+        cells = "".join(f"<td{kind[place]}{name[place]}>{cell}</td>" for place, cell in enumerate(others, start=1))
         body.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
-    marked = ' class="sortable"' if sortable else ""
+    classes = " ".join(["sortable"] * sortable + ["stacked"] * stacked)
+    marked = f' class="{classes}"' if classes else ""
     start = f"<table{marked}>\n<caption>{text(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n"
     return scroll(f"{start}{lines(body)}</tbody>\n</table>", caption)
 

@@ -85,6 +85,17 @@ td.n { white-space: nowrap; }
   .heat th, .heat td { min-width: 2.1rem; }
   .heat tbody th { max-width: 8rem; font-size: 0.9rem; }
 }
+@media screen and (max-width: 40rem) {
+  .stacked, .stacked tbody, .stacked tr, .stacked caption { display: block; width: 100%; }
+  .stacked thead { display: none; }
+  .stacked tr { padding: 0.4rem 0; border-bottom: 1px solid var(--line); }
+  .stacked tbody th { display: block; min-width: 0; max-width: none; padding: 0.1rem 0; border: 0; }
+  .stacked td { display: flex; justify-content: space-between; gap: 1rem; min-width: 0; max-width: none;
+    padding: 0.1rem 0; border: 0; text-align: right; overflow-wrap: anywhere; }
+  .stacked td::before { content: attr(data-name); color: var(--soft); font-size: 0.9rem; text-align: left;
+    overflow-wrap: normal; }
+  .stacked td:empty { display: none; }
+}
 """
 
 _ITEMS = """

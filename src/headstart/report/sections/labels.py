@@ -20,7 +20,7 @@ def more_labels(record: Record) -> PageSection:
     """The learning curve, and what more labels would bring.
 
     Args:
-        record: the facts of a fit; without ``learning_curve`` there is no section.
+        record: the facts of a fit; without ``learning_curve`` there is only the reason, or no section.
 
     Examples:
         >>> from headstart.report.content.example import CURVE
@@ -29,7 +29,9 @@ def more_labels(record: Record) -> PageSection:
     """
     curve = record.get("learning_curve")
     if not curve:
-        return PageSection("more-labels", "What more labels would bring", "")
+        missing = record.get("learning_curve_missing")
+        said = note(missing) if missing else ""
+        return PageSection("more-labels", "What more labels would bring", said, "more labels")
     caption = (
         "Learning curve on held-out items, with 95% intervals. The line is a power law through the last point; dashed: "
         "the forecast, which holds for labels of the same kind."

@@ -20,6 +20,7 @@ from headstart.evaluate.text_baseline import MAX_TERMS, text_rows
 from headstart.heads.estimator.threads import threads_for
 from headstart.heads.problem import LayerChoice, TargetRows
 from headstart.reporting import Reporter
+from headstart.tasks import TASKS
 from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
 from headstart.types import Block, Dataset, Rows, Source
@@ -94,7 +95,8 @@ def _reference_outputs(
     task, y = dataset.labelled()
     # in cross-validation the majority of all items: the majority of each training part is negatively correlated with
     # its test part, which would put this baseline below chance
-    yield "majority", majority_outputs(task, y[plan.fitted], len(plan.evaluated))
+    constant = "mean" if TASKS[task.kind].base == "regression" else "majority"
+    yield constant, majority_outputs(task, y[plan.fitted], len(plan.evaluated))
     with reporter.progress("solving the simple baseline"), threads_for(len(dataset), MAX_TERMS):
         simple = _simple_outputs(prepared, judged)
     if simple is not None:

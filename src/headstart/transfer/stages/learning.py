@@ -23,8 +23,8 @@ SHARE = 0.03  # of the time that encoding usually takes
 MOST_SOLVED_AGAIN = 2000  # training rows up to which a closed-form head stands in for one that has no closed form
 
 
-def learning_curve_of(prepared: Prepared, judged: Judged, reporter: Reporter) -> LearningCurve | None:
-    """The learning curve of the model's head, reported in a line; None if it cannot be measured.
+def learning_curve_of(prepared: Prepared, judged: Judged, reporter: Reporter) -> LearningCurve | str:
+    """The learning curve of the model's head, reported in a line; where it cannot be measured, why in a sentence.
 
     The last point is the evaluation itself; fits on at most half of the items give the others. A head without a closed
     form is represented by one that has it, on the same features. A fine-tuned body has no curve: its features depend on
@@ -50,10 +50,11 @@ def learning_curve_of(prepared: Prepared, judged: Judged, reporter: Reporter) ->
         108.0
     """
     if judged.model.source is not prepared.source:
-        return None
+        return "No learning curve: the features of a fine-tuned body depend on all labels."
     subject = _subject(prepared, judged)
     if subject is None:
-        return None
+        return f"No learning curve: the head {judged.model.head.head} has no closed form, and {MOST_SOLVED_AGAIN:,} \
+training items at most are solved again with one that has."
     y = prepared.dataset.labelled()[1]
     evaluated, outputs, groups = judged.plan.evaluated, judged.outputs, judged.groups
     counted = np.arange(len(evaluated))
@@ -76,7 +77,7 @@ def learning_curve_of(prepared: Prepared, judged: Judged, reporter: Reporter) ->
             curve = curve_of(subject, items, final=final, seconds=seconds)
     except DataError as error:
         reporter.detail("learning curve", str(error))
-        return None
+        return str(error)
     reporter.line("more labels", curve.sentence)
     return curve
 
