@@ -97,8 +97,16 @@ def test_groups_stay_together_and_are_said():
     frame["patient"] = [f"p{i % 6}" for i in range(60)]
     run = headstart.fit(frame, label="label", group_col="patient", baselines="none")
     assert "leave-one-group-out over 6 groups" in run.record["evaluation"]["how"]
+
+
+def test_too_few_groups_for_a_learning_curve_are_said():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(40, 4)), columns=list("abcd"))
+    frame["label"] = np.where(frame["a"] > 0, "yes", "no")
+    frame["patient"] = [f"p{i % 4}" for i in range(40)]
+    run = headstart.fit(frame, label="label", group_col="patient", baselines="none")
     assert run.learning_curve is None
-    assert "6 groups" in run.record["learning_curve_missing"]
+    assert "4 groups" in run.record["learning_curve_missing"]
 
 
 def test_near_duplicates_never_stand_on_both_sides(tmp_path, requests):
