@@ -14,7 +14,20 @@ ROOT = Path(__file__).resolve().parents[1]
 MAX_LINES = 400
 
 
-HEAVY = {"torch", "torchvision", "timm", "transformers", "sklearn", "pandas", "pyarrow", "datasets", "openvino", "ray"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "timm",
+    "transformers",
+    "sklearn",
+    "pandas",
+    "pyarrow",
+    "datasets",
+    "openvino",
+    "ray",
+    "matplotlib",
+    "IPython",
+}
 
 # Where a heavy module stands at module level all the same, and why that costs nobody who does not use it.
 HEAVY_ALLOWED = {

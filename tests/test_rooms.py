@@ -91,6 +91,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "gallery": set(),
         "content": set(),
         "page": {"content", "gallery"},
+        "figures": {"content", "page"},
         "sections": {"content", "gallery", "page"},
     },
     "sources": {

@@ -35,7 +35,8 @@ def in_notebook() -> bool:
     if "IPython" not in sys.modules:
         return False
     shell = sys.modules["IPython"].get_ipython()
-    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
+    # hosted notebooks derive shells of their own from the kernel's
+    return any(base.__name__ == "ZMQInteractiveShell" for base in type(shell).__mro__)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

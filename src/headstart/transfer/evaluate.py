@@ -23,6 +23,7 @@ from headstart.model import Prediction, TransferModel
 from headstart.model.as_fitted import check_any_left, part_of, read_for
 from headstart.params import check_number
 from headstart.report import EMPTY
+from headstart.report.plots import Plots
 from headstart.report.size import report_words
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
@@ -93,6 +94,11 @@ class ModelEvaluation:
 
         outputs = {f"output.{label}": column for label, column in zip(self.labels, self.outputs.T, strict=True)}
         return pd.DataFrame({"id": list(self.ids), "label": self.truth, "predicted": self.predicted, **outputs})
+
+    @property
+    def plot(self) -> Plots:
+        """The diagrams of the report for a notebook, ``found.plot.confusion()``; they need the extra ``plot``."""
+        return Plots(self.record)
 
     def save(self, folder: str | Path, *, overwrite: bool = True) -> Path:
         """Write ``metrics.json``, ``confusion.csv``, ``predictions.csv``, ``predictions.parquet`` and ``report.html``.

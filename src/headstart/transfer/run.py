@@ -17,6 +17,7 @@ from headstart.explain import Explanation, explain
 from headstart.io import check_replaceable, remove_leftovers
 from headstart.model import TransferModel
 from headstart.model.summary import model_facts
+from headstart.report.plots import Plots
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.transfer.stages.compare import Baseline
 from headstart.transfer.stages.run_folder import RunTables, write_run
@@ -75,6 +76,11 @@ class Run:
         """Errors by number of labels, and what more labels would bring; None if the fit could not measure it."""
         saved = self.record.get("learning_curve")
         return None if saved is None else LearningCurve.from_dict(saved)
+
+    @property
+    def plot(self) -> Plots:
+        """The diagrams of the report for a notebook, such as ``run.plot.confusion()``; they need the extra ``plot``."""
+        return Plots(self.record)
 
     def explain(self, item: Any, **options: Any) -> Explanation:
         """Why the model answers as it does for one item, as `TransferModel.explain`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from headstart.report.content.curves import decades, learning_lines
 from headstart.report.content.words import number, shortened
 from headstart.report.page.axes import Axes, nice_ticks, span, svg
 from headstart.report.page.elements import table
@@ -12,7 +13,6 @@ from headstart.report.page.elements import table
 __all__ = ["learning_curve_plot", "learning_curve_table", "more_labels_table"]
 
 Curve = Mapping[str, Any]
-STEPS = 40  # of the drawn law
 
 
 def learning_curve_plot(curve: Curve) -> str:
@@ -27,23 +27,18 @@ def learning_curve_plot(curve: Curve) -> str:
         >>> plot.count("<circle"), plot.count('class="second"')
         (3, 1)
     """
-    sizes, law, last = curve["sizes"], curve["law"], curve["sizes"][-1]
-    beyond = max([last * 2, *(last + one["more"] for one in curve["forecasts"])])
-    known = [sizes[0] * (last / sizes[0]) ** (step / STEPS) for step in range(STEPS + 1)]
-    ahead = [last * (beyond / last) ** (step / STEPS) for step in range(STEPS + 1)]
-    # the law forecasts differences; it is drawn through the last point, which is the evaluation itself
-    offset = curve["errors"][-1] - _law(law, last)
-    ends = [1 - value for name in ("errors", "low", "high") for value in curve[name]]
-    low, high = span([*ends, *(1 - offset - _law(law, size) for size in (sizes[0], beyond))])
-    axes = Axes((sizes[0] / 1.15, beyond * 1.1), (low, min(high, 1.0)), log_x=True)
-    x_ticks = [(size, f"{size:,.0f}") for size in _decades(sizes[0] / 1.15, beyond * 1.1)]
+    lines = learning_lines(curve)
+    low, high = span(lines.values)
+    edges = lines.points[0][0] / 1.15, lines.ahead[-1][0] * 1.1
+    axes = Axes(edges, (low, min(high, 1.0)), log_x=True)
+    x_ticks = [(size, f"{size:,.0f}") for size in decades(*edges)]
     parts = [
         axes.frame(x_ticks, nice_ticks(low, min(high, 1.0)), "labelled items", curve["measure"]),
-        axes.path([(size, 1 - offset - _law(law, size)) for size in known]),
-        axes.path([(size, 1 - offset - _law(law, size)) for size in ahead], "second"),
+        axes.path(lines.known),
+        axes.path(lines.ahead, "second"),
         *(
-            axes.error_bar(size, 1 - worst, 1 - best) + axes.dot(size, 1 - error, title=f"{size:,.0f} labels")
-            for size, error, best, worst in zip(sizes, curve["errors"], curve["low"], curve["high"], strict=True)
+            axes.error_bar(size, worst, best) + axes.dot(size, value, title=f"{size:,.0f} labels")
+            for size, value, worst, best in lines.points
         ),
     ]
     return svg(parts, "Learning curve", curve["sentence"])
@@ -88,17 +83,3 @@ def more_labels_table(curve: Curve, most: int = 10) -> str:
     ]
     header = ("Class", "More labels", f"Gain in {curve['measure']} (95% interval)")
     return table("What more labels would bring", header, cells, numeric=(1, 2))
-
-
-def _law(law: Mapping[str, float], size: float) -> float:
-    return float(law["floor"] + law["scale"] * size ** -law["exponent"])
-
-
-def _decades(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times the powers of ten within a range."""
-    power = 1.0
-    found = []
-    while power <= high:
-        found += [power * factor for factor in (1, 2, 5) if low <= power * factor <= high]
-        power *= 10
-    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from headstart.report.content.curves import best_block
 from headstart.report.content.words import number, shortened
 from headstart.report.page.axes import Axes, nice_ticks, span, svg
 from headstart.report.page.elements import table
@@ -31,7 +32,7 @@ def profile_plot(profile: Profile) -> str:
     axes = Axes((0.5, len(blocks) + 0.5), (low, high))
     step = -(-len(blocks) // 12)
     x_ticks = [(place, str(place)) for place in range(1, len(blocks) + 1, step)]
-    best = min(range(len(blocks)), key=lambda place: blocks[place]["loss"])
+    best = best_block(profile)
     parts = [
         axes.frame(x_ticks, nice_ticks(low, high), "block, first to last", profile["metric"]),
         axes.path([(place, value) for place, value in enumerate(values, start=1)]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from headstart.report.content.curves import lowest_confidence
 from headstart.report.page.axes import Axes, nice_ticks, svg
 from headstart.report.page.elements import table
 
@@ -25,7 +26,7 @@ def reliability_plot(bins: Bins) -> str:
         >>> plot.count("<circle"), "80% confident: 70% right" in plot
         (1, True)
     """
-    start = max(0.0, min([0.9, *(min(one["confidence"], one["low"]) for one in bins)]) // 0.1 / 10)
+    start = lowest_confidence(bins)
     axes = Axes((start, 1.0), (start, 1.0))
     ticks = [(value, f"{value:.0%}") for value, _ in nice_ticks(start, 1.0)]
     most = max((one["count"] for one in bins), default=1)

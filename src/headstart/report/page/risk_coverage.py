@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from headstart.report.content.curves import risk_limit
 from headstart.report.page.axes import Axes, nice_ticks, svg
 from headstart.report.page.elements import table
 
@@ -25,13 +26,10 @@ def risk_coverage_plot(points: Points) -> str:
         >>> risk_coverage_plot(points).count("<path")
         2
     """
-    # the interval of the first few items is wide; the axis follows the curve where a tenth or more is answered
-    top = max(
-        [0.02, *(1.15 * one["risk"] for one in points), *(one["high"] for one in points if one["coverage"] >= 0.3)]
-    )
-    axes = Axes((0.0, 1.0), (0.0, min(1.0, top)))
+    top = risk_limit(points)
+    axes = Axes((0.0, 1.0), (0.0, top))
     x_ticks = [(value, f"{value:.0%}") for value, _ in nice_ticks(0, 1)]
-    y_ticks = [(value, f"{value:.3g}%") for value, _ in nice_ticks(0, 100 * min(1.0, top))]
+    y_ticks = [(value, f"{value:.3g}%") for value, _ in nice_ticks(0, 100 * top)]
     parts = [
         axes.frame(
             x_ticks, [(value / 100, label) for value, label in y_ticks], "items answered", "mistakes among them"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from headstart.report.content.curves import operating_point, precision_recall_points, roc_points
 from headstart.report.content.words import shortened
 from headstart.report.page.axes import Axes, nice_ticks, svg
 from headstart.report.page.elements import table
@@ -27,18 +28,12 @@ def roc_plot(binary: Binary) -> str:
         1
     """
     axes = Axes((0.0, 1.0), (0.0, 1.0))
-    curve = [(0.0, 0.0), *((1 - one["specificity"], one["sensitivity"]) for one in binary["points"]), (1.0, 1.0)]
-    half = _half(binary["thresholds"])
-    marks = [
-        axes.dot(1 - one["specificity"]["share"], one["sensitivity"]["share"], "mark", 5, "threshold 0.5")
-        for one in half
-        if one["specificity"] and one["sensitivity"]
-    ]
+    half = operating_point(binary, "specificity", "sensitivity")
     parts = [
         axes.frame(TICKS, TICKS, "false alarms (1 - specificity)", "sensitivity"),
         axes.path([(0.0, 0.0), (1.0, 1.0)], "ideal"),
-        axes.path(curve, steps=True),
-        *marks,
+        axes.path(roc_points(binary), steps=True),
+        axes.dot(1 - half[0], half[1], "mark", 5, "threshold 0.5") if half else "",
     ]
     return svg(parts, "ROC curve", f"sensitivity for {shortened(binary['positive'])} against the share of false alarms")
 
@@ -56,18 +51,12 @@ def precision_recall_plot(binary: Binary) -> str:
         1
     """
     axes = Axes((0.0, 1.0), (0.0, 1.0))
-    points = binary["points"]
-    curve = [(0.0, points[0]["precision"]), *((one["sensitivity"], one["precision"]) for one in points)]
-    marks = [
-        axes.dot(one["sensitivity"]["share"], one["precision"]["share"], "mark", 5, "threshold 0.5")
-        for one in _half(binary["thresholds"])
-        if one["precision"] and one["sensitivity"]
-    ]
+    half = operating_point(binary, "sensitivity", "precision")
     parts = [
         axes.frame(TICKS, TICKS, "sensitivity (recall)", "precision"),
         axes.path([(0.0, binary["share"]), (1.0, binary["share"])], "ideal"),
-        axes.path(curve),
-        *marks,
+        axes.path(precision_recall_points(binary)),
+        axes.dot(*half, "mark", 5, "threshold 0.5") if half else "",
     ]
     return svg(parts, "Precision-recall curve", f"precision for {shortened(binary['positive'])} against sensitivity")
 
@@ -94,10 +83,6 @@ def operating_table(binary: Binary) -> str:
     ]
     header = ("Operating point", "Threshold", "Sensitivity", "Specificity", "Precision")
     return table("Operating points, with Wilson's 95% intervals", header, rows, numeric=(1, 2, 3, 4))
-
-
-def _half(thresholds: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [one for one in thresholds if one["name"] == "0.5"]
 
 
 def _rate(share: Mapping[str, float] | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from headstart.report.content.curves import residuals
 from headstart.report.content.words import number, shortened
 from headstart.report.page.axes import Axes, nice_ticks, span, svg
 
@@ -47,18 +48,17 @@ def residual_plot(target: Target) -> str:
         >>> plot.count("<circle")
         2
     """
-    predicted = target["predicted"]
-    residuals = [guess - value for guess, value in zip(predicted, target["truth"], strict=True)]
-    most = max([1e-12, *map(abs, residuals)]) * 1.05
+    predicted, errors = target["predicted"], residuals(target)
+    most = max([1e-12, *map(abs, errors)]) * 1.05
     edges = span(predicted)
     axes = Axes(edges, (-most, most))
     name = shortened(target["target"], 30)
     parts = [
         axes.frame(nice_ticks(*edges), nice_ticks(-most, most), f"predicted {name}", "predicted - true"),
         axes.path([(edges[0], 0.0), (edges[1], 0.0)], "ideal"),
-        *_dots(axes, predicted, residuals),
+        *_dots(axes, predicted, errors),
     ]
-    mean = sum(residuals) / max(len(residuals), 1)
+    mean = sum(errors) / max(len(errors), 1)
     return svg(parts, f"Residuals of {name}", f"mean residual {number(mean)}")
 
 
