@@ -9,7 +9,8 @@ from scipy import optimize, special
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from headstart.errors import DataError, ParameterError
-from headstart.linear.calibration import fit_platt, fit_temperature, log_loss, log_softmax, softmax
+from headstart.linear import calibration
+from headstart.linear.calibration import fit_platt, fit_temperature, fit_temperatures, log_loss, log_softmax, softmax
 
 
 def noisy(seed, n=200, count=4, scale=1.0):
@@ -77,6 +78,41 @@ def test_perfect_separation_is_one_undecided_row(n, gap):
     scores = gap * (np.eye(3)[codes] + rng.uniform(0, 0.5, (n, 3)))
     temperature = fit_temperature(scores, codes)
     assert n * log_loss(scores / temperature, codes) == pytest.approx(np.log(2), rel=1e-8)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n", [60, 900])
+def test_many_temperatures_are_found_in_one_search(n, weighted):
+    """Noise, signal, right answers only, misleading scores and constant ones; each as if it were alone, to the bit."""
+    rng = np.random.default_rng(11)
+    codes = rng.integers(0, 3, n)
+    w = rng.uniform(0, 2, n) * (rng.random(n) < 0.9) if weighted else None
+    signal = np.eye(3)[codes]
+    noise = rng.normal(size=(n, 3))
+    scores = np.stack([noise + strength * signal for strength in (0.0, 0.5, 1.5, 1e3, -1.0)] + [-signal, 0 * noise])
+    found = fit_temperatures(scores, codes, w)
+    assert found.tolist() == [fit_temperature(one, codes, w) for one in scores]
+    assert found[-2:] == pytest.approx([1e3, 1.0], rel=1e-6)
+    known = np.ones(n) if w is None else w
+    assert found[1:3] == pytest.approx([best_temperature(one, codes, known) for one in scores[1:3]], rel=1e-9)
+
+
+def test_the_search_ends_in_few_steps(monkeypatch):
+    """Kind: an equation that is solved to the last bit was halved away from forty times more."""
+    calls = []
+    evaluated = calibration._Equations.__call__
+    monkeypatch.setattr(calibration._Equations, "__call__", lambda self, u: calls.append(1) or evaluated(self, u))
+    for seed in range(40):
+        fit_temperature(*noisy(seed, 40, 3))
+    assert len(calls) <= 40 * 8
+
+
+def test_classes_without_rows_may_differ_between_arrays():
+    scores, codes = noisy(12, 30, 3)
+    wider = np.stack([np.column_stack([scores, scores[:, 0]]), np.column_stack([scores, np.full(30, -np.inf)])])
+    found = fit_temperatures(wider, codes)
+    assert found.tolist() == [fit_temperature(one, codes) for one in wider]
+    assert found[0] != found[1]
 
 
 def test_scores_that_mislead_or_say_nothing_end_near_uniform():

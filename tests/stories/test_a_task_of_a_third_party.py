@@ -149,3 +149,18 @@ def test_a_fit_refuses_labels_of_parts_of_items():
     tokens = replace(data, task=Task("classification", ("x", "y"), unit="token"))
     with pytest.raises(DataError, match=r"one label per item\. Those of .* belong to each token"):
         audit_items(tokens, RunContext(SilentReporter()))
+
+
+@dataclass(frozen=True)
+class Cautious(Grades):
+    """Grades with a calibration of their own."""
+
+    def calibrate(self, scores, y, sample_weight=None):
+        return {"temperature": 2 * super().calibrate(scores, y, sample_weight)["temperature"]}
+
+
+def test_a_calibration_of_its_own_is_used_for_many_scores_too():
+    scores, y = np.random.default_rng(0).normal(size=(3, 20, 3)), np.arange(20) % 3
+    plain, cautious = Grades().calibrate_each(scores, y), Cautious().calibrate_each(scores, y)
+    ratios = [one["temperature"] / other["temperature"] for one, other in zip(cautious, plain, strict=True)]
+    np.testing.assert_allclose(ratios, 2, rtol=1e-12)

@@ -6,7 +6,7 @@ Outputs for Support Vector Machines", 1999; Lin, Lin & Weng, "A Note on Platt's 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.errors import DataError, ParameterError
 from headstart.linear.checks import check_matrix, check_weights
 
-__all__ = ["fit_platt", "fit_temperature", "log_loss", "log_softmax", "softmax"]
+__all__ = ["fit_platt", "fit_temperature", "fit_temperatures", "log_loss", "log_softmax", "softmax"]
 
 Array = NDArray[np.float64]
 
@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 LOWEST, HIGHEST = 1e-6, 1e3
 FEW_ROWS = 400  # of the subset that gives a starting point
 STEPS = 100  # of Newton's method, at most
+START = 4.0  # the median spread of a row over T where the search begins
 
 
 def log_softmax(scores: ArrayLike) -> Array:
@@ -115,100 +116,151 @@ def fit_temperature(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | 
         array([0.75, 0.25])
     """
     rows = np.asarray(check_matrix(scores, "scores", "fit_temperature"), dtype=np.float64)
-    codes = _codes(y, rows.shape, "fit_temperature")
+    return float(fit_temperatures(rows[None], y, sample_weight)[0])
+
+
+def fit_temperatures(
+    scores: NDArray[np.float64], y: ArrayLike, sample_weight: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """The temperatures (L,) of L arrays of scores for the same rows, as by `fit_temperature`, in one search.
+
+    Args:
+        scores: (L, n, C) float64 scores, such as those of a head at L penalties.
+        y: (n,) integer class codes.
+        sample_weight: (n,) weights; default: ones.
+
+    Raises:
+        ParameterError: if shapes, codes or weights are wrong.
+        DataError: if scores are not finite, or the class of a row has the score minus infinity.
+
+    Examples:
+        >>> scores = np.array([[3.0, 0.0], [3.0, 0.0], [3.0, 0.0], [3.0, 0.0]])
+        >>> found = fit_temperatures(np.stack([scores, 2 * scores]), [0, 0, 0, 1])
+        >>> found.round(4), found[0] == fit_temperature(scores, [0, 0, 0, 1])
+        (array([2.7307, 5.4614]), np.True_)
+    """
+    codes = _codes(y, scores.shape[1:], "fit_temperature")
     weights = check_weights(sample_weight, len(codes), "fit_temperature")
     if not weights.any():
         raise ParameterError("fit_temperature needs a row of positive weight. Got none.")
-    rows, codes, weights = rows[weights > 0], codes[weights > 0], weights[weights > 0]
-    margins = _margins(rows, codes)
+    if not weights.all():
+        scores, codes, weights = scores[:, weights > 0], codes[weights > 0], weights[weights > 0]
+    possible = np.asarray((scores != -np.inf).any(axis=1))
+    if (possible != possible[0]).any():
+        return np.array([fit_temperatures(one[None], codes, weights)[0] for one in scores])
+    margins = _margins(scores[:, :, possible[0]] if not possible.all() else scores, codes, scores)
     spreads = margins.max(axis=1) - margins.min(axis=1)
-    if not spreads.any():
-        return 1.0  # uniform probabilities for any T
-    spread = float(np.median(spreads[spreads > 0]))
-    # solve for u = ln β = -ln T
-    low, high = -np.log(HIGHEST * spread), -np.log(LOWEST * spread)
-    weights = weights / weights.mean()
-    start = 0.5 * (low + high)
-    if len(margins) >= 2 * FEW_ROWS:  # Newton on a subset gives the starting point for all rows
-        few = slice(None, None, len(margins) // FEW_ROWS)
-        start = _increasing_root(_equation(margins[few], weights[few]), low, high, start)
-    return float(np.exp(-_increasing_root(_equation(margins, weights), low, high, start)))
+    spread = _median_above_zero(spreads)
+    found = np.ones(len(scores))  # uniform probabilities for any T
+    varied = np.flatnonzero(spread)
+    if len(varied):
+        found[varied] = np.exp(-_solved(margins[varied], weights / weights.mean(), spread[varied]))
+    return found
 
 
-Equation = Callable[[float], tuple[float, float]]
-
-
-def _margins(rows: Array, codes: NDArray[np.intp]) -> Array:
-    """Scores minus the score of the row's own class, without columns that are minus infinity throughout."""
-    own = rows[np.arange(len(rows)), codes][:, None]
-    possible = ~np.isneginf(rows).all(axis=0)
-    if not (np.isfinite(rows[:, possible]).all() and np.isfinite(own).all()):
+def _margins(rows: Array, codes: NDArray[np.intp], given: Array) -> Array:
+    """Scores (L, C, n) minus the score of the row's own class."""
+    own = given[:, np.arange(len(codes)), codes]
+    if not (np.isfinite(rows).all() and np.isfinite(own).all()):
         raise DataError(
             "fit_temperature needs finite scores, and each row's own class must be possible. Got a NaN, an infinity, "
             "or a row whose class has the score minus infinity."
         )
-    return np.asarray(rows[:, possible] - own)
+    return np.asarray(rows.transpose(0, 2, 1) - own[:, None], order="C")
 
 
-def _tempered(margins: Array, weights: Array, beta: float) -> tuple[float, float, float]:
-    """Summed log-loss at β = 1/T, and its first and second derivatives in β."""
-    scaled = margins * beta
-    top = scaled.max(axis=1, keepdims=True)
-    powers = np.exp(scaled - top)
-    sums = powers.sum(axis=1)
-    # E_p[m], and E_p[m²] - E_p[m]²: the derivatives of ln Σ exp(βm); the margin of the row's own class is 0
-    powers *= margins
-    first = powers.sum(axis=1) / sums
-    powers *= margins
-    second = powers.sum(axis=1) / sums - first**2
-    loss = top[:, 0] + np.log(sums)
-    return float(weights @ loss), float(weights @ first), float(weights @ second)
+def _median_above_zero(values: Array) -> Array:
+    """The median (L,) of the positive ones of values (L, n); 0 where there is none."""
+    ordered = np.sort(values, axis=1)
+    count = np.count_nonzero(ordered, axis=1)
+    first = values.shape[1] - count
+    places = np.stack([first + np.maximum(count - 1, 0) // 2, first + count // 2], axis=1)
+    return np.asarray(np.take_along_axis(ordered, np.minimum(places, values.shape[1] - 1), axis=1).mean(axis=1))
 
 
-def _equation(margins: Array, weights: Array) -> Equation:
-    """The function of u whose root is the temperature, with its derivative."""
-    # a row is correct if all margins except its own, which is 0, are negative
-    wrong = np.count_nonzero(margins >= 0, axis=1) > 1
-    return _stationary(margins, weights) if wrong.any() else _one_undecided(margins, weights)
+def _solved(margins: Array, weights: Array, spread: Array) -> Array:
+    """Roots u = ln β = -ln T (L,) for margins (L, C, n), from a subset of the rows first where there are many."""
+    low, high = -np.log(HIGHEST * spread), -np.log(LOWEST * spread)
+    start = np.log(START / spread)
+    count = margins.shape[2]
+    if count >= 2 * FEW_ROWS:  # Newton on a subset gives the starting point for all rows
+        few = slice(None, None, count // FEW_ROWS)
+        start = _increasing_roots(_Equations.of(margins[:, :, few], weights[few]), low, high, start)
+    return _increasing_roots(_Equations.of(margins, weights), low, high, start)
 
 
-def _stationary(margins: Array, weights: Array) -> Equation:
-    # dL/dβ = 0; L is convex in β, so its derivative increases with u
-    def equation(u: float) -> tuple[float, float]:
-        beta = float(np.exp(u))
-        _, first, second = _tempered(margins, weights, beta)
-        return first, second * beta
+@dataclass(frozen=True, eq=False)
+class _Equations:
+    """The functions of u whose roots are the temperatures: dL/dβ = 0, or summed loss L = ln 2 where no row is wrong.
 
-    return equation
+    L is convex in β, so its derivative increases with u. ln ln 2 - ln L increases too, and is nearly linear where the
+    loss falls exponentially: good for Newton.
+
+    Attributes:
+        below: (L, C, n) margins minus the largest of the row, as a copy with rows last: sums over few classes are fast.
+        top: (L, n) the largest margin of each row.
+        weights: (n,).
+        undecided: (L,) whether no row is wrong.
+    """
+
+    below: Array
+    top: Array
+    weights: Array
+    undecided: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, margins: Array, weights: Array) -> _Equations:
+        top = margins.max(axis=1)
+        # a row is correct if all margins except its own, which is 0, are negative
+        wrong = (np.count_nonzero(margins >= 0, axis=1) > 1).any(axis=1)
+        return cls(margins - top[:, None], top, weights, ~wrong)
+
+    def only(self, chosen: NDArray[np.bool_]) -> _Equations:
+        return _Equations(self.below[chosen], self.top[chosen], self.weights, self.undecided[chosen])
+
+    def __call__(self, u: Array) -> tuple[Array, Array]:
+        """Values and slopes (L,) at u (L,)."""
+        beta = np.exp(u)
+        powers = np.exp(self.below * beta[:, None, None])
+        sums = powers.sum(axis=1)
+        # E_p[m], and E_p[m²] - E_p[m]²: the derivatives of ln Σ exp(βm); m is counted from the largest
+        powers *= self.below
+        mean = powers.sum(axis=1) / sums
+        powers *= self.below
+        second = ((powers.sum(axis=1) / sums - mean**2) * self.weights).sum(axis=1)
+        first = ((mean + self.top) * self.weights).sum(axis=1)
+        if not self.undecided.any():
+            return first, second * beta
+        loss = ((beta[:, None] * self.top + np.log(sums)) * self.weights).sum(axis=1)
+        loss = np.maximum(loss, np.finfo(np.float64).tiny)
+        value = np.where(self.undecided, np.log(np.log(2.0)) - np.log(loss), first)
+        return value, np.where(self.undecided, -first / loss, second) * beta
 
 
-def _one_undecided(margins: Array, weights: Array) -> Equation:
-    # summed loss = ln 2
-    def equation(u: float) -> tuple[float, float]:
-        beta = float(np.exp(u))
-        loss, first, _ = _tempered(margins, weights, beta)
-        floor = np.finfo(np.float64).tiny
-        # ln ln 2 - ln loss increases with u, and is nearly linear where the loss falls exponentially: good for Newton
-        return float(np.log(np.log(2.0)) - np.log(max(loss, floor))), -first * beta / max(loss, floor)
-
-    return equation
-
-
-def _increasing_root(equation: Equation, low: float, high: float, start: float) -> float:
-    """Root of an increasing function in [low, high], or the nearer end: Newton with bisection as a fallback."""
-    u = start
+def _increasing_roots(equations: _Equations, low: Array, high: Array, start: Array) -> Array:
+    """Roots of increasing functions in [low, high], or the nearer ends: Newton with bisection as a fallback."""
+    found, place, u = start.copy(), np.arange(len(start)), start
+    untried = np.ones((2, len(u)), dtype=np.bool_)  # whether the ends low and high are still the given ones
     for _ in range(STEPS):
-        value, slope = equation(u)
-        if value > 0:
-            high = u
-        else:
-            low = u
-        step = u - value / slope if slope > 0 else np.inf
-        new = step if low < step < high else 0.5 * (low + high)
-        if abs(new - u) <= 1e-12 * max(1.0, abs(u)) or high - low <= 1e-12:
-            return new
+        value, slope = equations(u)
+        over = value > 0
+        low, high, untried = np.where(over, low, u), np.where(over, u, high), untried & np.stack([over, ~over])
+        step = u - np.divide(value, slope, out=np.full_like(u, np.nan), where=slope > 0)
+        inside = (low <= step) & (step <= high)
+        # a step beyond a given end goes to the end, where many roots are
+        beyond = (untried[0] & (step < low)) | (untried[1] & (step > high))
+        new = np.where(inside, step, np.where(beyond, np.clip(step, low, high), 0.5 * (low + high)))
+        # an accepted step of Newton's squares the error
+        near = np.abs(new - u) <= np.where(inside, 1e-8, 1e-12) * np.maximum(1.0, np.abs(u))
+        going = ~(near | (high - low <= 1e-12))
+        found[place] = new
+        if not going.all():
+            if not going.any():
+                break
+            equations, place, untried = equations.only(going), place[going], untried[:, going]
+            low, high, new = low[going], high[going], new[going]
         u = new
-    return u
+    return found
 
 
 def fit_platt(scores: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from headstart.tasks.labels import check_labels, encode_labels
 from headstart.tasks.reading import base_dataset, read_labelled
 from headstart.tasks.registry import (
     TASKS,
+    CalibratesTogether,
     Calibration,
     TaskMethods,
     base_kind,
@@ -19,6 +20,7 @@ from headstart.tasks.registry import (
 
 __all__ = [
     "TASKS",
+    "CalibratesTogether",
     "Calibration",
     "TaskMethods",
     "base_dataset",

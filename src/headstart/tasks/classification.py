@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from headstart.data.naming.label_names import is_missing
 from headstart.errors import DataError
-from headstart.linear.calibration import fit_temperature, softmax
+from headstart.linear.calibration import fit_temperature, fit_temperatures, softmax
 from headstart.tasks.codes import is_list, label_codes
 from headstart.tasks.registry import Calibration, Metric
 from headstart.types import Task
@@ -65,6 +65,14 @@ class Classification:
     ) -> Calibration:
         """The temperature of least log-loss on ``scores``."""
         return {"temperature": np.array([fit_temperature(scores, np.asarray(y), sample_weight)])}
+
+    def calibrate_each(
+        self, scores: NDArray[np.float64], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+    ) -> list[Calibration]:
+        """What ``calibrate`` gives for each of scores (L, n, classes)."""
+        if type(self).calibrate is not Classification.calibrate:  # a kind of its own may calibrate otherwise
+            return [self.calibrate(one, y, sample_weight) for one in scores]
+        return [{"temperature": np.array([one])} for one in fit_temperatures(scores, np.asarray(y), sample_weight)]
 
     def outputs(self, scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
         """Probabilities (n, classes) that sum to one; the share ``chance`` of each is 1/C, where it is given."""

@@ -14,6 +14,7 @@ from headstart.types import Task
 
 __all__ = [
     "TASKS",
+    "CalibratesTogether",
     "Calibration",
     "TaskMethods",
     "base_kind",
@@ -83,6 +84,17 @@ class TaskMethods(Protocol):
 
     def decode(self, outputs: NDArray[np.float64], task: Task) -> list[Any]:
         """The prediction for each item: a label, a list of labels, a number or a list of numbers."""
+        ...
+
+
+@runtime_checkable
+class CalibratesTogether(Protocol):
+    """A kind of task that calibrates many arrays of scores of the same items faster in one call."""
+
+    def calibrate_each(
+        self, scores: NDArray[np.float64], y: NDArray[Any], sample_weight: NDArray[np.float64] | None = None
+    ) -> list[Calibration]:
+        """What ``calibrate`` gives for each of scores (L, n, k)."""
         ...
 
 

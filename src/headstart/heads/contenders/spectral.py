@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.contenders.contender import Contender, Solution, calibrated_evidence
+from headstart.heads.contenders.contender import Contender, Solution, calibrated_each
 from headstart.heads.feature_map import FeatureMap
-from headstart.heads.fitted import Candidate
+from headstart.heads.fitted import Candidate, Evidence
 from headstart.heads.problem import Problem
 from headstart.heads.registry import SpectralHead
 from headstart.heads.spectral.class_name_prior import spectra_with_prior
@@ -23,9 +24,11 @@ from headstart.linear.moments import Moments
 from headstart.linear.optimal_scoring import NO_SHARE
 from headstart.linear.ridge import lambda_grid
 from headstart.linear.spectrum import Spectrum
-from headstart.tasks import is_classification
+from headstart.tasks import Calibration, is_classification
 
 __all__ = ["spectral_contenders"]
+
+BATCH = 2**17  # numbers in the scores of all λ that are calibrated together; more would not fit into a core's cache
 
 
 def spectral_contenders(
@@ -74,20 +77,38 @@ def _best_penalties(
     spectrum, moments = solved
     tried: list[Candidate] = []
     best: dict[str, Contender] = {}
-    penalties = _penalties(lambda_grid(spectrum, count), tried)
+    grid = lambda_grid(spectrum, count)
     mapped = feature_map(problem.rows[problem.chosen])
-    for left_out in _left_out(spectrum, mapped, problem, penalties):
-        for head in heads:
-            scores = head.left_out_scores(
-                spectrum, left_out, problem.chosen_targets, problem.chosen_groups, sample_weight=problem.chosen_weights
-            )
-            calibration, evidence = calibrated_evidence(problem, scores, prior)
-            candidate = Candidate(feature_map.name, head.name, left_out.lam, float(evidence.losses.mean()), prior=prior)
-            tried.append(candidate)
-            if head.name not in best or candidate.loss < best[head.name].candidate.loss:
-                solve, evidence = partial(_solve, head, spectrum, left_out.lam), replace(evidence, left_out=left_out)
-                best[head.name] = Contender(candidate, calibration, evidence, feature_map, moments, solve)
+    left_out = _left_out(spectrum, mapped, problem, _penalties(grid, tried))
+    for several in _in_batches(left_out, len(grid), problem.chosen_targets.size):
+        found = {head.name: _calibrated(problem, head, spectrum, several, prior) for head in heads}
+        for k, one in enumerate(several):
+            for head in heads:
+                calibration, evidence = found[head.name][k]
+                loss = float(evidence.losses.mean())
+                candidate = Candidate(feature_map.name, head.name, one.lam, loss, prior=prior)
+                tried.append(candidate)
+                if head.name not in best or candidate.loss < best[head.name].candidate.loss:
+                    solve, evidence = partial(_solve, head, spectrum, one.lam), replace(evidence, left_out=one)
+                    best[head.name] = Contender(candidate, calibration, evidence, feature_map, moments, solve)
     return [_with_residuals(one, spectrum, problem) for one in best.values()], tried
+
+
+def _in_batches(left_out: Iterator[LeftOut], count: int, cells: int) -> Iterator[list[LeftOut]]:
+    """The first ``count`` of an iterator in lists of bounded size, and then what it gives in the light of those."""
+    size = max(1, BATCH // cells)
+    for first in range(0, count, size):
+        yield list(islice(left_out, min(size, count - first)))
+    yield from ([one] for one in left_out)
+
+
+def _calibrated(
+    problem: Problem, head: SpectralHead, spectrum: Spectrum, several: Sequence[LeftOut], prior: float
+) -> list[tuple[Calibration, Evidence]]:
+    """The calibrations and evidence of a head at several λ."""
+    targets, groups, weights = problem.chosen_targets, problem.chosen_groups, problem.chosen_weights
+    scores = [head.left_out_scores(spectrum, one, targets, groups, sample_weight=weights) for one in several]
+    return calibrated_each(problem, scores, prior)
 
 
 def _with_residuals(contender: Contender, spectrum: Spectrum, problem: Problem) -> Contender:
