@@ -20,6 +20,7 @@ from headstart.explain.asking.item_pictures import picture_of, sound_of
 from headstart.explain.asking.query import Query, item_words
 from headstart.explain.asking.training_rows import TrainingRows, encode_training, kept_training, with_items
 from headstart.explain.registry import ALWAYS, DEFAULTS, METHODS, ExplanationMethod, check_known, refusal
+from headstart.io import read_parquet
 from headstart.model import TransferModel
 from headstart.model.as_fitted import read_as_fitted, read_for
 from headstart.params import check_number
@@ -195,9 +196,7 @@ def _of_the_fit(model: TransferModel, dataset: Dataset) -> Dataset:
 
 
 def _fitted_ids(table: Path) -> frozenset[str]:
-    from pyarrow import parquet
-
-    columns = parquet.read_table(table, columns=["id", "part"]).to_pydict()
+    columns = read_parquet(table, ["id", "part"]).to_pydict()
     return frozenset(
         str(name)
         for name, part in zip(columns["id"], columns["part"], strict=True)

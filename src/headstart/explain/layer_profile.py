@@ -24,6 +24,7 @@ from headstart.explain.asking.query import Query
 from headstart.explain.asking.training_rows import TrainingRows
 from headstart.explain.registry import Need
 from headstart.heads import HeadSearch, select_head
+from headstart.rows import take_rows
 from headstart.tasks import is_regression
 from headstart.types import Block, Modality
 
@@ -31,6 +32,7 @@ __all__ = ["LAYER_PROFILE", "LayerProfile"]
 
 Array = NDArray[np.float64]
 MOST_ROWS = 2000  # for the losses of single layers
+MOST = 0.5  # share of an answer that is called "most" of it
 THIRDS = ("early", "middle", "late")
 
 
@@ -110,21 +112,37 @@ def _spread(query: Query, groups: FeatureGroups) -> Array:
 def _layer_losses(training: TrainingRows, groups: FeatureGroups, seed: int = 0) -> Array:
     """The leave-one-out loss of a ridge head on each layer alone, (layers,).
 
+    As in the fit, rows that were set aside as suspect are left out, rows of a group are left out together, and classes
+    have the same weights.
+
     Args:
-        training: the training rows; at most 2,000 of them are used.
+        training: the training rows; at most 2,000 of them, in complete groups, are used.
         groups: the layer of each feature.
         seed: of the choice among more rows.
     """
-    count = min(len(training), MOST_ROWS)
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(training))[:count])
-    rows = np.stack([np.asarray(training.rows[int(i)], np.float32) for i in drawn])
+    drawn = _fitted_rows(training, seed)
+    rows = np.asarray(take_rows(training.rows, drawn)[:], np.float32)
     y, task = training.y[drawn], training.task
+    together = None if training.groups is None else np.unique(training.groups[drawn], return_inverse=True)[1]
+    search = HeadSearch(("ridge",), "balanced" if training.is_balanced else None)
     found = []
     for layer, name in enumerate(groups.names):
         own = rows[:, groups.of_feature == layer]
         blocks = (Block(name, own.shape[1]),)
-        found.append(select_head(own, y, task, blocks=blocks, seed=seed, search=HeadSearch(("ridge",))).loss)
+        found.append(select_head(own, y, task, blocks=blocks, groups=together, seed=seed, search=search).loss)
     return np.array(found, np.float64)
+
+
+def _fitted_rows(training: TrainingRows, seed: int) -> NDArray[np.intp]:
+    """Positions of the rows that the head was fitted on; of more than 2,000, of groups drawn at random."""
+    fitted = np.arange(len(training)) if training.weights is None else np.flatnonzero(training.weights)
+    if len(fitted) <= MOST_ROWS:
+        return fitted
+    codes = np.arange(len(training)) if training.groups is None else training.groups
+    _, own = np.unique(codes[fitted], return_inverse=True)
+    order = np.random.default_rng(seed).permutation(int(own.max()) + 1)
+    count = int(np.searchsorted(np.cumsum(np.bincount(own)[order]), MOST_ROWS, side="right"))
+    return np.asarray(fitted[np.isin(own, order[: max(2, count)])])
 
 
 def profile_words(layers: tuple[LayerShare, ...], unit: str) -> str:
@@ -136,13 +154,12 @@ def profile_words(layers: tuple[LayerShare, ...], unit: str) -> str:
 
     Examples:
         >>> print(profile_words((LayerShare("a", 0.1, 0.2, 0.9), LayerShare("b", 0.8, 0.8, 0.4)), "log-loss"))
-        The head reads 2 layers; b carries most of this answer. Over all training items b carries 80% of the spread. \
-Alone, b knows most about the task (log-loss 0.400, against 0.900 for a).
+        The head reads 2 layers; b carries most of this answer (89%). Over all training items b carries 80% of the \
+spread. Alone, b knows most about the task (log-loss 0.400, against 0.900 for a).
     """
     if len(layers) == 1:
         return f"The head reads a single layer, {layers[0].name}."
-    most = max(layers, key=lambda layer: layer.value)
-    words = [f"The head reads {len(layers)} layers; {most.name} carries most of this answer."]
+    words = [f"The head reads {len(layers)} layers; {_answer_words(layers)}."]
     if np.isfinite(layers[0].weight):
         words.append(_spread_words(layers))
     if np.isfinite(layers[0].loss):
@@ -152,6 +169,22 @@ Alone, b knows most about the task (log-loss 0.400, against 0.900 for a).
             f"{worst.name})."
         )
     return " ".join(words)
+
+
+def _answer_words(layers: tuple[LayerShare, ...]) -> str:
+    """Which layer counts most for the answer, in a clause: "most" of it only from half of the sum on."""
+    most = max(layers, key=lambda layer: layer.value)
+    total = sum(layer.value for layer in layers)
+    if most.value <= 0:
+        return "none of them speaks for it"
+    if total <= 0:
+        return f"{most.name} speaks for it most, but the others outweigh it"
+    share = most.value / total
+    if share > 1:
+        return f"{most.name} carries this answer, and some of the others speak against it"
+    if share >= MOST:
+        return f"{most.name} carries most of this answer ({share:.0%})"
+    return f"the largest share of this answer, {share:.0%}, comes from {most.name}"
 
 
 def _spread_words(layers: tuple[LayerShare, ...]) -> str:

@@ -14,11 +14,13 @@ from headstart.io.files import (
     is_file,
     path_exists,
     read_json,
+    read_start,
     read_tensors,
     write_json,
     write_tensors,
 )
 from headstart.io.folders import check_replaceable, is_run
+from headstart.io.parquet_files import read_parquet
 
 __all__ = [
     "atomic_file",
@@ -41,6 +43,8 @@ __all__ = [
     "make_private",
     "path_exists",
     "read_json",
+    "read_parquet",
+    "read_start",
     "read_tensors",
     "remove_leftovers",
     "write_csv",

@@ -22,6 +22,7 @@ __all__ = [
     "is_file",
     "path_exists",
     "read_json",
+    "read_start",
     "read_tensors",
     "write_json",
     "write_tensors",
@@ -83,6 +84,27 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelFolderError(f"'{path}' must hold a JSON object, not a {type(value).__name__}.")
     return value
+
+
+def read_start(path: Path, most: int = 2**20) -> str:
+    """The beginning of a text file, such as a model card; bytes that are not UTF-8 are replaced.
+
+    Args:
+        path: the file.
+        most: bytes that are read; default: 1 MiB.
+
+    Raises:
+        OSError: if it cannot be read.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "README.md"
+        >>> _ = path.write_text("# A body")
+        >>> read_start(path, 3)
+        '# A'
+    """
+    with path.open("rb") as file:
+        return file.read(most).decode("utf-8", errors="replace")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None) -> None:

@@ -153,18 +153,19 @@ def check_lambdas(lambdas: Iterable[float], owner: str, *, positive: bool = Fals
     return values
 
 
-def chunks(n: int) -> Iterator[slice]:
-    """Slices of at most 4,096 rows that cover n rows.
+def chunks(n: int, size: int = CHUNK) -> Iterator[slice]:
+    """Slices of at most ``size`` rows that cover n rows.
 
     Args:
         n: the number of rows.
+        size: of a slice; default: 4,096.
 
     Examples:
         >>> list(chunks(5000))
         [slice(0, 4096, None), slice(4096, 5000, None)]
     """
-    for start in range(0, n, CHUNK):
-        yield slice(start, min(start + CHUNK, n))
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
 
 
 def unit_rows(rows: ArrayLike) -> NDArray[Any]:

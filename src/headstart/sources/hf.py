@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.bodies import BodyCache
 from headstart.errors import SourceError
-from headstart.io import check_digest, read_json
+from headstart.io import check_digest, read_json, read_start
 from headstart.sources.bodies.adapters import load_adapters, restore_structure, save_adapters, without_adapters
 from headstart.sources.bodies.hidden_layers import saved_reading, saved_structure
 from headstart.sources.bodies.hub_cache import cached_file, cached_repositories, fetch_repository
@@ -118,7 +118,7 @@ def describe_folder(folder: Path, name: str) -> SourceInfo:
 def _licence(card: Path) -> str | None:
     """The ``license:`` line of a model card's front matter."""
     try:
-        lines = card.read_text(encoding="utf-8", errors="replace").splitlines()[:100]
+        lines = read_start(card).splitlines()[:100]
     except OSError:  # there is none
         return None
     if not lines or lines[0].strip() != "---":

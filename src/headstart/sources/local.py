@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import SourceError
-from headstart.io import check_digest, file_digest, path_exists, read_json
+from headstart.io import check_digest, file_digest, path_exists, read_json, read_start
 from headstart.sources.bodies.model_card import stated_accuracy
 from headstart.sources.scheme import Scheme
 from headstart.sources.timm_bodies.arguments import MOST_SIDE, check_arguments
@@ -324,7 +324,7 @@ def _open_timm(file: Path, spec: TimmSpec, info: SourceInfo, *, installed: bool 
 def _sentence_parts(path: Path) -> tuple[Path, str, int | None]:
     """The transformer's folder, the pooling and the token limit of a sentence-transformers folder."""
     try:
-        modules = json.loads((path / "modules.json").read_text(encoding="utf-8"))
+        modules = json.loads(read_start(path / "modules.json"))
         places = {str(entry["type"]).rsplit(".", 1)[-1]: path / _relative_path(entry["path"]) for entry in modules}
     except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
         raise SourceError(f"'{path / 'modules.json'}' is damaged ({error}); copy the model again.") from error

@@ -84,6 +84,17 @@ def test_copies_of_training_items_are_found_by_the_rows_that_the_model_keeps(run
     assert (found.index >= 4).all()
 
 
+def test_copies_are_found_in_blocks_of_training_items(run, pool, monkeypatch):
+    """Kind: memory is bounded by blocks, and the answer is that of one block."""
+    from headstart.transfer.suggestions import choice
+
+    rows = np.vstack([run.model.certainty.rows[-3:], pool])
+    whole = suggest_rows(run.model, rows, 5)
+    monkeypatch.setattr(choice, "BLOCK", 7)
+    found = suggest_rows(run.model, rows, 5)
+    assert (found.near_training, found.index.tolist()) == (3, whole.index.tolist())
+
+
 def test_what_the_model_has_never_seen_the_like_of_is_called_novel(run, pool):
     leverage = run.model.certainty.leverage
     far = pool[:3] + 40 * np.eye(6)[2:5]

@@ -41,6 +41,8 @@ class TrainingRows:
         encoded: whether the rows were made from these items; otherwise the items were found again by their names.
         moments: those of the fit; None where they are not known.
         kept: what the model keeps of its fit, if the rows are from there.
+        groups: (n,) codes of rows that the fit left out together; None if each was left out alone.
+        is_balanced: whether the fit gave each class the same weight.
         notes: what differs from the fit, a sentence each.
 
     Examples:
@@ -59,6 +61,8 @@ class TrainingRows:
     moments: Moments | None = None
     kept: Certainty | None = None
     notes: tuple[str, ...] = ()
+    groups: NDArray[np.int64] | None = None
+    is_balanced: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -115,7 +119,10 @@ def kept_training(model: TransferModel) -> TrainingRows | None:
     kept = model.certainty
     if kept is None or kept.rows is None:
         return None
-    found = TrainingRows(kept.ids, kept.rows, kept.y, model.task, encoded=False, moments=model.moments, kept=kept)
+    found = TrainingRows(
+        kept.ids, kept.rows, kept.y, model.task, encoded=False, moments=model.moments, kept=kept, groups=kept.groups,
+        is_balanced=_is_balanced(model),
+    )  # fmt: skip
     return replace(found, weights=_weights(model, found))
 
 
@@ -175,7 +182,15 @@ def encode_training(model: TransferModel, dataset: Dataset) -> TrainingRows:
         )
     mapped = _mapped(model, encoded.rows)
     part = dataset.take(kept)
-    return checked_rows(model, TrainingRows(part.ids, mapped, y[kept], model.task, items=part.items))
+    found = TrainingRows(
+        part.ids, mapped, y[kept], model.task, items=part.items, groups=part.group_codes,
+        is_balanced=_is_balanced(model),
+    )  # fmt: skip
+    return checked_rows(model, found)
+
+
+def _is_balanced(model: TransferModel) -> bool:
+    return "class_weight" in model.head.calibration and is_classification(model.task)
 
 
 def _mapped(model: TransferModel, rows: Rows) -> Rows:

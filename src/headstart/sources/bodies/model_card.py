@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from headstart.io import read_start
+
 __all__ = ["published_accuracy", "stated_accuracy", "stated_languages"]
 
 ACCURACY = {"accuracy", "acc", "top-1-accuracy", "top_1_accuracy", "top1", "acc@1", "top-1 accuracy"}
 MARK, LANGUAGE = "model-index", "language"
 LONGEST_CODE, MOST_LANGUAGES = 20, 300
+MOST_BYTES = 4 * 2**20  # of a card that is read
 
 
 def published_accuracy(card: Path) -> tuple[float | None, str | None]:
@@ -68,7 +71,7 @@ def stated_languages(card: Path) -> tuple[str, ...]:
 def _front_matter(card: Path, mark: str) -> Any:
     """The YAML front matter of a card that contains ``mark``; None if there is none, or if it cannot be read."""
     try:
-        if mark not in card.read_text(encoding="utf-8", errors="replace"):
+        if card.stat().st_size > MOST_BYTES or mark not in read_start(card, MOST_BYTES):
             return None
     except OSError:  # there is none
         return None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError, HeadstartError, ModelFolderError, NoModelError
-from headstart.io import is_file, read_json
+from headstart.io import is_file, read_json, read_parquet
 from headstart.model.files.format import read_task
 from headstart.tasks import encode_labels
 from headstart.transfer.comparing.predictions import PredictedByAll, check_same_labels, in_order_of
@@ -60,15 +60,13 @@ def read_kept(folder: Path) -> KeptRun:
 
     Raises:
         NoModelError: if it is no folder of a run.
-        ModelFolderError: if a table is damaged.
+        ModelFolderError: if a table is damaged, or larger than one of a run.
 
     Examples:
         >>> read_kept(Path("nowhere"))
         Traceback (most recent call last):
         headstart.errors.NoModelError: 'nowhere' keeps no predictions for held-out items; give labelled data ...
     """
-    import pandas as pd
-
     for name in ("config.json", "splits.parquet", "predictions.parquet"):
         if not is_file(folder / name):
             raise NoModelError(f"'{folder}' keeps no predictions for held-out items; {GIVE_DATA}")
@@ -76,8 +74,8 @@ def read_kept(folder: Path) -> KeptRun:
     try:
         kept = KeptRun(
             read_task(config),
-            pd.read_parquet(folder / "splits.parquet"),
-            pd.read_parquet(folder / "predictions.parquet"),
+            read_parquet(folder / "splits.parquet").to_pandas(),
+            read_parquet(folder / "predictions.parquet").to_pandas(),
         )
         _check_columns(kept)
         _truth(kept.task, kept.predictions)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError
-from headstart.linear.checks import CHUNK
+from headstart.linear.checks import CHUNK, chunks
 from headstart.linear.optimal_design import Design, VarianceFactor, greedy_design
 from headstart.model import TransferModel
 from headstart.params import check_number
@@ -37,6 +37,7 @@ Array = NDArray[np.float64]
 
 MOST_CANDIDATES = 4000  # that compete in the greedy choice: of more items, those with the largest first step
 MOST_REFERENCES = 2000  # pool items whose variance counts: a mean over them is known to 2%
+BLOCK = 1024  # items, and training items, whose distances are computed at a time: 8 MiB
 ALIKE = 0.01  # squared distance of near duplicates, relative to that of two random items of the pool
 SAME = 1e-9  # the same for rows of numbers, where only copies are duplicates
 NOVEL = 0.95  # quantile of the leave-one-out variances of the training items
@@ -254,12 +255,17 @@ class _Choice:
         found, certainty = np.zeros(len(self.need), dtype=bool), self.model.certainty
         if certainty is None or certainty.rows is None:
             return found
-        training = np.asarray(certainty.rows, np.float64)
-        norms, limit = np.square(training).sum(axis=1), self.limit(self.mapped(self.references))
-        for start in range(0, len(found), CHUNK):
-            own = self.mapped(np.arange(start, min(start + CHUNK, len(found))))
-            squares = np.square(own).sum(axis=1)[:, None] + norms - 2 * own @ training.T
-            found[start : start + len(own)] = squares.min(axis=1) <= limit
+        limit, training = self.limit(self.mapped(self.references)), certainty.rows
+        for part in chunks(len(found), BLOCK):
+            own = self.mapped(np.arange(part.start, part.stop))
+            nearest = np.full(len(own), np.inf)
+            for block in chunks(len(training), BLOCK):
+                others = np.asarray(training[block], np.float64)
+                squares = own @ others.T
+                squares *= -2
+                squares += np.square(others).sum(axis=1)
+                np.minimum(nearest, squares.min(axis=1), out=nearest)
+            found[part] = nearest + np.square(own).sum(axis=1) <= limit
         return found
 
     def novel_from(self) -> float | None:
