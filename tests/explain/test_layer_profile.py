@@ -79,7 +79,7 @@ def test_the_losses_of_layers_are_those_of_the_fit_with_its_groups_weights_and_w
     layers = FeatureGroups("Share of each layer", ("a", "b"), ("", ""), np.repeat([0, 1], 6))
     found, fitted = _layer_losses(training, layers), weights > 0
     for loss, part in zip(found, (slice(0, 6), slice(6, 12)), strict=True):
-        own = rows[fitted][:, part].astype(np.float32)
+        own, blocks = rows[fitted][:, part].astype(np.float32), (Block("a", 6),)
         search = HeadSearch(("ridge",), "balanced")
         assert loss == pytest.approx(
             select_head(own, y[fitted], task, blocks=blocks, groups=groups[fitted], search=search).loss

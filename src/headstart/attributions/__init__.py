@@ -4,7 +4,7 @@ Values and their appearance go in here. The methods that compute them are in `he
 them is in `headstart.report`.
 """
 
-from headstart.attributions.explanation import Attribution, Explanation
+from headstart.attributions.explanation import Attribution, Explanation, Novelty
 from headstart.attributions.kinds import (
     ColumnShare,
     ColumnShares,
@@ -26,6 +26,7 @@ __all__ = [
     "Explanation",
     "LayerShare",
     "LayerShares",
+    "Novelty",
     "PixelMap",
     "Shown",
     "TextShare",

@@ -15,7 +15,7 @@ from headstart.reporting.summary import summary_text
 from headstart.reporting.text import one_line
 from headstart.types import Modality
 
-__all__ = ["Attribution", "Explanation"]
+__all__ = ["Attribution", "Explanation", "Novelty"]
 
 NAMED = 4  # parts in the printed line of an attribution
 
@@ -80,7 +80,7 @@ class Attribution:
         """
         notes = "".join(f"<li>{escape(one_line(note))}</li>" for note in self.notes)
         return (
-            f'<section class="attribution"><h2>{escape(self.title)}</h2>{shown_html(self.shown, self.unit)}'
+            f'<section class="attribution"><h2>{escape(one_line(self.title))}</h2>{shown_html(self.shown, self.unit)}'
             f'<p class="soft">{escape(one_line(self.words()))}</p>'
             f"{f'<ul class=soft>{notes}</ul>' if notes else ''}</section>"
         )
@@ -113,6 +113,31 @@ class Attribution:
         return plain | {"attributions": self.shown.to_dict()}
 
 
+@dataclass(frozen=True)
+class Novelty:
+    """How unlike the training items the item is.
+
+    Attributes:
+        p_value: the share of training items that are as unlike the others as this item is unlike all of them; small
+            for a novel item.
+        is_novel: whether it is flagged, at the false-alarm rate of ``predict``; None where there are too few training
+            items for that rate.
+        sentence: what this means, in words.
+
+    Examples:
+        >>> Novelty(0.43, False, "Like the training items (p = 0.43).").to_dict()["novel"]
+        False
+    """
+
+    p_value: float
+    is_novel: bool | None
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"p_value": self.p_value, "novel": self.is_novel, "sentence": self.sentence}
+
+
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """Why a model answered as it did.
@@ -129,6 +154,7 @@ class Explanation:
         picture: the item as a small picture (a data URI), if it has one and no map shows it; else empty.
         sound: the beginning of the item as a sound (a data URI), if it is one; else empty.
         notes: what was left out and why, a sentence each.
+        novelty: how unlike the training items the item is; None for a model that cannot say.
 
     Examples:
         >>> from headstart.attributions.kinds import ColumnShare, ColumnShares
@@ -150,6 +176,7 @@ class Explanation:
     picture: str = field(default="", repr=False)
     notes: tuple[str, ...] = ()
     sound: str = field(default="", repr=False)
+    novelty: Novelty | None = None
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -181,6 +208,7 @@ class Explanation:
         """
         outputs = ", ".join(f"{label} {value:.3g}" for label, value in self.outputs.items())
         lines = [("item", self.item), ("outputs", outputs), ("model", self.model)]
+        lines += [] if self.novelty is None else [("novelty", self.novelty.sentence)]
         for one in self.attributions:
             parts = ", ".join(f"{name} {value:+.3g}" for name, value in one.shown.largest(NAMED))
             lines.append((one.method.replace("_", " "), parts))
@@ -206,11 +234,15 @@ class Explanation:
         shown = f'<img class="thumb" alt="" src="{escape(self.picture)}">' if self.picture else ""
         player = f'<audio controls preload="metadata" src="{escape(self.sound)}"></audio>' if self.sound else ""
         notes = "".join(f'<p class="soft">{escape(one_line(note))}</p>' for note in self.notes)
+        warned = self.novelty is not None and self.novelty.is_novel is not False
+        novelty = "" if self.novelty is None else (
+            f'<p class="{"novel" if warned else "soft"}">{escape(one_line(self.novelty.sentence))}</p>'
+        )  # fmt: skip
         facts = (
             f'<p class="soft">{escape(one_line(outputs))}. Model: {escape(one_line(self.model))}. Blue speaks for '
             f"{escape(one_line(self.label))}, orange against it.</p>"
         )
-        return f"{shown}{player}{facts}{''.join(one.to_html() for one in self.attributions)}{notes}"
+        return f"{shown}{player}{novelty}{facts}{''.join(one.to_html() for one in self.attributions)}{notes}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -222,6 +254,7 @@ class Explanation:
             "label": self.label,
             "against": self.against or None,
             "outputs": dict(self.outputs),
+            "novelty": None if self.novelty is None else self.novelty.to_dict(),
             "attributions": [one.to_dict() for one in self.attributions],
             "notes": list(self.notes),
         }

@@ -19,7 +19,7 @@ from headstart.attributions.kinds import (
     TrainingItems,
 )
 from headstart.attributions.maps import MAP_STYLE, map_html
-from headstart.reporting.text import one_line, shortened
+from headstart.reporting.text import one_line, shortened, visible
 
 __all__ = ["ATTRIBUTION_STYLE", "shown_html"]
 
@@ -45,6 +45,7 @@ ATTRIBUTION_STYLE = (
   overflow-wrap: anywhere; font-size: 0.9rem; }
 .attribution .items img { display: block; max-width: 100%; max-height: 8rem; }
 .thumb { max-width: 16rem; max-height: 16rem; }
+.novel { padding: 0.5rem 0.8rem; border-left: 4px solid rgb(220, 90, 20); background: rgba(220, 90, 20, 0.12); }
 .soft { opacity: 0.75; font-size: 0.9rem; }
 """
     + MAP_STYLE
@@ -61,8 +62,8 @@ def shown_html(shown: Shown, unit: str) -> str:
 
     Examples:
         >>> from headstart.attributions.kinds import TextShare
-        >>> shown_html(TextShares("<a>", (TextShare("<a>", 0, 3, 1.0),)), "score")[:91]
-        '<p class="words"><mark class="for" style="--a: 0.55" title="+1 score">&lt;a&gt;</mark></p>'
+        >>> shown_html(TextShares("<a>", (TextShare("<a>", 0, 3, 1.0),)), "score")[28:]
+        '<mark class="for" style="--a: 0.55" title="+1 score">&lt;a&gt;</mark></p>'
     """
     if isinstance(shown, TextShares):
         return _words(shown, unit)
@@ -83,20 +84,20 @@ def _words(shown: TextShares, unit: str) -> str:
     most = float(np.abs(shown.values).max(initial=0.0)) or 1.0
     parts, end = [], 0
     for span in shown.spans:
-        parts.append(escape(shown.text[end : span.start]))
+        parts.append(escape(visible(shown.text[end : span.start])))
         parts.append(_marked(shown.text[span.start : span.stop], span.value, most, unit))
         end = span.stop
-    parts.append(escape(shown.text[end:]))
+    parts.append(escape(visible(shown.text[end:])))
     rows = [(span.text, "", span.value) for span in shown.spans]
     table = _bars([rows[k] for k in np.argsort(-np.abs(shown.values), kind="stable")], unit, ("words", ""))
     details = f"<details><summary>All {len(rows)} parts</summary>{table}</details>" if len(rows) > 1 else ""
-    return f'<p class="words">{"".join(parts)}</p>{details}'
+    return f'<p class="words" dir="auto">{"".join(parts)}</p>{details}'
 
 
 def _marked(text: str, value: float, most: float, unit: str) -> str:
     kind, strength = ("for" if value >= 0 else "against"), 0.55 * abs(value) / most
-    title = escape(f"{value:+.3g} {unit}")
-    return f'<mark class="{kind}" style="--a: {strength:.2f}" title="{title}">{escape(text)}</mark>'
+    title = escape(visible(f"{value:+.3g} {unit}"))
+    return f'<mark class="{kind}" style="--a: {strength:.2f}" title="{title}">{escape(visible(text))}</mark>'
 
 
 def _bars(rows: Sequence[tuple[str, str, float]], unit: str, header: tuple[str, str]) -> str:
@@ -113,7 +114,7 @@ def _bars(rows: Sequence[tuple[str, str, float]], unit: str, header: tuple[str, 
             f'<td class="n">{value:+.3g}</td><td>{bar}</td></tr>'
         )
     top = f'<th scope="col">{header[0]}</th>{f"""<th scope="col">{header[1]}</th>""" if has_cells else ""}'
-    head = f'<tr>{top}<th scope="col" class="n">{escape(unit)}</th><th></th></tr>'
+    head = f'<tr>{top}<th scope="col" class="n">{escape(one_line(unit))}</th><th></th></tr>'
     shown = f'<table class="bars">{head}{"".join(lines[:MOST_BARS])}</table>'
     if len(lines) <= MOST_BARS:
         return shown
@@ -145,7 +146,8 @@ def _card(item: TrainingItem, unit: str) -> str:
     picture = f'<img alt="" src="{escape(item.picture)}">' if item.picture else ""
     text = f"<p>{escape(shortened(one_line(item.text), LONGEST))}</p>" if item.text else ""
     without = f"<br>without it: {item.output_without:.3g}" if math.isfinite(item.output_without) else ""
+    value = escape(one_line(f"{item.value:+.3g} {unit}"))
     return (
-        f"<li>{picture}<strong>{escape(one_line(item.label))}</strong> {item.value:+.3g} {escape(unit)}{without}"
+        f"<li>{picture}<strong>{escape(one_line(item.label))}</strong> {value}{without}"
         f'{text}<br><span class="soft">{escape(one_line(item.id))}</span></li>'
     )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.attributions.kinds import PixelMap, TimeFrequencyMap
+from headstart.reporting.text import one_line
 
 __all__ = ["MAP_STYLE", "map_html", "overlay", "png_uri"]
 
@@ -53,7 +54,7 @@ def map_html(shown: PixelMap | TimeFrequencyMap, unit: str) -> str:
         '<figure class="map"><div class="pair"><i'
     """
     strongest = "; ".join(f"{name} {value:+.3g}" for name, value in shown.largest(2))
-    alt = escape(f"Strongest: {strongest} {unit}")
+    alt = escape(one_line(f"Strongest: {strongest} {unit}"))
     if isinstance(shown, PixelMap):
         base = _enlarged(shown.picture)
         drawn = overlay(shown.values, base, shown.box)

@@ -102,6 +102,8 @@ def _print(found: Explanation) -> None:
     write_pair("item", found.item)
     write_pair("answer", found.headline)
     write_pair("outputs", ", ".join(f"{label} {value:.3f}" for label, value in found.outputs.items()))
+    if found.novelty is not None:
+        write_pair("novelty", found.novelty.sentence)
     for one in found.attributions:
         _print_one(one)
     for note in found.notes:

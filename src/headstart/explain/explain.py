@@ -17,6 +17,7 @@ from headstart.engine.extract import extract
 from headstart.errors import DataError, ParameterError
 from headstart.explain.asking.contrast import Contrast, contrast_of
 from headstart.explain.asking.item_pictures import picture_of, sound_of
+from headstart.explain.asking.novelty import novelty_of
 from headstart.explain.asking.query import Query, item_words
 from headstart.explain.asking.training_rows import TrainingRows, encode_training, kept_training, with_items
 from headstart.explain.registry import ALWAYS, DEFAULTS, METHODS, ExplanationMethod, check_known, refusal
@@ -95,7 +96,7 @@ def explain(
         item_words(query.item), model.source.info.modality, f"{model.source.info.name}, {model.head.head}",
         _answer(outputs, model.task), query.contrast.label, query.contrast.against if model.task.num_outputs > 2
         else "", _largest(outputs, model.task), found, picture, tuple(notes),
-        sound_of(query.item) if model.source.info.modality == "audio" else "",
+        sound_of(query.item) if model.source.info.modality == "audio" else "", novelty_of(query, outputs),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ Command: headstart explain RUN PICTURE --method grad_cam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +23,10 @@ from numpy.typing import NDArray
 
 from headstart.attributions import Attribution
 from headstart.explain.asking.query import Query
-from headstart.explain.bodies.drawn_map import drawn_map, part_map
-from headstart.explain.bodies.map_gradients import layer_slopes
-from headstart.explain.bodies.map_reading import map_reading
-from headstart.explain.bodies.map_words import map_checks, map_notes
+from headstart.explain.bodies.approximate_map import approximate_map
+from headstart.explain.bodies.drawn_map import part_map
+from headstart.explain.bodies.map_gradients import Slopes
+from headstart.explain.bodies.map_reading import MapReading
 from headstart.explain.registry import Need
 from headstart.types import Modality
 
@@ -63,31 +64,26 @@ class GradCam:
 
     def __call__(self, query: Query) -> Attribution:
         """The map of each part."""
-        import torch
 
-        reading = map_reading(query)
-        maps: list[Array] = []
-        with torch.enable_grad():
-            found = layer_slopes(query, reading)
-        for (slopes,) in found:
-            prefix = slopes.layout.prefix
-            weights = slopes.gradient[prefix:].mean(axis=0)
-            values = slopes.values @ weights
+        def note(slopes: Sequence[Slopes], reading: MapReading) -> list[str]:
+            (one,) = slopes
+            read = sum(query.model.head.feature_map.reads([block.width for block in reading.source.info.blocks]))
+            covered = [f"The head reads {read} blocks; this map shows what passes through its layer only."]
+            return [
+                f"Approximate: the map of layer '{one.layer}', {one.layout.grid[0]} x {one.layout.grid[1]} positions, "
+                "weighted by mean gradients; it does not sum to anything.",
+                *(covered if read > 1 else []),
+            ]
+
+        return approximate_map(self, query, self._maps, note, signed=not self.relu)
+
+    def _maps(self, slopes: Sequence[Sequence[Slopes]], reading: MapReading) -> list[Array]:
+        maps = []
+        for (one,) in slopes:
+            values = one.values @ one.gradient[one.layout.prefix :].mean(axis=0)
             values = np.maximum(values, 0.0) if self.relu else values
-            maps.append(part_map(values, slopes.layout, reading.parts, len(values)))
-        shown = drawn_map(reading, query.item, maps, slopes.layout.grid, signed=not self.relu)
-        value = float(query.values(reading.row[None])[0])
-        read = sum(query.model.head.feature_map.reads([block.width for block in reading.source.info.blocks]))
-        covered = [f"The head reads {read} blocks; this map shows what passes through its layer only."] * (read > 1)
-        return Attribution(
-            self.name, self.title, shown, query.contrast.quantity, query.contrast.unit, value,
-            checks=map_checks(query, value),
-            notes=(
-                f"Approximate: the map of layer '{slopes.layer}', {slopes.layout.grid[0]} x {slopes.layout.grid[1]} "
-                "positions, weighted by mean gradients; it does not sum to anything.",
-                *covered, *map_notes(query, reading),
-            ),
-        )  # fmt: skip
+            maps.append(part_map(values, one.layout, reading.parts, len(values)))
+        return maps
 
 
 GRAD_CAM = GradCam()

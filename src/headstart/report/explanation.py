@@ -7,7 +7,7 @@ from html import escape
 from headstart.attributions import Explanation
 from headstart.attributions.html import ATTRIBUTION_STYLE
 from headstart.report.page.style import STYLE
-from headstart.reporting.text import one_line
+from headstart.reporting.text import one_line, visible
 
 __all__ = ["explanation_page"]
 
@@ -55,7 +55,7 @@ def explanation_page(explanation: Explanation, name: str) -> str:
         >>> "<script" in page, "<h1>Why a</h1>" in page
         (False, True)
     """
-    item = "" if explanation.picture else f"<blockquote>{escape(explanation.item)}</blockquote>"
+    item = "" if explanation.picture else f'<blockquote dir="auto">{escape(visible(explanation.item))}</blockquote>'
     return _PAGE.format(
         policy=escape(POLICY),
         title=escape(one_line(explanation.headline)),

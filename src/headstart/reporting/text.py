@@ -16,6 +16,7 @@ __all__ = [
     "printable",
     "sentence",
     "shortened",
+    "visible",
     "wrap",
 ]
 
@@ -70,6 +71,28 @@ def is_harmless(sign: str) -> bool:
         [True, True, False, False]
     """
     return sign.isprintable() or sign in _JOINERS
+
+
+def visible(text: object) -> str:
+    r"""Text of which each character that is invisible or changes the writing direction is the replacement character.
+
+    Line breaks and tabs stay, and so do positions: each character stands for one of the text.
+
+    Args:
+        text: any untrusted text.
+
+    Examples:
+        >>> visible("a\u202eb\u200bc\n")
+        'a\ufffdb\ufffdc\n'
+    """
+    original = str(text)
+    if original.isprintable():
+        return original
+    return "".join(sign if is_harmless(sign) or sign in "\n\t" else _stand_in(sign) for sign in original)
+
+
+def _stand_in(sign: str) -> str:
+    return _SPACES.get(sign, " ") if unicodedata.category(sign) == "Zs" or sign == "\r" else "\ufffd"
 
 
 def _escaped(sign: str) -> str:

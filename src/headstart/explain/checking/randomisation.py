@@ -53,8 +53,8 @@ def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) ->
 def randomised(model: TransferModel, part: Part, seed: int = 0) -> TransferModel:
     """The model with a random head or a random body; the other part, features and calibration stay.
 
-    A random head has normal weights with the same standard deviation for each output. A random body is initialised as
-    before its training.
+    What the fit kept of its training items is left out. A random head has normal weights with the same standard
+    deviation for each output. A random body is initialised as before its training.
 
     Args:
         model: with a linear head.
@@ -76,12 +76,12 @@ def randomised(model: TransferModel, part: Part, seed: int = 0) -> TransferModel
         body = model.source.untrained(seed)
         if body is None:
             raise ParameterError(f"The source '{model.source.info.name}' has no body whose weights could be random.")
-        return replace(model, source=body)
+        return replace(model, source=body, certainty=None)
     if not model.head.linear:
         raise ParameterError(f"A linear head is randomised. Got '{model.head.head}'; fit with --head solved.")
     weight, rng = model.head.weight, np.random.default_rng(seed)
     drawn = rng.standard_normal(weight.shape) * weight.std(axis=0)
-    return replace(model, head=replace(model.head, weight=drawn))
+    return replace(model, head=replace(model.head, weight=drawn), certainty=None)
 
 
 def randomisation_check(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from headstart.evaluate.formatting import bounds
-from headstart.reporting.text import is_harmless
+from headstart.reporting.text import visible
 
 __all__ = ["METRICS", "MetricWords", "defined", "interval", "metric_words", "number", "one_line", "series", "shortened"]
 
@@ -133,8 +133,7 @@ def one_line(text: object) -> str:
         >>> one_line("a\nb\x00"), one_line("")
         ('a b\ufffd', '(empty)')
     """
-    joined = " ".join(str(text).split())
-    return "".join(c if is_harmless(c) else "\ufffd" for c in joined) or "(empty)"
+    return visible(" ".join(str(text).split())) or "(empty)"
 
 
 def shortened(text: object, limit: int = 60) -> str:
