@@ -68,6 +68,7 @@ class CoveragePart:
         outputs: (m, k) outputs of the model.
         rows: (m, d) source rows; None, if the predictor is then not exact.
         groups: (m,) codes of items that belong together, or None.
+        scores: (m, k) scores of the head before the calibration; None where they follow from the rows, or are unknown.
 
     Examples:
         >>> CoveragePart(predictor=None, y=np.array([0, 1]), outputs=np.eye(2)).rows is None
@@ -79,6 +80,7 @@ class CoveragePart:
     outputs: Array
     rows: Rows | None = None
     groups: NDArray[Any] | None = None
+    scores: Array | None = None
 
 
 def realised_coverage(

@@ -57,6 +57,7 @@ class HeldOut:
     Attributes:
         outputs: (m, k) in the order of ``SplitPlan.evaluated``.
         heads: the fitted head of each part.
+        scores: (m, k) the same before the calibration; None where they are not known.
 
     Examples:
         >>> HeldOut(np.zeros((2, 1)), ()).outputs.shape
@@ -65,6 +66,7 @@ class HeldOut:
 
     outputs: NDArray[np.float64]
     heads: tuple[FittedHead, ...]
+    scores: NDArray[np.float64] | None = None
 
 
 def held_out_outputs(
@@ -102,13 +104,16 @@ def held_out_outputs(
     """
     methods = task_methods(task)
     outputs, fitted, place = np.empty((len(plan.evaluated), task.num_outputs)), [], 0
+    scores = np.empty_like(outputs)
     for train, test in plan.parts:
         inner = None if groups is None else groups[train]
         training = take_rows(rows, train)
         head = select_head(training, y[train], task, blocks=blocks, groups=inner, search=search, seed=seed)
         for start in range(0, len(test), CHUNK):
             part = test[start : start + CHUNK]
-            outputs[place : place + len(part)] = methods.outputs(head.scores(take_rows(rows, part)), head.calibration)
+            now = slice(place, place + len(part))
+            scores[now] = head.scores(take_rows(rows, part))
+            outputs[now] = methods.outputs(scores[now], head.calibration)
             place += len(part)
         fitted.append(head)
-    return HeldOut(outputs, tuple(fitted))
+    return HeldOut(outputs, tuple(fitted), scores)

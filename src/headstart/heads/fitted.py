@@ -12,6 +12,7 @@ from headstart.heads.estimator.scores import estimator_scores
 from headstart.heads.estimator.threads import threads_for
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.loss_summary import LossSummary
+from headstart.linear.calibration_choice import CalibrationChoice
 from headstart.linear.checks import CHUNK
 from headstart.linear.leave_out import LeftOut
 from headstart.linear.moments import Moments
@@ -89,6 +90,7 @@ class FittedHead:
         dropped: positions of the rows that were dropped as suspect; empty for none.
         notes: further findings, one sentence each, such as whether fusing sources helps.
         left_out: mean out-of-fold loss, which is saved with the head; None if unknown.
+        calibration_choice: why the calibration was taken; None if there was no choice, or for a head loaded from disk.
 
     Examples:
         >>> from headstart.heads import select_head
@@ -114,6 +116,7 @@ class FittedHead:
     dropped: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp), kw_only=True)
     notes: tuple[str, ...] = ()
     left_out: LossSummary | None = None
+    calibration_choice: CalibrationChoice | None = None
 
     @property
     def linear(self) -> bool:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
+from headstart.heads.contenders.chosen_calibration import with_chosen_calibration
 from headstart.heads.contenders.contender import Contender
 from headstart.heads.contenders.estimators import LATE, estimator_contenders
 from headstart.heads.contenders.tie_set import simplest_of_the_best
@@ -107,6 +108,7 @@ def select_head(
             )  # fmt: skip
             contenders, tried = contenders + found, tried + more
         best = simplest_of_the_best(contenders, problem.chosen_groups).fitted(tuple(tried))
+        best = with_chosen_calibration(problem, best)
     late = [candidate.head for candidate in tried if candidate.note.endswith(LATE)]
     notes = (*choice.notes, *([f"not tried, because {LATE}: {', '.join(late)}"] if late else []))
     return replace(best, notes=notes) if notes else best

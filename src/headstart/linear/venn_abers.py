@@ -27,8 +27,8 @@ def venn_abers(scores: ArrayLike, y: ArrayLike, new: ArrayLike) -> Array:
     Reference: Vovk, Petej & Fedorova, "Large-Scale Probabilistic Predictors with and without Guarantees of Validity",
     NeurIPS 2015.
 
-    Isotonic regression at a point is max over starts of min over stops of the mean in between (over tied scores as
-    one), so both values follow from cumulative sums: one pass over the distinct scores for each distinct new score.
+    Both values at every left-out score come from two passes over them in order, by the convex minorants of the paper;
+    a new score between two of them has the p0 of the lower and the p1 of the upper one: O(n log n) once, then O(log n).
 
     Args:
         scores: (n,) left-out scores, n at least 1.
@@ -52,27 +52,52 @@ def venn_abers(scores: ArrayLike, y: ArrayLike, new: ArrayLike) -> Array:
         )
     if fresh.ndim != 1 or not (np.isfinite(own).all() and np.isfinite(fresh).all()):
         raise DataError("venn_abers needs finite scores of new items, of shape (m,). Got others.")
-    points, place = np.unique(own, return_inverse=True)
+    points, low, high = _table(own, labels.astype(np.float64))
+    # p0 is that of the last known score at or below, p1 that of the first one at or above; outside: 0 and 1
+    below, above = np.searchsorted(points, fresh, side="right"), np.searchsorted(points, fresh, side="left")
+    return np.stack([np.append(0.0, low)[below], np.append(high, 1.0)[above]], axis=1)
+
+
+def _table(scores: Array, labels: Array) -> tuple[Array, Array, Array]:
+    """The distinct scores, ascending, and p0 and p1 of a new score at each of them."""
+    points, place = np.unique(scores, return_inverse=True)
     counts = np.bincount(place).astype(np.float64)
-    hits: Array = np.bincount(place, labels.astype(np.float64)).astype(np.float64)
-    values, back = np.unique(fresh, return_inverse=True)
-    pairs = np.array([_pair(points, counts, hits, float(value)) for value in values]).reshape(-1, 2)
-    return np.asarray(pairs[back])
+    hits: Array = np.bincount(place, labels).astype(np.float64)
+    # a label 0 is a label 1 of the scores and labels turned round
+    return points, 1 - _highest(counts[::-1], (counts - hits)[::-1])[::-1], _highest(counts, hits)
 
 
-def _pair(points: Array, counts: Array, hits: Array, value: float) -> tuple[float, float]:
-    """p0 and p1 of one score: the isotonic fit with it, labelled 0 and 1, at its place."""
-    at = int(np.searchsorted(points, value, side="left"))
-    tied = at < len(points) and points[at] == value
-    # sums of the scores below from each start, and above to each stop; the new score and its ties lie between
-    below_n, below_y = (np.append(np.cumsum(part[:at][::-1])[::-1], 0.0) for part in (counts, hits))
-    after = at + tied
-    above_n, above_y = (np.append(0.0, np.cumsum(part[after:])) for part in (counts, hits))
-    own_n, own_y = (counts[at] + 1, hits[at]) if tied else (1.0, 0.0)
-    total = below_n[:, None] + above_n[None, :] + own_n
-    sums = below_y[:, None] + above_y[None, :] + own_y
-    low, high = ((sums + label) / total for label in (0.0, 1.0))
-    return float(low.min(axis=1).max()), float(high.min(axis=1).max())
+def _highest(counts: Array, hits: Array) -> Array:
+    """p1 at each of m distinct scores, in O(m): algorithms 1 and 2 of the paper.
+
+    Corners are the cumulative (items, positives). The new item (1, 1) stands first and moves up by one score at a
+    time; the stack holds the corners of the greatest convex minorant from the new item on, leftmost on top.
+    """
+    xs, ys = ([0.0, *np.cumsum(part).tolist()] for part in (counts, hits))
+    stack: list[tuple[float, float]] = []
+    for corner in zip([*xs[::-1], -1.0], [*ys[::-1], -1.0], strict=True):
+        _push(stack, corner)
+    out = np.empty(len(counts))
+    for i in range(len(counts)):
+        (x, y), (further, higher) = stack[-1], stack[-2]
+        out[i] = (higher - y) / (further - x)
+        # the corner before the new item, once it stands after score i
+        corner = (xs[i + 1] - 1, ys[i + 1] - 1)
+        if (corner[1] - y) * (further - x) < (higher - y) * (corner[0] - x):
+            stack.pop()
+            _push(stack, corner)
+    return out
+
+
+def _push(stack: list[tuple[float, float]], corner: tuple[float, float]) -> None:
+    """Add a corner to the left of a convex chain, without the corners that then lie on or above it."""
+    x, y = corner
+    while len(stack) > 1:
+        (x1, y1), (x2, y2) = stack[-1], stack[-2]
+        if (y1 - y) * (x2 - x) < (y2 - y) * (x1 - x):
+            break
+        stack.pop()
+    stack.append(corner)
 
 
 def merged(pairs: ArrayLike) -> Array:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead
 from headstart.heads.spectral.class_weights import row_weights
+from headstart.linear.calibration import softmax
+from headstart.linear.calibration_choice import cross_fitted_logits
 from headstart.linear.checks import CHUNK
 from headstart.tasks import Calibration, task_methods
 from headstart.types import Rows, Task
@@ -93,8 +95,14 @@ class Certainty:
         return {name: part for name, part in parts.items() if part is not None}
 
     def outputs(self, task: Task, calibration: Calibration) -> Array:
-        """Calibrated left-out outputs (m, k)."""
-        return task_methods(task).outputs(self.scores, calibration)
+        """Calibrated left-out outputs (m, k); under vector scaling, each by parameters of other folds."""
+        if "factor" not in calibration or not np.isfinite(self.scores).all():
+            return task_methods(task).outputs(self.scores, calibration)
+        groups, weights = self.scored_groups, np.ones(len(self.index)) if self.weights is None else self.weights
+        units = np.arange(len(self.index)) if groups is None else groups
+        logits = self.scores / calibration["temperature"][0]
+        start = (calibration["factor"], calibration["offset"])
+        return softmax(cross_fitted_logits(logits, np.asarray(self.labels, np.intp), start, units, weights))
 
 
 def certainty_of(

@@ -1,4 +1,4 @@
-"""Classification: one label per item; probabilities by a softmax with a temperature fitted to out-of-fold scores.
+"""Classification: one label per item; probabilities by a softmax of scores that are scaled by left-out scores.
 
 Reference: Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
 """
@@ -19,7 +19,7 @@ from headstart.tasks.codes import is_list, label_codes
 from headstart.tasks.registry import Calibration, Metric
 from headstart.types import Task
 
-__all__ = ["CLASSIFICATION", "Classification"]
+__all__ = ["CLASSIFICATION", "Classification", "logit_terms"]
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,12 @@ class Classification:
         return [{"temperature": np.array([one])} for one in fit_temperatures(scores, np.asarray(y), sample_weight)]
 
     def outputs(self, scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
-        """Probabilities (n, classes) that sum to one; the share ``chance`` of each is 1/C, where it is given."""
-        found = softmax(scores / calibration["temperature"][0])
+        """Probabilities (n, classes) that sum to one.
+
+        Scores are divided by the ``temperature``; where ``factor`` and ``offset`` (C,) are given, they are then scaled
+        by these (vector scaling). Where ``chance`` is given, this share of each probability is 1/C.
+        """
+        found = softmax(_logits(scores, calibration))
         if "chance" not in calibration:
             return found
         share = float(calibration["chance"][0])
@@ -90,6 +94,26 @@ class Classification:
     def decode(self, outputs: NDArray[np.float64], task: Task) -> list[Any]:
         """The most probable label of each item."""
         return [task.labels[i] for i in outputs.argmax(axis=1)]
+
+
+def _logits(scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
+    logits = scores / calibration["temperature"][0]
+    return logits * calibration["factor"] + calibration["offset"] if "factor" in calibration else logits
+
+
+def logit_terms(calibration: Calibration) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The factors and offsets that turn scores into the logits of calibrated probabilities, of shape () or (C,).
+
+    Args:
+        calibration: of a classification.
+
+    Examples:
+        >>> scaled = {"temperature": np.array([2.0]), "factor": np.array([1.0, 3.0]), "offset": np.array([0.1, -0.1])}
+        >>> logit_terms(scaled)
+        (array([0.5, 1.5]), array([ 0.1, -0.1]))
+    """
+    factor, offset = calibration.get("factor", np.ones(())), calibration.get("offset", np.zeros(()))
+    return np.asarray(factor / calibration["temperature"][0]), np.asarray(offset)
 
 
 CLASSIFICATION = Classification()

@@ -268,7 +268,10 @@ def _record(fitted: _Fitted, seconds: float, seed: int, command: str | None) -> 
     record = make_record(fitted.prepared, fitted.judged, fitted.baselines, seconds=seconds, seed=seed, command=command)
     if fitted.number_format.record:
         record["encoding"] = {**record["encoding"], "int8": dict(fitted.number_format.record)}
-    if certain := coverage_record(fitted.judged.model, fitted.judged.coverage) | dict(fitted.judged.certainty):
+    certain = coverage_record(fitted.judged.model, fitted.judged.coverage) | dict(fitted.judged.certainty)
+    if (choice := fitted.judged.model.head.calibration_choice) is not None:
+        certain = certain | {"calibration": choice.to_dict()}
+    if certain:
         record["certainty"] = certain
     if isinstance(fitted.curve, LearningCurve):
         record["learning_curve"] = fitted.curve.to_dict()

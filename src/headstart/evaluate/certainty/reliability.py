@@ -61,7 +61,8 @@ def reliability_block(parts: Sequence[CoveragePart]) -> dict[str, Any]:
 
     Returns:
         Plain JSON values: ``bins``, ``before`` (bins of the softmax of the scores as they are), ``error`` and
-        ``error_before``; empty unless items have one label each.
+        ``error_before``, the top-label calibration errors after and before; where a fit took another calibration than
+        the temperature, ``error_temperature`` is that of the temperature alone. Empty unless items have one label each.
 
     Examples:
         >>> reliability_block([])
@@ -77,12 +78,31 @@ def reliability_block(parts: Sequence[CoveragePart]) -> dict[str, Any]:
     for bins, error, outputs in (("bins", "error", after), ("before", "error_before", before)):
         sure, right = outputs.max(axis=1), outputs.argmax(axis=1) == y
         found |= {bins: reliability_bins(sure, right), error: calibration_error(sure, right)}
+    if any("factor" in part.predictor.head.calibration for part in parts):
+        tempered = np.concatenate([_tempered(part) for part in parts])
+        found["error_temperature"] = calibration_error(tempered.max(axis=1), tempered.argmax(axis=1) == y)
     return found
 
 
 def _uncalibrated(part: CoveragePart) -> Array:
-    """The softmax of the scores; those of a temperature T are T ln p up to a constant for each item."""
+    """The softmax of the scores as they are."""
+    scores = _scores(part)
+    return part.outputs if scores is None else softmax(scores)
+
+
+def _scores(part: CoveragePart) -> Array | None:
+    """The scores of the items; those of a temperature T are T ln p up to a constant for each item."""
     head = part.predictor.head
-    if part.rows is not None:
-        return softmax(head.scores(part.rows))
-    return softmax(np.log(np.maximum(part.outputs, 1e-300)) * head.calibration["temperature"][0])
+    if part.scores is not None or part.rows is not None:
+        return part.scores if part.rows is None else head.scores(part.rows)
+    if "factor" in head.calibration or "temperature" not in head.calibration:
+        return None
+    return np.asarray(np.log(np.maximum(part.outputs, 1e-300)) * head.calibration["temperature"][0])
+
+
+def _tempered(part: CoveragePart) -> Array:
+    """The softmax of the scores divided by the temperature alone."""
+    scores, calibration = _scores(part), part.predictor.head.calibration
+    if scores is None or "factor" not in calibration:
+        return part.outputs
+    return softmax(scores / calibration["temperature"][0])

@@ -25,6 +25,7 @@ from headstart.heads.fusion.maps import join_maps
 from headstart.heads.problem import Problem
 from headstart.linear.calibration import log_softmax, softmax
 from headstart.tasks import Calibration, is_classification, is_multilabel, is_regression
+from headstart.tasks.classification import logit_terms
 from headstart.types import Task, group_codes
 
 __all__ = ["LATE_FUSION", "LateFusionHead", "fit_stack", "folded", "stack_contender"]
@@ -116,7 +117,8 @@ def folded(weight: Array, bias: Array, calibration: Calibration, task: Task) -> 
     """
     if is_classification(task):
         # softmax(s/T), or sigmoid(slope·s + intercept) per label: both are linear in the scores
-        return weight / calibration["temperature"][0], bias / calibration["temperature"][0]
+        factor, offset = logit_terms(calibration)
+        return weight * factor, bias * factor + offset
     if is_multilabel(task):
         return weight * calibration["slope"], bias * calibration["slope"] + calibration["intercept"]
     return weight, bias

@@ -37,8 +37,9 @@ __all__ = [
     "write_head",
 ]
 
-FORMAT_VERSION = 2
-PLAIN_VERSION = 1  # of a model whose source gives all of its blocks: earlier releases open it too
+FORMAT_VERSION = 3  # of a model whose probabilities follow from vector scaling
+BLOCKS_VERSION = 2  # of a model whose source gives some of its blocks
+PLAIN_VERSION = 1  # of any other: earlier releases open it too
 HEAD_FILE = "head.skops"
 REQUIRED = ("model.safetensors", "calibration.json")
 
@@ -103,7 +104,7 @@ def describe_head(head: FittedHead) -> dict[str, Any]:
         | ({} if head.estimator is None else {"file": HEAD_FILE})
         | ({"class_names_as_rows": head.prior} if head.prior else {})
         | ({} if head.left_out is None else {"left_out": head.left_out.to_dict()}),
-    }
+    } | ({"format_version": FORMAT_VERSION} if "factor" in head.calibration else {})
 
 
 def describe_source(source: Source, reference: Mapping[str, str]) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def describe_source(source: Source, reference: Mapping[str, str]) -> dict[str, A
     if not every or info.blocks == every:
         return {"source": about}
     blocks = [block.name for block in info.blocks]
-    return {"source": {**about, "blocks": blocks}, "format_version": FORMAT_VERSION}
+    return {"source": {**about, "blocks": blocks}, "format_version": BLOCKS_VERSION}
 
 
 def write_head(folder: Path, head: FittedHead) -> None:

@@ -24,6 +24,7 @@ MOST_COLUMNS = 10_000_000
 MOST_LABELS = 1_000_000
 LARGEST = 1e60  # a weight or a scale; features are at most 1e30, so that products are finite
 TEMPERATURES = (1e-12, 1e12)
+SCALED = 1e6  # a factor or an offset of vector scaling; a factor is above 0, since a score may be minus infinity
 STEEPEST = 1e15  # the slope or the intercept of a calibration
 
 
@@ -111,11 +112,13 @@ def _check_calibration(calibration: Mapping[str, NDArray[np.float64]], task: Tas
     ranges = {
         "temperature": ((1,), low, high), "shares": ((k,), 0.0, 1.001), "class_weight": ((k,), 0.0, LARGEST),
         "slope": ((k,), 0.0, steepest), "intercept": ((k,), -steepest, steepest),
-        "chance": ((1,), 0.0, 1.0),
+        "chance": ((1,), 0.0, 1.0), "factor": ((k,), 1 / SCALED, SCALED), "offset": ((k,), -SCALED, SCALED),
     }  # fmt: skip
     for name in task_methods(task).parameters:
         if name not in calibration:
             raise ValueError(f"a calibration without '{name}'")
+    if ("factor" in calibration) != ("offset" in calibration):
+        raise ValueError("a calibration with only one of 'factor' and 'offset'")
     for name in set(ranges) & set(calibration):
         shape, low, high = ranges[name]
         values = calibration[name]

@@ -126,6 +126,10 @@ def solved_head(head: FittedHead, task: Task, moments: Moments) -> tuple[FittedH
         calibration["shares"] = np.maximum(moments.target_mean, 0.0)
     if weights is not None:
         calibration["class_weight"] = weights
+    if "factor" in calibration:  # new classes keep the logits of the temperature
+        new = task.num_outputs - len(calibration["factor"])
+        calibration["factor"] = np.append(calibration["factor"], np.ones(new))
+        calibration["offset"] = np.append(calibration["offset"], np.zeros(new))
     return replace(head, weight=weight, bias=bias, calibration=calibration), spectrum
 
 

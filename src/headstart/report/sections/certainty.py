@@ -53,11 +53,25 @@ def _reliability(bins: list[Mapping[str, Any]] | None, record: Record) -> str:
     what = "labels" if TASKS[record["task"]["kind"]].base == "multilabel" else "items"
     error = record["evaluation"]["metrics"].get("ece", {}).get("value")
     gap = f" The mean gap (calibration error) is {number(error)}." if defined(error) else ""
+    gap += _scaled(record.get("certainty", {}))
     caption = (
         f"Reliability: {what} of similar confidence, and the share of them that is right, with 95% intervals. On the "
         f"dashed line the probabilities can be taken at their word.{gap}"
     )
     return figure(reliability_plot(bins), caption, reliability_table(bins))
+
+
+def _scaled(found: Mapping[str, Any]) -> str:
+    """What the calibration is, and the calibration error of the held-out items before and after it."""
+    choice, held = found.get("calibration"), found.get("reliability")
+    said = f" Calibration: {choice['sentence']}." if choice else ""
+    if held and defined(held.get("error_before")):
+        alone = f", with one temperature {number(held['error_temperature'])}" if "error_temperature" in held else ""
+        said += (
+            f" Root mean square gap in bins of equal size: {number(held['error_before'])} before the "
+            f"calibration{alone}, {number(held['error'])} after it."
+        )
+    return said
 
 
 def _risk(found: Mapping[str, Any] | None) -> str:

@@ -62,7 +62,8 @@ def coverage_parts(
         predictor = _of_fold(head, task, y[train], None if groups is None else groups[train])
         if predictor is not None:
             own = None if groups is None else groups[test]
-            found.append(CoveragePart(predictor, y[test], held_out.outputs[start:stop], None, own))
+            scores = None if held_out.scores is None else held_out.scores[start:stop]
+            found.append(CoveragePart(predictor, y[test], held_out.outputs[start:stop], None, own, scores))
         start = stop
     return found
 

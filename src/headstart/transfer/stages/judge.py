@@ -21,6 +21,7 @@ from headstart.evaluate.shift import LossShift, loss_shift
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead
 from headstart.heads.loss_summary import LossSummary, summarise
 from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moments
+from headstart.linear.calibration_choice import VECTOR
 from headstart.model import TransferModel
 from headstart.model.certainty import certainty_of
 from headstart.reporting import Reporter
@@ -304,6 +305,8 @@ def _report(model: TransferModel, evaluation: Evaluation, plan: SplitPlan, repor
         f"{head.head} on {head.feature_map.name} ({head.feature_map.num_features} features), {_prior(head.prior)}"
         f"{_penalty(head.lam)}chosen among {len(compared)} by out-of-fold loss {head.loss:.3f}",
     )
+    if head.calibration_choice is not None and head.calibration_choice.chosen == VECTOR:
+        reporter.line("calibration", head.calibration_choice.sentence)
     for note in head.notes:
         reporter.line("skipped" if note.startswith("not tried") else "fusion", note)
     if model.moments is None and isinstance(HEADS[head.head], SpectralHead):

@@ -17,6 +17,7 @@ from headstart.engine.pipeline.gathering import allocate_rows
 from headstart.model import TransferModel
 from headstart.reporting import Progress
 from headstart.tasks import is_classification
+from headstart.tasks.classification import logit_terms
 from headstart.types import FeatureMatrix, Source
 
 __all__ = ["Teacher", "TeacherTargets", "teacher_targets"]
@@ -101,7 +102,10 @@ def _last(teacher: Teacher) -> tuple[Source, int]:
 
 def _calibrated(model: TransferModel, rows: FeatureMatrix) -> NDArray[np.float32]:
     """Logits (n, classes) whose softmax is the model's calibrated probabilities."""
-    scores = model.head.scores(rows) / model.head.calibration.get("temperature", np.ones(1))[0]
+    scores = model.head.scores(rows)
+    if is_classification(model.task):
+        factor, offset = logit_terms(model.head.calibration)
+        scores = scores * factor + offset
     return np.asarray(scores, np.float32)
 
 

@@ -15,6 +15,7 @@ from headstart.errors import ParameterError
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import FittedHead
 from headstart.tasks import is_classification, is_multilabel
+from headstart.tasks.classification import logit_terms
 from headstart.tasks.registry import Calibration
 from headstart.types import Task
 
@@ -138,8 +139,8 @@ def _lengths(rows: Tensor) -> Tensor:
 def _as_logits(head: FittedHead, task: Task) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Weight (d, k) and bias (k,) with the calibration folded in."""
     if is_classification(task):
-        temperature = head.calibration["temperature"][0]
-        return head.weight / temperature, head.bias / temperature
+        factor, offset = logit_terms(head.calibration)
+        return head.weight * factor, head.bias * factor + offset
     if is_multilabel(task):
         slope, intercept = head.calibration["slope"], head.calibration["intercept"]
         return head.weight * slope, head.bias * slope + intercept
