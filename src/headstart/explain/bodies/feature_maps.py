@@ -182,7 +182,8 @@ def mean_of(rows: Tensor, found: Recorded, parts: ItemParts) -> Mean | None:
             if layout.channels(output) != rows.shape[1] or (best is not None and _count(layout) < _count(best[1])):
                 continue
             positions = layout.positions(output.detach())
-            mean = torch.einsum("np,npc->nc", weights_of(positions, found.mask), positions.float())
+            # sums over thousands of equal positions, as of silence, lose digits in fp32
+            mean = torch.einsum("np,npc->nc", weights_of(positions, found.mask).double(), positions.double())
             if float((mean - rows).abs().max()) <= allowed:
                 best = place, layout
     return best
