@@ -98,4 +98,4 @@ def test_of_many_rows_complete_groups_are_used():
 
 def test_the_thirds_of_a_deep_body_are_named():
     layers = tuple(LayerShare(f"layer.{k}", 0.1, weight) for k, weight in enumerate([0, 0.1, 0.3, 0.4, 0.1, 0.1]))
-    assert "the middle layers count most: they carry 70% of the spread" in profile_words(layers, "log-loss")
+    assert "the middle layers count most: they carry 70% of the variance" in profile_words(layers, "log-loss")

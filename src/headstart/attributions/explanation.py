@@ -12,7 +12,7 @@ from headstart.attributions.html import ATTRIBUTION_STYLE, shown_html
 from headstart.attributions.kinds import Shown
 from headstart.errors import UnknownNameError
 from headstart.reporting.summary import summary_text
-from headstart.reporting.text import one_line
+from headstart.reporting.text import one_line, probability
 from headstart.types import Modality
 
 __all__ = ["Attribution", "Explanation", "Novelty"]
@@ -81,8 +81,8 @@ class Attribution:
         notes = "".join(f"<li>{escape(one_line(note))}</li>" for note in self.notes)
         return (
             f'<section class="attribution"><h2>{escape(one_line(self.title))}</h2>{shown_html(self.shown, self.unit)}'
-            f'<p class="soft">{escape(one_line(self.words()))}</p>'
-            f"{f'<ul class=soft>{notes}</ul>' if notes else ''}</section>"
+            f'<details class="how"><summary>How this was computed</summary><p>{escape(one_line(self.words()))}</p>'
+            f"{f'<ul>{notes}</ul>' if notes else ''}</details></section>"
         )
 
     def words(self) -> str:
@@ -155,6 +155,7 @@ class Explanation:
         sound: the beginning of the item as a sound (a data URI), if it is one; else empty.
         notes: what was left out and why, a sentence each.
         novelty: how unlike the training items the item is; None for a model that cannot say.
+        are_values: whether the outputs are values of a regression; otherwise they are probabilities.
 
     Examples:
         >>> from headstart.attributions.kinds import ColumnShare, ColumnShares
@@ -177,6 +178,7 @@ class Explanation:
     notes: tuple[str, ...] = ()
     sound: str = field(default="", repr=False)
     novelty: Novelty | None = None
+    are_values: bool = False
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -198,16 +200,26 @@ class Explanation:
             return f"Why {self.predicted}{rest}"
         return f"Answered {self.predicted}; what speaks for {self.label}{rest}"
 
+    def shown_outputs(self) -> str:
+        """The outputs in words; no probability is written as certain.
+
+        Examples:
+            >>> Explanation("", "text", "toy, ridge", "a", "a", "", {"a": 0.99999, "b": 1e-5}, ()).shown_outputs()
+            'a >0.999, b <0.001'
+        """
+        shown = [f"{value:.4g}" if self.are_values else probability(value) for value in self.outputs.values()]
+        return ", ".join(f"{label} {value}" for label, value in zip(self.outputs, shown, strict=True))
+
     def facts(self) -> list[tuple[str, str]]:
         """The item, the outputs, and the largest attributions of each method, in words.
 
         Examples:
-            >>> found = Explanation("61", "vector", "vector, ridge", "1.4", "risk", "", {"risk": 1.4}, ())
+            >>> outputs = {"risk": 1.4}
+            >>> found = Explanation("61", "vector", "vector, ridge", "1.4", "risk", "", outputs, (), are_values=True)
             >>> found.facts()[1]
             ('outputs', 'risk 1.4')
         """
-        outputs = ", ".join(f"{label} {value:.3g}" for label, value in self.outputs.items())
-        lines = [("item", self.item), ("outputs", outputs), ("model", self.model)]
+        lines = [("item", self.item), ("outputs", self.shown_outputs()), ("model", self.model)]
         lines += [] if self.novelty is None else [("novelty", self.novelty.sentence)]
         for one in self.attributions:
             parts = ", ".join(f"{name} {value:+.3g}" for name, value in one.shown.largest(NAMED))
@@ -227,10 +239,9 @@ class Explanation:
         """The item and the attributions as a fragment of HTML, for a page with `ATTRIBUTION_STYLE`.
 
         Examples:
-            >>> Explanation("<i>", "text", "toy, ridge", "a", "a", "", {"a": 1.0}, ()).to_html()[:38]
-            '<p class="soft">a 1. Model: toy, ridge'
+            >>> Explanation("<i>", "text", "toy, ridge", "a", "a", "", {"a": 0.7}, ()).to_html()[:30]
+            '<p>Probabilities: a 0.700.</p>'
         """
-        outputs = ", ".join(f"{label} {value:.3g}" for label, value in self.outputs.items())
         shown = f'<img class="thumb" alt="" src="{escape(self.picture)}">' if self.picture else ""
         player = f'<audio controls preload="metadata" src="{escape(self.sound)}"></audio>' if self.sound else ""
         notes = "".join(f'<p class="soft">{escape(one_line(note))}</p>' for note in self.notes)
@@ -238,11 +249,14 @@ class Explanation:
         novelty = "" if self.novelty is None else (
             f'<p class="{"novel" if warned else "soft"}">{escape(one_line(self.novelty.sentence))}</p>'
         )  # fmt: skip
+        outputs = escape(one_line(self.shown_outputs()))
+        what = "Values" if self.are_values else "Probabilities"
         facts = (
-            f'<p class="soft">{escape(one_line(outputs))}. Model: {escape(one_line(self.model))}. Blue speaks for '
-            f"{escape(one_line(self.label))}, orange against it.</p>"
+            f"<p>{what}: {outputs}.</p>"
+            f'<p class="soft">Model: {escape(one_line(self.model))}. Blue speaks for {escape(one_line(self.label))}, '
+            "orange against it.</p>"
         )
-        return f"{shown}{player}{novelty}{facts}{''.join(one.to_html() for one in self.attributions)}{notes}"
+        return f"{shown}{player}{facts}{novelty}{''.join(one.to_html() for one in self.attributions)}{notes}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -19,7 +19,7 @@ from headstart.attributions.kinds import (
     TrainingItems,
 )
 from headstart.attributions.maps import MAP_STYLE, map_html
-from headstart.reporting.text import one_line, shortened, visible
+from headstart.reporting.text import one_line, probability, shortened, visible
 
 __all__ = ["ATTRIBUTION_STYLE", "shown_html"]
 
@@ -32,18 +32,24 @@ ATTRIBUTION_STYLE = (
 .attribution mark { padding: 0.1em 0; border-radius: 0.2em; color: inherit; }
 .attribution mark.for { background: rgba(30, 120, 220, var(--a)); }
 .attribution mark.against { background: rgba(220, 90, 20, var(--a)); }
-.attribution .bars { border-collapse: collapse; }
-.attribution .bars th, .attribution .bars td { padding: 0.15rem 0.5rem; text-align: left; font-weight: 400;
-  overflow-wrap: anywhere; }
-.attribution .bars .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.attribution .bar { display: block; height: 0.8rem; min-width: 1px; border-radius: 0.15rem; }
+.attribution .bars { border-collapse: collapse; margin: 0.5rem 0; }
+.attribution .bars th, .attribution .bars td { min-width: 0; padding: 0.15rem 0.4rem; text-align: left;
+  font-weight: 400; overflow-wrap: break-word; }
+.attribution .bars .n { min-width: 0; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.attribution .bar { display: block; width: calc(var(--w) * min(12rem, 18vw)); height: 0.8rem; min-width: 1px;
+  border-radius: 0.15rem; }
 .attribution .bar.for { background: rgba(30, 120, 220, 0.7); }
 .attribution .bar.against { background: rgba(220, 90, 20, 0.7); }
 .attribution .items { display: grid; max-width: none; padding: 0; gap: 0.6rem;
-  grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); list-style: none; }
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 10rem), 1fr)); list-style: none; }
+.attribution .items:has(audio) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 14rem), 1fr)); }
 .attribution .items li { padding: 0.5rem; border: 1px solid rgba(128, 128, 128, 0.4); border-radius: 0.4rem;
-  overflow-wrap: anywhere; font-size: 0.9rem; }
-.attribution .items img { display: block; max-width: 100%; max-height: 8rem; }
+  overflow-wrap: anywhere; font-size: 0.9rem; break-inside: avoid; }
+.attribution .items p { margin: 0.3rem 0; }
+.attribution .items img { display: block; max-width: 100%; height: 8rem; object-fit: contain; margin-bottom: 0.3rem; }
+.attribution .items audio { width: 100%; height: 2rem; margin-bottom: 0.3rem; }
+.attribution .small { font-size: 0.8rem; }
+.attribution details.how { font-size: 0.9rem; }
 .thumb { max-width: 16rem; max-height: 16rem; }
 .novel { padding: 0.5rem 0.8rem; border-left: 4px solid rgb(220, 90, 20); background: rgba(220, 90, 20, 0.12); }
 .soft { opacity: 0.75; font-size: 0.9rem; }
@@ -107,8 +113,8 @@ def _bars(rows: Sequence[tuple[str, str, float]], unit: str, header: tuple[str, 
     lines = []
     for name, cell, value in rows:
         middle = f"<td>{escape(shortened(one_line(cell), 60))}</td>" if has_cells else ""
-        kind, width = ("for" if value >= 0 else "against"), 12 * abs(value) / most
-        bar = f'<span class="bar {kind}" style="width: {width:.2f}rem"></span>' if math.isfinite(value) else ""
+        kind, width = ("for" if value >= 0 else "against"), abs(value) / most
+        bar = f'<span class="bar {kind}" style="--w: {width:.3f}"></span>' if math.isfinite(value) else ""
         lines.append(
             f'<tr><th scope="row">{escape(shortened(one_line(name), 60))}</th>{middle}'
             f'<td class="n">{value:+.3g}</td><td>{bar}</td></tr>'
@@ -123,31 +129,42 @@ def _bars(rows: Sequence[tuple[str, str, float]], unit: str, header: tuple[str, 
 
 
 def _layers(shown: LayerShares, unit: str) -> str:
+    sentence = f"<p>{escape(one_line(shown.sentence))}</p>"
+    if len(shown.layers) == 1:
+        return sentence
     rows = [(one.name, _layer_facts(one.weight, one.loss), one.value) for one in shown.layers]
-    return f"<p>{escape(one_line(shown.sentence))}</p>{_bars(rows, unit, ('layer', 'over the training items'))}"
+    return sentence + _bars(rows, unit, ("layer", "over the training items"))
 
 
 def _layer_facts(weight: float, loss: float) -> str:
-    parts = [f"{weight:.0%} of the spread"] if math.isfinite(weight) else []
+    parts = [f"{round(100 * weight) + 0}% of the variance"] if math.isfinite(weight) else []
     return ", ".join(parts + ([f"loss alone {loss:.3f}"] if math.isfinite(loss) else []))
 
 
 def _items(shown: TrainingItems, unit: str) -> str:
-    named = ("Most like it", "") if not shown.opponents else ("For the label", "Against it")
-    lists = ((named[0], shown.supporters), (named[1], shown.opponents))
+    supporters = f"For it: without one of these, the {unit} would be lower" if shown.opponents else ""
+    opponents = f"Against it: without one of these, the {unit} would be higher"
     return "".join(
-        f'<h3>{title}</h3><ul class="items">{"".join(_card(item, unit) for item in items)}</ul>'
-        for title, items in lists
+        f"{f'<h3>{escape(one_line(title))}</h3>' if title else ''}"
+        f'<ul class="items">{"".join(_card(item, unit) for item in items)}</ul>'
+        for title, items in ((supporters, shown.supporters), (opponents, shown.opponents))
         if items
     )
 
 
 def _card(item: TrainingItem, unit: str) -> str:
+    """A training item: what it looks, sounds or reads like, its label, and what it counts."""
     picture = f'<img alt="" src="{escape(item.picture)}">' if item.picture else ""
-    text = f"<p>{escape(shortened(one_line(item.text), LONGEST))}</p>" if item.text else ""
-    without = f"<br>without it: {item.output_without:.3g}" if math.isfinite(item.output_without) else ""
-    value = escape(one_line(f"{item.value:+.3g} {unit}"))
+    player = f'<audio controls preload="none" src="{escape(item.sound)}"></audio>' if item.sound else ""
+    is_file = bool(item.picture or item.sound)  # then the text is its path
+    text = f'<p dir="auto">{escape(shortened(one_line(item.text), LONGEST))}</p>' if item.text and not is_file else ""
+    without = ""
+    if math.isfinite(item.output_without):
+        own = probability(item.output_without) if unit == "score" else f"{item.output_without:.3g}"
+        without = f"<br>{'probability' if unit == 'score' else 'value'} without it {escape(own)}"
+    value = escape(one_line(f"{unit} {item.value:+.3g}"))
+    label = f"<strong>{escape(one_line(item.label))}</strong>"
     return (
-        f"<li>{picture}<strong>{escape(one_line(item.label))}</strong> {value}{without}"
-        f'{text}<br><span class="soft">{escape(one_line(item.id))}</span></li>'
+        f'<li>{picture}{player}{label}{text}<p class="small">{value}{without}</p>'
+        f'<p class="soft small">{escape(one_line(item.id))}</p></li>'
     )

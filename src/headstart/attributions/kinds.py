@@ -153,7 +153,7 @@ class LayerShare:
     Attributes:
         name: of the layer.
         value: the attribution of this answer to the layer's features.
-        weight: the layer's share, between 0 and 1, of the spread of the score over the training items; nan if unknown.
+        weight: the layer's share of the variance of the score over the training items; nan if unknown.
         loss: the leave-one-out loss of a head on this layer alone; nan if unknown.
     """
 
@@ -305,6 +305,7 @@ class TrainingItem:
         output_without: the probability (or value) of the explained label without this item; nan where not computed.
         text: the text, the numbers or the path, if the items are at hand.
         picture: a small picture as a data URI, if there is one.
+        sound: its beginning as a data URI, if it is a sound.
     """
 
     id: str
@@ -313,6 +314,7 @@ class TrainingItem:
     output_without: float = float("nan")
     text: str = ""
     picture: str = field(default="", repr=False)
+    sound: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -349,8 +351,8 @@ class TrainingItems:
 
 
 def _plain(part: TextShare | ColumnShare | LayerShare | TrainingItem) -> dict[str, Any]:
-    """The fields as plain JSON values, without a picture; None for a number that is not defined."""
-    fields = {name: value for name, value in asdict(part).items() if name != "picture"}
+    """The fields as plain JSON values, without a picture or sound; None for a number that is not defined."""
+    fields = {name: value for name, value in asdict(part).items() if name not in ("picture", "sound")}
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in fields.items()
     }

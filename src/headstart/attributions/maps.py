@@ -36,7 +36,9 @@ MAP_STYLE = """
 .attribution .pair { display: flex; flex-wrap: wrap; gap: 0.6rem; }
 .attribution .pair img { width: 20rem; max-width: 100%; height: auto; border-radius: 0.3rem; }
 .attribution svg.map { width: 100%; height: auto; font: 11px sans-serif; fill: currentColor; }
-.attribution .legend { display: flex; align-items: center; gap: 0.5rem; font-size: 0.85rem; margin-top: 0.3rem; }
+.attribution .legend { display: flex; flex-wrap: wrap; align-items: center; gap: 0.2rem 0.5rem;
+  font-size: 0.85rem; margin-top: 0.3rem; }
+.attribution .legend span { overflow-wrap: normal; }
 .attribution .legend img { width: 10rem; height: 0.7rem; border-radius: 0.2rem; }
 """
 """CSS for the maps; it works on light and dark backgrounds."""
@@ -211,7 +213,7 @@ def _legend(*, signed: bool, dimmed: bool) -> str:
     steps = np.linspace(-1 if signed else 0, 1, 160)
     strip = overlay(steps[None], np.full((1, len(steps), 3), 235, np.uint8))
     low = "speaks against it" if signed else "no evidence"
-    outside = "<span>(dark: outside of what the body saw)</span>" if dimmed else ""
+    outside = "<span>dark: outside of what the model saw</span>" if dimmed else ""
     return (
         f'<div class="legend"><span>{low}</span><img alt="" src="{png_uri(strip)}"><span>speaks for it</span>{outside}'
         "</div>"

@@ -101,7 +101,7 @@ def _write(out: Path, found: Explanation, name: str) -> None:
 def _print(found: Explanation) -> None:
     write_pair("item", found.item)
     write_pair("answer", found.headline)
-    write_pair("outputs", ", ".join(f"{label} {value:.3f}" for label, value in found.outputs.items()))
+    write_pair("outputs", found.shown_outputs())
     if found.novelty is not None:
         write_pair("novelty", found.novelty.sentence)
     for one in found.attributions:

@@ -97,6 +97,7 @@ def explain(
         _answer(outputs, model.task), query.contrast.label, query.contrast.against if model.task.num_outputs > 2
         else "", _largest(outputs, model.task), found, picture, tuple(notes),
         sound_of(query.item) if model.source.info.modality == "audio" else "", novelty_of(query, outputs),
+        is_regression(model.task),
     )  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 """Layer profile: which layers of the body the answer comes from, and how much each of them knows about the task.
 
 For a linear head on several layers the share of a layer in this answer is the sum of w_j (x_j - μ_j) over its features,
-exactly. Over the training items its share of the spread is cov(f_layer, f) / var(f), which sums to one. With the
-training items at hand, a ridge head is solved on each layer alone: its leave-one-out loss says how much that layer
-knows about the task.
+exactly. Over the training items its share of the variance of the score is cov(f_layer, f) / var(f); the shares sum to
+one. With the training items at hand, a ridge head is solved on each layer alone: its leave-one-out loss says how much
+that layer knows about the task.
 
 References: Alain & Bengio, "Understanding intermediate layers using linear classifier probes", ICLR workshop 2017;
 Adler, "On the covariance decomposition of R²" (the Pratt index), Journal of Marketing Research 1987.
@@ -155,7 +155,7 @@ def profile_words(layers: tuple[LayerShare, ...], unit: str) -> str:
     Examples:
         >>> print(profile_words((LayerShare("a", 0.1, 0.2, 0.9), LayerShare("b", 0.8, 0.8, 0.4)), "log-loss"))
         The head reads 2 layers; b carries most of this answer (89%). Over all training items b carries 80% of the \
-spread. Alone, b knows most about the task (log-loss 0.400, against 0.900 for a).
+variance. Alone, b knows most about the task (log-loss 0.400, against 0.900 for a).
     """
     if len(layers) == 1:
         return f"The head reads a single layer, {layers[0].name}."
@@ -190,10 +190,10 @@ def _answer_words(layers: tuple[LayerShare, ...]) -> str:
 def _spread_words(layers: tuple[LayerShare, ...]) -> str:
     if len(layers) < 2 * len(THIRDS):
         most = max(layers, key=lambda layer: layer.weight)
-        return f"Over all training items {most.name} carries {most.weight:.0%} of the spread."
+        return f"Over all training items {most.name} carries {most.weight:.0%} of the variance."
     thirds = [sum(layer.weight for layer in part) for part in np.array_split(np.array(layers, object), len(THIRDS))]
     k = int(np.argmax(thirds))
-    return f"Over all training items the {THIRDS[k]} layers count most: they carry {thirds[k]:.0%} of the spread."
+    return f"Over all training items the {THIRDS[k]} layers count most: they carry {thirds[k]:.0%} of the variance."
 
 
 LAYER_PROFILE = LayerProfile()

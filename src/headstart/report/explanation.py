@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from headstart.attributions import Explanation
+from headstart.attributions import ColumnShares, Explanation, Shown, TextShares
 from headstart.attributions.html import ATTRIBUTION_STYLE
 from headstart.report.page.style import STYLE
 from headstart.reporting.text import one_line, visible
@@ -55,7 +55,11 @@ def explanation_page(explanation: Explanation, name: str) -> str:
         >>> "<script" in page, "<h1>Why a</h1>" in page
         (False, True)
     """
-    item = "" if explanation.picture else f'<blockquote dir="auto">{escape(visible(explanation.item))}</blockquote>'
+    item = ""
+    if explanation.modality in ("image", "audio"):
+        item = f'<p class="soft">{escape(one_line(explanation.item))}</p>'
+    elif not any(_shows_item(one.shown, explanation.item) for one in explanation.attributions):
+        item = f'<blockquote dir="auto">{escape(visible(explanation.item))}</blockquote>'
     return _PAGE.format(
         policy=escape(POLICY),
         title=escape(one_line(explanation.headline)),
@@ -64,3 +68,8 @@ def explanation_page(explanation: Explanation, name: str) -> str:
         item=item,
         body=explanation.to_html(),
     )
+
+
+def _shows_item(shown: Shown, item: str) -> bool:
+    """Whether an attribution shows the item as a whole: its text, or the value of each column."""
+    return isinstance(shown, ColumnShares) or (isinstance(shown, TextShares) and shown.text == item)

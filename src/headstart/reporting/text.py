@@ -14,6 +14,7 @@ __all__ = [
     "is_harmless",
     "one_line",
     "printable",
+    "probability",
     "sentence",
     "shortened",
     "visible",
@@ -101,6 +102,17 @@ def _escaped(sign: str) -> str:
     if unicodedata.category(sign) == "Zs":
         return _SPACES.get(sign, " ")
     return sign.encode("unicode_escape").decode("ascii")
+
+
+def probability(value: float) -> str:
+    """A probability with three decimals, which is never written as certain.
+
+    Examples:
+        >>> probability(0.5), probability(0.99996), probability(1e-9)
+        ('0.500', '>0.999', '<0.001')
+    """
+    shown = f"{value:.3f}"
+    return ">0.999" if shown == "1.000" else "<0.001" if shown == "0.000" else shown
 
 
 def one_line(text: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from headstart.data.media.file_kinds import media_suffix
 from headstart.data.media.readers import media_kind, read_audio, read_image
-from headstart.data.media.sound_clips import sound_clip
+from headstart.data.media.sound_clips import MAX_SOUND_BYTES, sound_clip
 from headstart.errors import ItemError
 
 __all__ = ["picture_of", "sound_of"]
@@ -46,11 +46,12 @@ def picture_of(item: Any, side: int = SIDE) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
-def sound_of(item: Any) -> str:
-    """The first ten seconds of a sound as a data URI, at most 48,000 bytes of MP3; empty if it cannot be read.
+def sound_of(item: Any, most: int = MAX_SOUND_BYTES) -> str:
+    """The beginning of a sound, at most ten seconds, as a data URI of an MP3; empty if it cannot be read.
 
     Args:
         item: a path, bytes, or samples and their rate.
+        most: bytes of the file.
 
     Examples:
         >>> import numpy as np
@@ -58,7 +59,7 @@ def sound_of(item: Any) -> str:
         'data:audio/'
     """
     try:
-        raw, kind = sound_clip(*read_audio(item))
+        raw, kind = sound_clip(*read_audio(item), most)
     except ItemError:
         return ""
     return f"data:{kind};base64,{base64.b64encode(raw).decode()}"

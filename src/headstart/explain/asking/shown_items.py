@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from headstart.attributions import TrainingItem
 from headstart.engine.extract import extract
-from headstart.explain.asking.item_pictures import picture_of
+from headstart.explain.asking.columns import source_columns
+from headstart.explain.asking.item_pictures import picture_of, sound_of
 from headstart.explain.asking.query import Query, item_words
 from headstart.explain.asking.training_rows import TrainingRows
 
 __all__ = ["listed_items"]
 
 CHANGED = "(changed since the fit, so it is not shown)"
+MOST_COLUMNS = 6  # of a row of numbers
+SOUND_BYTES = 16_000  # of the sound of a training item: about four seconds
 ALIKE = 0.99  # cosine of the rows of the same item; rows of another number format differ less
 
 
@@ -51,8 +54,9 @@ def listed_items(
             training.label(place),
             float(value),
             float(output),
-            _text(item),
+            _text(item, query),
             _picture(item, query.model.source.info.modality),
+            _sound(item, query.model.source.info.modality),
         )
         for place, value, output, item in zip(places, values, without, training_items, strict=True)
     )
@@ -62,13 +66,36 @@ class _Changed:
     """Stands for an item whose features are not those of the fit."""
 
 
-def _text(item: Any) -> str:
-    return "" if item is None else CHANGED if isinstance(item, _Changed) else item_words(item)
+def _text(item: Any, query: Query) -> str:
+    if item is None or isinstance(item, _Changed):
+        return "" if item is None else CHANGED
+    columns = query.model.columns
+    if query.model.source.info.modality != "vector" or len(columns) != np.size(item):
+        return item_words(item)
+    values = np.asarray(item, np.float64).ravel()
+    shown = [f"{columns[k]} {values[k]:.4g}" for k in _telling_columns(query, len(values))]
+    return ", ".join(shown) + (", ..." if len(shown) < len(values) else "")
+
+
+def _telling_columns(query: Query, count: int) -> list[int]:
+    """The columns that count most for the explained answer; of a head that is not linear, the first ones."""
+    if not (query.model.head.linear and query.knows_mean):
+        return list(range(min(count, MOST_COLUMNS)))
+    sizes = np.zeros(count)
+    own = source_columns(query.model.head.feature_map)
+    np.add.at(sizes, own, np.abs(query.direction * (query.mapped - query.mean)))
+    return [int(k) for k in np.argsort(-sizes, kind="stable")[:MOST_COLUMNS]]
 
 
 def _picture(item: Any, modality: str) -> str:
     """A small picture; empty for items that are none, such as a text that is the path of a picture."""
     return picture_of(item) if modality == "image" and not (item is None or isinstance(item, _Changed)) else ""
+
+
+def _sound(item: Any, modality: str) -> str:
+    """The beginning of a sound as a small file; empty for other items."""
+    is_there = modality == "audio" and item is not None and not isinstance(item, _Changed)
+    return sound_of(item, SOUND_BYTES) if is_there else ""
 
 
 def _found_again(query: Query, training: TrainingRows, places: Sequence[int]) -> list[Any]:
