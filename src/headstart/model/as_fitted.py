@@ -43,6 +43,8 @@ def read_as_fitted(data: Any, model: TransferModel, options: ReadOptions) -> Dat
     try:
         return read_labelled(data, known)
     except DataError as error:
+        if not is_named and "given has no columns" in str(error):  # a list holds the items themselves
+            return read_labelled(data, replace(options, numbers=numbers))
         if not is_named and f"no column '{model.item_column}'" in str(error):
             raise DataError(
                 f"{error} The model was fitted on '{model.item_column}'; name another by --item."

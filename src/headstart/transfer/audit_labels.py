@@ -19,7 +19,7 @@ from headstart.heads.label_noise.suspects import Suspects, find_suspects, influe
 from headstart.heads.spectral.leave_one_out import leave_one_out_outputs
 from headstart.io import atomic_file, write_csv
 from headstart.reporting import Reporter, chosen_reporter
-from headstart.reporting.summary import summary_html, summary_text
+from headstart.reporting.summary import summary_text, table_html
 from headstart.tasks import is_classification
 from headstart.transfer.ranking.choice import Choice
 from headstart.transfer.ranking.default_choice import choose_default, named_choice
@@ -96,8 +96,16 @@ class LabelAudit:
         return summary_text(*self._facts())
 
     def _repr_html_(self) -> str:
-        """A small table for a notebook."""
-        return summary_html(*self._facts())
+        """A small table for a notebook, one row per suspect."""
+        title, _ = self._facts()
+        rows = [
+            (one.id, one.item, f"{one.label} ({one.p_label:.3f})", f"{one.predicted} ({one.p_predicted:.3f})",
+             ", ".join(one.because))
+            for one in self.suspects[:SHOWN]
+        ]  # fmt: skip
+        more = len(self.suspects) - len(rows)
+        header = ("id", "item", "label (probability)", "the others say", "because of")
+        return table_html(title, header, rows, [f"and {more} more in .suspects"] if more else [])
 
     def _facts(self) -> tuple[str, list[tuple[str, str]]]:
         shown = [

@@ -66,6 +66,7 @@ class Run:
         facts.append(("judged by", str(self.record["evaluation"]["how"])))
         facts += [(name.replace("_", " "), str(metric)) for name, metric in found.metrics.items() if name != found.main]
         facts += [("baseline", f"{one.name}: {next(iter(one.evaluation.metrics.values()))}") for one in self.baselines]
+        facts += [("more labels", self.learning_curve.sentence)] if self.learning_curve else []
         facts += [("warning", finding.message) for finding in self.audit.findings if finding.severity != "info"]
         facts += [] if self.path is None else [("saved", str(self.path))]
         main = found.main.replace("_", " ")

@@ -8,7 +8,7 @@ from typing import Any
 
 from headstart.data.auditing.token_counts import TextFacts
 from headstart.evaluate.evaluation import Metric
-from headstart.reporting.summary import summary_html, summary_text
+from headstart.reporting.summary import summary_text, table_html
 from headstart.tasks import base_kind
 from headstart.transfer.ranking.figures import METRIC_NAMES
 from headstart.transfer.ranking.measure import Measured
@@ -131,8 +131,19 @@ class Ranking:
         return summary_text(*self._facts())
 
     def _repr_html_(self) -> str:
-        """A small table for a notebook."""
-        return summary_html(*self._facts())
+        """A small table for a notebook, one row per source."""
+        header = ("rank", "source", self.merit, "leave-one-out loss", "parameters", "licence", "")
+        rows = [self._cells(standing) for standing in self.standings[:SHOWN]]
+        more = len(self.standings) - len(rows)
+        notes = [*([f"and {more} more in .standings"] if more else []), self.why, self.advice, *self.notes]
+        return table_html(self._facts()[0], header, rows, [note for note in notes if note])
+
+    def _cells(self, standing: Standing) -> tuple[str, ...]:
+        found, size = standing.measured, standing.info.parameters
+        place = standing.state if standing.rank is None else str(standing.rank)
+        figures = (str(found.merit), str(found.loss)) if found else ("", "")
+        tie = "in the tie set" if standing.tied and self.has_ties else standing.reason
+        return place, standing.source, *figures, f"{size / 1e6:.1f} M" if size else "", standing.info.license or "", tie
 
     def _facts(self) -> tuple[str, list[tuple[str, str]]]:
         shown = []

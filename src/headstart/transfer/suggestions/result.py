@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from headstart.errors import UsageError
 from headstart.io import atomic_file, write_csv, write_json
-from headstart.reporting.summary import summary_html, summary_text
+from headstart.reporting.summary import summary_text, table_html
+from headstart.reporting.text import shortened
 from headstart.reporting.wording import plural
 from headstart.transfer.suggestions.label_studio import Answering, document_root, labelling_interface, studio_tasks
 from headstart.transfer.suggestions.suggestion import Suggestion
@@ -21,6 +22,7 @@ __all__ = ["FORMATS", "Suggestions"]
 
 FORMATS = (".csv", ".json")
 SHOWN = 10  # suggestions in the printed form
+ITEM = 120  # characters of an item in a notebook
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,15 @@ class Suggestions:
         return summary_text(*self._facts())
 
     def _repr_html_(self) -> str:
-        """A small table for a notebook."""
-        return summary_html(*self._facts())
+        """A small table for a notebook, one row per suggestion."""
+        title, _ = self._facts()
+        rows = [
+            (one.id, shortened(one.item, ITEM), str(one.prediction), _percent(one.probability), one.why)
+            for one in self.items[:SHOWN]
+        ]
+        more = len(self.items) - len(rows)
+        notes = [*([f"and {more} more in .items"] if more else []), *self.notes]
+        return table_html(title, ("id", "item", "prediction", "probability", "why"), rows, notes)
 
     def _facts(self) -> tuple[str, list[tuple[str, str]]]:
         shown = [(one.id, one.why) for one in self.items[:SHOWN]]
@@ -139,3 +148,7 @@ class Suggestions:
             write_json(scratch, tasks)
         with atomic_file(target.with_suffix(".xml")) as scratch:
             scratch.write_text(labelling_interface(self.about) + "\n", encoding="utf-8", errors="backslashreplace")
+
+
+def _percent(probability: float | None) -> str:
+    return "" if probability is None else f"{probability:.0%}"
