@@ -78,11 +78,12 @@ def least_rows(coverage: float) -> int:
         coverage: 1-alpha.
 
     Examples:
-        >>> least_rows(0.8), least_rows(0.9), least_rows(0.95)
-        (4, 9, 19)
+        >>> least_rows(0.8), least_rows(0.9), least_rows(0.95), least_rows(0.9999)
+        (4, 9, 19, 9999)
     """
     coverage = check_coverage(coverage, "least_rows")
-    return math.ceil(coverage / (1 - coverage) - ROUNDING)
+    odds = coverage / (1 - coverage)  # its relative error grows as 1/alpha
+    return math.ceil(odds - ROUNDING * max(1.0, odds))
 
 
 def group_weights(groups: ArrayLike | None, n: int) -> Array:

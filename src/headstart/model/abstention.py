@@ -47,8 +47,8 @@ class SelectivePredictor:
         >>> selective = SelectivePredictor(task, head, certainty_of(x, y, task, head, ids=list(map(str, y))))
         >>> selective.selection(0.05).promises, selective.selection(0.01).promises
         (True, False)
-        >>> selective.sentence(0.01)
-        'no answer can be promised an error of at most 1%: it needs 299 left-out answers without a mistake, got 200'
+        >>> selective.sentence(0.01)[:89]
+        'no answer can be promised an error of at most 1% with 95% probability: that takes 299 lef'
     """
 
     task: Task
@@ -104,14 +104,14 @@ class SelectivePredictor:
         unit = "groups of left-out answers" if kept.groups is not None else "left-out answers"
         if not found.promises and found.units < found.least:
             return (
-                f"no answer can be promised an error of at most {share}: it needs {found.least} {unit} without a "
-                f"mistake, got {found.units}"
+                f"no answer can be promised an error of at most {share} with {LEVEL:.0%} probability: that takes "
+                f"{found.least} {unit} without a mistake; there are {found.units}"
             )
         if not found.promises:
             return (
-                f"no answer can be promised an error of at most {share}: of the {found.units} surest {unit}, "
-                f"{found.mistakes} {'hold a mistake' if kept.groups is not None else 'are wrong'}; {found.least} "
-                "without a mistake would be needed"
+                f"no answer can be promised an error of at most {share} with {LEVEL:.0%} probability: that takes "
+                f"{found.least} {unit} without a mistake; of the {found.units} surest, {found.mistakes} "
+                f"{'hold a mistake' if kept.groups is not None else 'are wrong'}"
             )
         which = "every answer" if found.threshold == -np.inf else f"answers of probability above {found.threshold:.4f}"
         wrong = "with a mistake" if kept.groups is not None else "wrong"

@@ -6,8 +6,10 @@ probability under a log-normal distribution; their sum (Fisher's method, as a sc
 training items, so that nothing rests on the distribution. The score of a training item is that of the fit without it
 (its group): leverage by the exact formula, the nearest of the others, left-out probabilities.
 
-The p-value is (1 + #{training sums ≥ that of the item}) / (n + 1), which is below r for at most the share r of items
-like the training items, for any distribution. With groups, each group has the weight of one item.
+The p-value is (1 + #{training sums ≥ that of the item}) / (n + 1). For an item that is exchangeable with the training
+items it is at most r with probability at most r, for any distribution. This false-alarm rate holds on average over
+draws of the training items: among many items that are compared with the same training items, the share of false alarms
+has a beta distribution around it. With groups, each group has the weight of one item.
 
 References: Vovk, Gammerman & Shafer, "Algorithmic Learning in a Random World", 2005; Bates, Candès, Lei, Romano and
 Sesia, "Testing for Outliers with Conformal p-values", Annals of Statistics 2023; Lee et al., NeurIPS 2018
@@ -42,7 +44,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 FALSE_ALARM = 0.01
-"""Share of items like the training items that are flagged, at most."""
+"""Share of items like the training items that are flagged at most, on average over draws of the training items."""
 MOST_ROWS = (
     2_000  # training items that new ones are compared with; drawn at random, complete groups, where there are more
 )
@@ -300,8 +302,9 @@ def more_than_chance(flagged: int, items: int, units: int, false_alarm: float = 
 def novelty_p_values(self: Any, items: Any) -> Array:
     """For each of n items, the p-value (n,) of being like the training items; small for novel ones.
 
-    Flagging those of at most 0.01 flags at most 1% of items like the training items. `TransferModel.novelty_detector`
-    has the scores behind it.
+    An item that is exchangeable with the training items has a p-value of at most 0.01 with probability at most 1%. That
+    is the false-alarm rate on average over draws of the training items; with the training items of one model it is a
+    little higher or lower. `TransferModel.novelty_detector` has the scores behind it.
 
     Args:
         self: the model.

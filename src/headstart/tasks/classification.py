@@ -98,7 +98,7 @@ class Classification:
 
 def _logits(scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
     logits = scores / calibration["temperature"][0]
-    return logits * calibration["factor"] + calibration["offset"] if "factor" in calibration else logits
+    return np.asarray(logits * calibration["factor"] + calibration["offset"]) if "factor" in calibration else logits
 
 
 def logit_terms(calibration: Calibration) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from headstart.transfer.run import Run
 from headstart.types import Task
 
 
-def drawn(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def drawn(n: int, seed: int = 0) -> tuple[Any, Any]:
     """Class 0 far from the others, 1 and 2 close: one temperature does not suit the three."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 3, n)

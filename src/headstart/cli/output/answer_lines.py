@@ -201,7 +201,9 @@ def summary_lines(
     listed = [f"{label} {count}" for label, count in counts.most_common(NAMED)]
     more = [f"{len(counts) - NAMED} more"] if len(counts) > NAMED else []
     none = [f"none {sum(value == [] for value in values)}"] if [] in values else []
-    yield "predicted", f"{total}: {', '.join([*listed, *more, *none])}"
+    found = [*listed, *more, *none]
+    left = f"; {abstained} not answered" if abstained else ""
+    yield "predicted", f"{total}{': ' if found else ''}{', '.join(found)}{left}"
     sure = {position: row["probability"] for position, row in answers.items() if "probability" in row}
     if sure and calibrated:
         unsure = sorted((p for p in sure if sure[p] < UNSURE), key=lambda p: sure[p])

@@ -136,7 +136,7 @@ def add_certainty(
         flags = asked.detector.p_values(predicted.encoding.rows, predicted.outputs) <= asked.false_alarm
         _report_novel(asked, flags, [names[int(i)] for i in index[flags]], reporter, of)
     elif asked.column and asked.why_not:
-        reporter.line(f"novel{of}", f"not told: {asked.why_not}")
+        reporter.detail(f"novel{of}", f"not told: {asked.why_not}")  # the column was not asked for by its name
     if asked.column:
         for place, position in enumerate(index):
             answers[int(position)][f"{prefix}novel"] = None if flags is None else bool(flags[place])

@@ -63,7 +63,8 @@ def add(verbs: Verbs[Parser]) -> None:
     )  # fmt: skip
     group.add_argument(
         "--false-alarm", metavar="SHARE", type=float,
-        help="share of items like the training items that may be called novel (default 0.01)",
+        help="share of items like the training items that may be called novel, on average over draws of the training "
+        "items (default 0.01)",
     )  # fmt: skip
     add_encoding(parser)
     add_common(parser)
