@@ -27,7 +27,7 @@ from coverage import Case, cases, fitted
 
 ERRORS = (0.01, 0.02, 0.05)
 MORE = {"trec6": 3000}
-TWO = {"trec6": "ENTY", "clothing10": "Dress"}
+TWO = {"trec6": "ENTY", "clothing10": "dress"}
 CALIBRATIONS = ("none", "temperature", "vector scaling", "Venn-Abers", "taken")
 
 
@@ -69,8 +69,9 @@ def main() -> None:
         "Abstention",
         [
             about, "", *table(header, lines), "",
-            "Probabilities of held-out items by calibration, means of splits (of more items of TREC-6 a quarter, of BANKING77 a tenth as many splits). ECE: "
-            "15 bins of equal width; RMS: bins of equal size, debiased (Kumar et al. 2019).", "",
+            "Probabilities of held-out items by calibration, means of splits (a quarter as many splits with more items, "
+            "a tenth of BANKING77). ECE: 15 bins of equal width; RMS: bins of equal size, debiased (Kumar et al. 2019).",
+            "",
             *table(columns, scaled),
         ],
     )  # fmt: skip
