@@ -69,8 +69,8 @@ def main() -> None:
         "Abstention",
         [
             about, "", *table(header, lines), "",
-            "Probabilities of held-out items by calibration, means of splits (a quarter as many splits with more items, "
-            "a tenth of BANKING77). ECE: 15 bins of equal width; RMS: bins of equal size, debiased (Kumar et al. 2019).",
+            "Probabilities of held-out items by calibration, means of splits (a quarter as many with more items, a "
+            "tenth of BANKING77). ECE: 15 bins of equal width; RMS: bins of equal size, debiased (Kumar et al. 2019).",
             "",
             *table(columns, scaled),
         ],
