@@ -28,6 +28,7 @@ from headstart.tasks import Calibration, is_classification
 
 __all__ = ["spectral_contenders"]
 
+TIED = 1e-12  # losses that differ by less, relative to their size, differ by rounding
 BATCH = 2**17  # numbers in the scores of all λ that are calibrated together; more would not fit into a core's cache
 
 
@@ -88,10 +89,28 @@ def _best_penalties(
                 loss = float(evidence.losses.mean())
                 candidate = Candidate(feature_map.name, head.name, one.lam, loss, prior=prior)
                 tried.append(candidate)
-                if head.name not in best or candidate.loss < best[head.name].candidate.loss:
+                if head.name not in best or _better(loss, one, best[head.name], problem):
                     solve, evidence = partial(_solve, head, spectrum, one.lam), replace(evidence, left_out=one)
                     best[head.name] = Contender(candidate, calibration, evidence, feature_map, moments, solve)
     return [_with_residuals(one, spectrum, problem) for one in best.values()], tried
+
+
+def _better(loss: float, one: LeftOut, best: Contender, problem: Problem) -> bool:
+    """Whether a λ is better than the best so far; the left-out squared error decides where the losses are equal.
+
+    Where no left-out answer is wrong, the temperature gives every λ the same loss (`fit_temperature`), up to rounding,
+    which would choose a λ at random: also one so small that LDA divides by the rounding of the within-class variance.
+    """
+    gap, other = best.candidate.loss - loss, best.evidence.left_out
+    if other is None or not abs(gap) <= TIED * abs(loss):
+        return gap > 0
+    return _squared_error(one, problem) < _squared_error(other, problem)
+
+
+def _squared_error(left_out: LeftOut, problem: Problem) -> float:
+    """PRESS (Allen 1974): the mean squared error of left-out least squares."""
+    errors = ((problem.chosen_targets - left_out.predictions) ** 2).sum(axis=1)
+    return float(np.average(errors, weights=problem.chosen_weights))
 
 
 def _in_batches(left_out: Iterator[LeftOut], count: int, cells: int) -> Iterator[list[LeftOut]]:
@@ -139,8 +158,10 @@ def _penalties(grid: Iterable[float], tried: Sequence[Candidate]) -> Iterator[fl
         return
     (below, left), (middle, low), (above, right) = curve[place - 1 : place + 2]
     bend = left - 2 * low + right
+    if not bend > TIED * abs(low):
+        return  # equal up to rounding
     # vertex at ½ (left - right)/bend steps from the middle; √(above/below) is one step as a factor
-    if bend > 0 and np.isfinite(bend):
+    if np.isfinite(bend):
         yield float(middle * np.sqrt(above / below) ** (0.5 * (left - right) / bend))
 
 

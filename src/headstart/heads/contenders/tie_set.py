@@ -18,6 +18,8 @@ from headstart.heads.standard_error import mean_and_error
 
 __all__ = ["simplest_of_the_best", "tie_set"]
 
+TIED = 1e-12  # losses that differ by less, relative to their size, differ by rounding
+RIDGE = "ridge"
 WIDTH = 1.96  # standard errors of a 95% interval
 
 
@@ -44,7 +46,7 @@ def tie_set(contenders: Sequence[Contender], groups: NDArray[np.int64] | None = 
 
 
 def simplest_of_the_best(contenders: Sequence[Contender], groups: NDArray[np.int64] | None = None) -> Contender:
-    """The head with the lowest loss among the least complex ones of the `tie_set`.
+    """The head with the lowest loss among the least complex ones of the `tie_set`; if losses are equal, ridge.
 
     Args:
         contenders: at least one, evaluated on the same rows.
@@ -56,4 +58,10 @@ def simplest_of_the_best(contenders: Sequence[Contender], groups: NDArray[np.int
         ValueError: min() arg is an empty sequence
     """
     tied = tie_set(contenders, groups)
-    return min(tied, key=lambda one: (HEADS[one.candidate.head].complexity, one.candidate.loss))
+    least = min(HEADS[one.candidate.head].complexity for one in tied)
+    simple = [one for one in tied if HEADS[one.candidate.head].complexity == least]
+    lowest = min(one.candidate.loss for one in simple)
+    same = [one for one in simple if one.candidate.loss <= lowest + TIED * abs(lowest)]
+    # Rounding must not choose. Ridge comes first, since the scores of LDA grow without bound as the variance within the
+    # classes of separable rows falls; then the order of the search.
+    return min(same, key=lambda one: one.candidate.head != RIDGE)
