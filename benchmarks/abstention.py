@@ -149,7 +149,7 @@ def promises(name: str, found: Mapping[float, list[tuple[int, int]]], tested: in
         many, wrong = np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs])
         some = many > 0
         # more mistakes than a true error of the promised size would make in 19 of 20 splits
-        clear = binom.sf(wrong[some] - 1, many[some], error) < 0.05
+        clear = np.asarray(binom.sf(wrong[some] - 1, many[some], error)) < 0.05
         share = f"{wrong.sum() / many.sum():.2%}" if many.sum() else "-"
         lines.append(
             (

@@ -2,9 +2,9 @@
 
 Vector scaling has 2C - 1 parameters more than the temperature. It is taken where the log-loss of items that its
 parameters were not fitted on is smaller by more than the standard error of the paired difference, and where there are
-at least 20 items for each class. Venn-Abers predictors are no candidate: their held-out log-loss was above that of the
-temperature or of vector scaling on all sets of ``benchmarks/RESULTS.md``, "Abstention", and a saved model would have to
-hold a step function for each class. They can be had from the left-out scores of any model (`venn_abers_classes`).
+at least 20 items for each class. Venn-Abers predictors are no candidate: on every set of ``benchmarks/RESULTS.md``,
+"Abstention", their held-out log-loss was above that of the better of the two, and a saved model would have to hold a
+step function for each class. They can be had from the left-out scores of any model (`venn_abers_classes`).
 
 References: Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017; Stone,
 "Cross-Validatory Choice and Assessment of Statistical Predictions", JRSS B 1974.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -98,11 +99,19 @@ class Certainty:
         """Calibrated left-out outputs (m, k); under vector scaling, each by parameters of other folds."""
         if "factor" not in calibration or not np.isfinite(self.scores).all():
             return task_methods(task).outputs(self.scores, calibration)
-        groups, weights = self.scored_groups, np.ones(len(self.index)) if self.weights is None else self.weights
-        units = np.arange(len(self.index)) if groups is None else groups
-        logits = self.scores / calibration["temperature"][0]
-        start = (calibration["factor"], calibration["offset"])
-        return softmax(cross_fitted_logits(logits, np.asarray(self.labels, np.intp), start, units, weights))
+        key = b"".join(calibration[name].tobytes() for name in ("temperature", "factor", "offset"))
+        if key not in self._crossed:
+            groups, weights = self.scored_groups, np.ones(len(self.index)) if self.weights is None else self.weights
+            units = np.arange(len(self.index)) if groups is None else groups
+            logits, y = self.scores / calibration["temperature"][0], np.asarray(self.labels, np.intp)
+            start = (calibration["factor"], calibration["offset"])
+            self._crossed[key] = softmax(cross_fitted_logits(logits, y, start, units, weights))
+        return self._crossed[key]
+
+    @cached_property
+    def _crossed(self) -> dict[bytes, Array]:
+        """Left-out outputs under vector scaling that were computed already."""
+        return {}
 
 
 def certainty_of(

@@ -1,5 +1,7 @@
 """The choice of λ and head where every λ has the same loss: separable rows without a left-out mistake."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,13 @@ from headstart.heads.contenders.spectral import spectral_contenders
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.lda import LDA
 from headstart.heads.problem import Problem
+from headstart.heads.registry import SpectralHead
 from headstart.heads.ridge import RIDGE
 from headstart.linear.leave_out import leave_one_out
 from headstart.linear.spectrum import Spectrum
 from headstart.types import Task
+
+SOLVED = cast("list[SpectralHead]", [LDA, RIDGE])
 
 
 def separable(n: int = 24, d: int = 60, far: float = 40.0) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +31,7 @@ def separable(n: int = 24, d: int = 60, far: float = 40.0) -> tuple[np.ndarray, 
 def test_of_equal_losses_the_least_left_out_squared_error_decides(groups: np.ndarray | None) -> None:
     rows, y = separable()
     problem = Problem(rows, y, Task("classification", ("a", "b")), (), groups, 0)
-    found, tried = spectral_contenders(problem, [FeatureMap("rows", ((0, 60),), "none")], [LDA, RIDGE])
+    found, tried = spectral_contenders(problem, [FeatureMap("rows", ((0, 60),), "none")], SOLVED)
     losses = np.array([one.loss for one in tried if one.head == "ridge"])
     same = np.isclose(losses, losses.min(), rtol=1e-9)
     assert same.sum() > 3  # the kind: no mistake at several λ
@@ -68,6 +73,6 @@ def test_losses_that_differ_decide_as_before() -> None:
     y = rng.integers(0, 2, 200)
     rows = rng.normal(size=(200, 5)) + y[:, None]
     problem = Problem(rows, y, Task("classification", ("a", "b")), (), None, 0)
-    found, tried = spectral_contenders(problem, [FeatureMap("rows", ((0, 5),), "none")], [LDA, RIDGE])
+    found, tried = spectral_contenders(problem, [FeatureMap("rows", ((0, 5),), "none")], SOLVED)
     for one in found:
         assert one.candidate.loss == min(other.loss for other in tried if other.head == one.candidate.head)
