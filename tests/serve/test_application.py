@@ -7,14 +7,14 @@ from starlette.testclient import TestClient
 
 from headstart.errors import NoModelError
 from headstart.model import TransferModel
-from headstart.serve import Limits, ServeOptions, create_app
+from headstart.serve import RequestLimits, ServeOptions, create_app
 
 LOCAL = "http://127.0.0.1"
 
 
 @pytest.fixture(scope="module")
 def client(text_run):
-    with TestClient(create_app(text_run, ServeOptions(limits=Limits(items=20, characters=500))), LOCAL) as found:
+    with TestClient(create_app(text_run, ServeOptions(limits=RequestLimits(items=20, characters=500))), LOCAL) as found:
         yield found
 
 

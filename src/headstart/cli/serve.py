@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.console import json_text, reporter_of, write_line
-from headstart.serve.options import Limits, ServeOptions
+from headstart.serve.options import RequestLimits, ServeOptions
 
 __all__ = ["run"]
 
@@ -55,7 +55,7 @@ def options_of(args: argparse.Namespace) -> ServeOptions:
         >>> options_of(build_parser().parse_args(["serve", "run", "--port", "0"])).port
         0
     """
-    limits = Limits()
+    limits = RequestLimits()
     if args.max_batch is not None:
         limits = replace(limits, batch=args.max_batch)
     if args.deadline is not None:

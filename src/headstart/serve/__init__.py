@@ -4,7 +4,7 @@ What answers requests goes in here; it needs the extra ``serve``, whose packages
 """
 
 from headstart.serve.application import create_app
-from headstart.serve.options import Limits, ServeOptions
+from headstart.serve.options import RequestLimits, ServeOptions
 from headstart.serve.server import serve
 
-__all__ = ["Limits", "ServeOptions", "create_app", "serve"]
+__all__ = ["RequestLimits", "ServeOptions", "create_app", "serve"]

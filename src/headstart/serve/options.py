@@ -9,7 +9,7 @@ from headstart.engine.options import Engine
 from headstart.errors import ParameterError, UsageError
 from headstart.params import check_number
 
-__all__ = ["LOOPBACK", "Limits", "ServeOptions"]
+__all__ = ["LOOPBACK", "RequestLimits", "ServeOptions"]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MIB = 2**20
@@ -17,7 +17,7 @@ SHORTEST_TOKEN = 16  # characters; shorter ones can be guessed
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """Bounds on what one request, and all of them together, may cost.
 
     Attributes:
@@ -38,11 +38,11 @@ class Limits:
         ParameterError: for a value out of its range.
 
     Examples:
-        >>> Limits(batch=8).queue
+        >>> RequestLimits(batch=8).queue
         2048
-        >>> Limits(batch=0)
+        >>> RequestLimits(batch=0)
         Traceback (most recent call last):
-        headstart.errors.ParameterError: The 'batch' parameter of Limits must be an integer in [1, inf). Got 0 instead.
+        headstart.errors.ParameterError: The 'batch' parameter of RequestLimits must be an integer in [1, inf). Got 0 instead.
     """
 
     body_bytes: int = 32 * MIB
@@ -61,12 +61,12 @@ class Limits:
     def __post_init__(self) -> None:
         whole = ("body_bytes", "bodies_bytes", "items", "characters", "pixels", "queue", "batch", "connections")
         for name in whole:
-            check_number(getattr(self, name), name, "Limits", low=1, integer=True)
+            check_number(getattr(self, name), name, "RequestLimits", low=1, integer=True)
         for name in ("seconds", "wait", "deadline", "read"):
-            check_number(getattr(self, name), name, "Limits", low=0)
+            check_number(getattr(self, name), name, "RequestLimits", low=0)
         if self.queue < self.items:
             raise ParameterError(
-                f"The 'queue' parameter of Limits must hold the items of one request ({self.items}). Got {self.queue} "
+                f"The 'queue' parameter of RequestLimits must hold the items of one request ({self.items}). Got {self.queue} "
                 "instead; raise it, or lower 'items'."
             )
 
@@ -105,7 +105,7 @@ class ServeOptions:
     hosts: tuple[str, ...] = ()
     store: str | Path | None = None
     workers: int = 1
-    limits: Limits = Limits()
+    limits: RequestLimits = RequestLimits()
     engine: Engine = Engine(cache=False)
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from headstart.serve.http.errors import RequestError
-from headstart.serve.options import Limits
+from headstart.serve.options import RequestLimits
 
 __all__ = ["Form", "parse_json", "read_form", "read_json"]
 
@@ -98,7 +98,7 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def read_form(request: Request, limits: Limits) -> Form:
+async def read_form(request: Request, limits: RequestLimits) -> Form:
     r"""The files and fields of a multipart form.
 
     Args:
@@ -113,7 +113,7 @@ async def read_form(request: Request, limits: Limits) -> Form:
         >>> async def receive():
         ...     return {"type": "http.request", "body": head + b"abc\r\n--x--\r\n", "more_body": False}
         >>> headers = [(b"content-type", b"multipart/form-data; boundary=x")]
-        >>> asyncio.run(read_form(Request({"type": "http", "method": "POST", "headers": headers}, receive), Limits()))
+        >>> asyncio.run(read_form(Request({"type": "http", "method": "POST", "headers": headers}, receive), RequestLimits()))
         Form(files=[(b'abc', 'a')], fields={})
     """
     found = Form([])

@@ -13,7 +13,7 @@ from headstart.data.media.pictures import UnreadPictureError, open_picture_file
 from headstart.data.media.readers import sound_seconds
 from headstart.errors import ItemError
 from headstart.serve.batching.served import ServedModel
-from headstart.serve.options import Limits
+from headstart.serve.options import RequestLimits
 
 __all__ = ["converter", "decode_base64", "item_of"]
 
@@ -21,7 +21,7 @@ MEDIA = {"image": "picture", "audio": "sound"}
 KEYS = ("data", "b64", "base64")  # members of an object that holds base64
 
 
-def item_of(value: Any, served: ServedModel, limits: Limits) -> Any:
+def item_of(value: Any, served: ServedModel, limits: RequestLimits) -> Any:
     """An item as the batcher takes it, or an `ItemError`; cheap, as it runs in the event loop.
 
     Args:
@@ -32,7 +32,7 @@ def item_of(value: Any, served: ServedModel, limits: Limits) -> Any:
     Examples:
         >>> from headstart import zero_shot
         >>> served = ServedModel(zero_shot(["parcel", "refund"], source="toy", verbose=False), "1")
-        >>> item_of("/etc/passwd", served, Limits()), item_of(7, served, Limits())
+        >>> item_of("/etc/passwd", served, RequestLimits()), item_of(7, served, RequestLimits())
         ('/etc/passwd', ItemError('An item must be a text. Got a number.'))
     """
     if served.modality == "text":
@@ -55,7 +55,7 @@ def kind_of(value: object) -> str:
     return "null" if value is None else names.get(type(value), "a file")
 
 
-def _text(value: Any, served: ServedModel, limits: Limits) -> Any:
+def _text(value: Any, served: ServedModel, limits: RequestLimits) -> Any:
     if isinstance(value, Mapping):
         name = served.model.item_column
         value = value.get(name if isinstance(name, str) and name in value else "text", value)
@@ -115,7 +115,7 @@ def _media(value: Any, modality: str) -> Any:
     return ItemError(f"A {what} must be sent as a file, or as base64 or a data URI. Got {kind_of(value)}.")
 
 
-def converter(served: ServedModel, limits: Limits) -> Callable[[Any], Any] | None:
+def converter(served: ServedModel, limits: RequestLimits) -> Callable[[Any], Any] | None:
     """What turns an item of `item_of` into one that the model reads, in a thread; None where there is nothing to do.
 
     Args:
@@ -124,7 +124,7 @@ def converter(served: ServedModel, limits: Limits) -> Callable[[Any], Any] | Non
 
     Examples:
         >>> from headstart import zero_shot
-        >>> converter(ServedModel(zero_shot(["a", "b"], source="toy", verbose=False), "1"), Limits()) is None
+        >>> converter(ServedModel(zero_shot(["a", "b"], source="toy", verbose=False), "1"), RequestLimits()) is None
         True
     """
     if served.modality == "image":
@@ -180,7 +180,7 @@ def _sound(value: str | bytes, most: float) -> bytes:
     return raw
 
 
-def _record(served: ServedModel, limits: Limits, value: Mapping[str, Any]) -> Any:
+def _record(served: ServedModel, limits: RequestLimits, value: Mapping[str, Any]) -> Any:
     """An item of several columns; its pictures and sounds are bytes, so that no text is taken for a path."""
     import pandas as pd
 

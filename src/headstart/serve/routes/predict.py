@@ -13,20 +13,20 @@ from headstart.serve.batching.calls import Answer
 from headstart.serve.batching.served import AnswerOptions, ServedModel
 from headstart.serve.http.bodies import media_type, read_form, read_json
 from headstart.serve.http.errors import JsonAnswer, RequestError
-from headstart.serve.options import Limits
+from headstart.serve.options import RequestLimits
 from headstart.serve.routes import label_studio
 from headstart.serve.routes.asking import OPTION_NAMES, answer_options
 from headstart.serve.routes.context import Serving
 from headstart.serve.routes.schemas import PREDICT
 
-__all__ = ["Asked", "add", "ask", "predictions"]
+__all__ = ["ItemsAsked", "add", "ask", "predictions"]
 
 FORM = "multipart/form-data"
 ITEM_KEYS = ("item", "items", "ids")
 
 
 @dataclass
-class Asked:
+class ItemsAsked:
     """The items of a request and what it asks for.
 
     Attributes:
@@ -37,7 +37,7 @@ class Asked:
         fields: the body, for what a route reads besides.
 
     Examples:
-        >>> Asked(["a"], AnswerOptions(), [0]).is_single
+        >>> ItemsAsked(["a"], AnswerOptions(), [0]).is_single
         False
     """
 
@@ -74,7 +74,7 @@ def add(app: FastAPI, serving: Serving) -> None:
     app.add_api_route("/predict", predict, methods=["POST"], tags=["answers"], openapi_extra=PREDICT)
 
 
-async def ask(request: Request, limits: Limits, *, more: Sequence[str] = ()) -> Asked:
+async def ask(request: Request, limits: RequestLimits, *, more: Sequence[str] = ()) -> ItemsAsked:
     """The items of a request, as JSON or as a form.
 
     Args:
@@ -90,7 +90,7 @@ async def ask(request: Request, limits: Limits, *, more: Sequence[str] = ()) -> 
     return _of_json(request, await read_json(request), more)
 
 
-def _of_json(request: Request, body: Any, more: Sequence[str] = ()) -> Asked:
+def _of_json(request: Request, body: Any, more: Sequence[str] = ()) -> ItemsAsked:
     if not isinstance(body, dict):
         raise RequestError(422, 'The body must be an object such as {"items": [...]} or {"item": ...}.')
     unknown = [key for key in body if key not in ITEM_KEYS and key not in OPTION_NAMES and key not in more]
@@ -101,20 +101,20 @@ def _of_json(request: Request, body: Any, more: Sequence[str] = ()) -> Asked:
         raise RequestError(422, "Give the items as 'items', a list, or one of them as 'item'.")
     options = answer_options(request.query_params, body)
     if "item" in body:
-        return Asked([body["item"]], options, [0], is_single=True, fields=body)
+        return ItemsAsked([body["item"]], options, [0], is_single=True, fields=body)
     items, ids = body["items"], body.get("ids")
     if not isinstance(items, list):
         raise RequestError(422, "The member 'items' must be a list; give one item as 'item'.")
     if ids is not None and not _are_names(ids, len(items)):
         raise RequestError(422, "The member 'ids' must be a list with a text or number for each item.")
-    return Asked(items, options, range(len(items)) if ids is None else ids, fields=body)
+    return ItemsAsked(items, options, range(len(items)) if ids is None else ids, fields=body)
 
 
 def _are_names(ids: Any, count: int) -> bool:
     return isinstance(ids, list) and len(ids) == count and all(isinstance(one, str | int) for one in ids)
 
 
-async def _of_form(request: Request, limits: Limits, more: Sequence[str] = ()) -> Asked:
+async def _of_form(request: Request, limits: RequestLimits, more: Sequence[str] = ()) -> ItemsAsked:
     """Files, and texts in fields named ``item`` or ``items``, in this order."""
     form = await read_form(request, limits)
     unknown = [key for key in form.fields if key not in ITEM_KEYS and key not in OPTION_NAMES and key not in more]
@@ -129,20 +129,20 @@ async def _of_form(request: Request, limits: Limits, more: Sequence[str] = ()) -
     if not items:
         raise RequestError(422, "The form holds no file and no field 'item'.")
     fields = {key: values[-1] for key, values in form.fields.items()}
-    return Asked(items, answer_options(request.query_params, fields), ids, fields=fields)
+    return ItemsAsked(items, answer_options(request.query_params, fields), ids, fields=fields)
 
 
-def predictions(asked: Asked, found: Sequence[Answer]) -> list[dict[str, Any]]:
+def predictions(asked: ItemsAsked, found: Sequence[Answer]) -> list[dict[str, Any]]:
     """The answers, each with the name of its item.
 
     Examples:
-        >>> predictions(Asked(["x"], AnswerOptions(), ["a7"]), [{"label": "up"}])
+        >>> predictions(ItemsAsked(["x"], AnswerOptions(), ["a7"]), [{"label": "up"}])
         [{'id': 'a7', 'label': 'up'}]
     """
     return [{"id": name, **answer} for name, answer in zip(asked.ids, found, strict=True)]
 
 
-def answer_of(asked: Asked, found: Sequence[Answer], served: ServedModel) -> Response:
+def answer_of(asked: ItemsAsked, found: Sequence[Answer], served: ServedModel) -> Response:
     """The answer to a request; 422 if none of its items could be read.
 
     Raises:
