@@ -42,7 +42,7 @@ class RequestLimits:
         2048
         >>> RequestLimits(batch=0)
         Traceback (most recent call last):
-        headstart.errors.ParameterError: The 'batch' parameter of RequestLimits must be an integer in [1, inf). Got 0 instead.
+        headstart.errors.ParameterError: The 'batch' parameter of RequestLimits must be an integer in [1, inf)...
     """
 
     body_bytes: int = 32 * MIB
@@ -66,8 +66,8 @@ class RequestLimits:
             check_number(getattr(self, name), name, "RequestLimits", low=0)
         if self.queue < self.items:
             raise ParameterError(
-                f"The 'queue' parameter of RequestLimits must hold the items of one request ({self.items}). Got {self.queue} "
-                "instead; raise it, or lower 'items'."
+                f"The 'queue' parameter of RequestLimits must hold the {self.items} items of a request. Got "
+                f"{self.queue} instead; raise it, or lower 'items'."
             )
 
 

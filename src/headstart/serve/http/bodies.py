@@ -113,7 +113,8 @@ async def read_form(request: Request, limits: RequestLimits) -> Form:
         >>> async def receive():
         ...     return {"type": "http.request", "body": head + b"abc\r\n--x--\r\n", "more_body": False}
         >>> headers = [(b"content-type", b"multipart/form-data; boundary=x")]
-        >>> asyncio.run(read_form(Request({"type": "http", "method": "POST", "headers": headers}, receive), RequestLimits()))
+        >>> request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
+        >>> asyncio.run(read_form(request, RequestLimits()))
         Form(files=[(b'abc', 'a')], fields={})
     """
     found = Form([])
