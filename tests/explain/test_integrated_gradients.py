@@ -71,18 +71,25 @@ def test_it_agrees_with_captum(model):
     assert np.abs(theirs.sum(dim=2)[0].numpy() - found.values).max() < 1e-3 * np.abs(found.values).max()
 
 
-@pytest.mark.parametrize("text", ["我的卡丢了", "where is 我的 card", "ÄÖÜ " * 5])
-def test_every_token_is_in_a_word_in_any_script(text):
+@pytest.fixture(scope="module")
+def multilingual():
     source = open_source("headstart:multilingual")
-    embedded = source.token_embedder()(text)
     data = ([f"{word} {k}" for k, word in enumerate(["我的卡", "card", "Karte", "丢了"] * 6)], ["a", "b", "b", "a"] * 6)
-    other = headstart.fit(data, source=source, heads=["ridge"], baselines="none", verbose=False).model
-    found = other.explain(text, method="integrated_gradients")["integrated_gradients"].shown
+    return headstart.fit(data, source=source, heads=["ridge"], baselines="none", verbose=False).model
+
+
+@pytest.mark.parametrize("text", ["我的卡丢了", "where is 我的 card", "ÄÖÜ " * 5])
+def test_every_token_is_in_a_word_in_any_script(multilingual, text):
+    embedded = multilingual.source.token_embedder()(text)
+    found = multilingual.explain(text, method="integrated_gradients")["integrated_gradients"].shown
     assert "".join(span.text for span in found.spans) == "".join(embedded.text.split())
     assert all(found.text[span.start : span.stop] == span.text for span in found.spans)
 
 
-def test_a_text_that_is_too_long_says_what_has_no_part(model):
-    found = model.explain("good film " * 200, method="integrated_gradients")["integrated_gradients"]
+def test_a_text_that_is_too_long_says_what_has_no_part(bert, three_folds):
+    """A body that reads 32 tokens: a long text of one that reads 256 takes seconds."""
+    data = ([f"{word} card {k}" for k, word in enumerate(["good", "no"] * 8)], ["+", "-"] * 8)
+    short = headstart.fit(data, source=f"local:{bert}", heads=["ridge"], baselines="none", verbose=False).model
+    found = short.explain("good card " * 20, method="integrated_gradients")["integrated_gradients"]
     assert "have no part" in found.notes[1]
     assert found.shown.spans[-1].value == 0.0

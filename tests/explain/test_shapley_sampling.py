@@ -45,7 +45,7 @@ def exact(query, training):
     return values
 
 
-def test_they_agree_with_the_definition(problem):
+def test_they_agree_with_the_definition(problem, three_folds):
     rows, labels = problem
     model = headstart.fit((rows, labels), heads=["forest"], baselines="none", verbose=False).model
     query = ask(model, rows[2], training=(rows, labels))

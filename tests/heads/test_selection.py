@@ -200,6 +200,14 @@ def test_no_further_penalty_where_the_best_is_the_first_or_the_last():
     assert drawn == [1.0, 10.0, 100.0]
 
 
+def test_many_penalties_are_calibrated_in_parts_with_the_same_result(monkeypatch):
+    x, y, task = toy_task("classification")
+    whole = select_head(x, y, task)
+    monkeypatch.setattr(spectral_contenders, "BATCH", 5 * y.size)
+    parts = select_head(x, y, task)
+    assert [(one.lam, one.loss) for one in parts.candidates] == [(one.lam, one.loss) for one in whole.candidates]
+
+
 @pytest.mark.parametrize("size", [1e-30, 1.0, 1e25, 1e38])
 def test_unit_norm_holds_for_rows_of_any_size(size):
     """Squares of float32 rows leave the range of float32 beyond 1e19, as those of a diverging body do."""

@@ -46,7 +46,7 @@ class ShapleySampling:
         >>> from headstart import fit
         >>> rows = np.repeat([[0.0, 5.0], [9.0, 5.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> data = (rows, ["low"] * 10 + ["high"] * 10)
-        >>> model = fit(data, heads=["forest"], verbose=False).model
+        >>> model = fit(data, heads=["knn"], baselines="none", verbose=False).model
         >>> found = model.explain(rows[0], label="low", training=data)["shapley_sampling"]
         >>> found.shown.largest(1)[0][0], found.completeness < 1e-9
         ('column 0 = 0', True)

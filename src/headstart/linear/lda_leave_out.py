@@ -68,7 +68,10 @@ def left_out_scores(
     present = spectrum.target_mean > NO_SHARE
     counts = spectrum.weight * spectrum.target_mean[present]
     within = within_residuals(spectrum, left_out.lam, present)
-    y, weights = targets[:, present], check_weights(sample_weight, len(targets), "left_out_scores")
+    y = targets if present.all() else targets[:, present]
+    weights = check_weights(sample_weight, len(targets), "left_out_scores")
+    if groups is None and present.all():  # without a copy of each array
+        return _rows(within, counts, left_out, y, weights)
     out = np.full(targets.shape, -np.inf)
     alone, groups_of_rows = _partition(groups, len(y))
     if len(alone):

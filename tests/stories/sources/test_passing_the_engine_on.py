@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from source_imports import parsed
 
 PACKAGE = Path(__file__).resolve().parents[3] / "src" / "headstart"
 PLACES = ("evaluate", "transfer", "tune")
@@ -74,7 +75,7 @@ def omitted(package: Path, names: set[str]) -> list[str]:
     for place in PLACES:
         for path in sorted((package / place).rglob("*.py")):
             where = path.relative_to(package).as_posix()
-            for call, line in without_engine(ast.parse(path.read_text()), names):
+            for call, line in without_engine(parsed(path.read_text()), names):
                 found.append(f"{where}: {call} in line {line}")
     return found
 
@@ -82,7 +83,7 @@ def omitted(package: Path, names: set[str]) -> list[str]:
 @pytest.fixture(scope="module")
 def names() -> set[str]:
     files = [path for place in ("engine", "evaluate", "tune") for path in sorted((PACKAGE / place).rglob("*.py"))]
-    return taking_an_engine([ast.parse(path.read_text()) for path in files])
+    return taking_an_engine([parsed(path.read_text()) for path in files])
 
 
 def test_each_call_that_takes_an_engine_is_given_it(names):

@@ -111,8 +111,7 @@ def maps_missing(query: Query) -> str:
     try:
         reading = map_reading(query)
     except HeadstartError as error:
-        reason = str(error).rstrip(".").partition(";")[0]
-        return f"maps of the item, which the body does not show ({reason}); use 'occlusion'."
+        return f"maps of the item, which the body does not show ({error})"
     if not reading.has_maps:
         return f"a body whose layers have maps of the item, which '{source.info.name}' has not; use 'occlusion'."
     return ""

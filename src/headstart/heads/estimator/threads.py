@@ -6,10 +6,12 @@ on 1,500 x 384 rows took 41 and 1.7; a fit of two sources on 200 texts took 69 a
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it has no types
 
 __all__ = ["threads_for"]
 
@@ -31,5 +33,11 @@ def threads_for(rows: int, columns: int, few: int = FEW_NUMBERS) -> Iterator[Non
         ...     pass
     """
     limits = {"openmp": rows < FEW_ROWS, "blas": rows * columns < few}
-    with threadpool_limits({kind: 1 for kind, small in limits.items() if small}):  # one call: each scans all libraries
+    with _controller(len(sys.modules)).limit(limits={kind: 1 for kind, small in limits.items() if small}):
         yield
+
+
+@lru_cache(maxsize=1)
+def _controller(modules: int) -> ThreadpoolController:  # noqa: ARG001 (libraries are loaded by modules)
+    """The libraries that have threads; looked for again, which takes milliseconds, only when modules were loaded."""
+    return ThreadpoolController()
