@@ -94,6 +94,13 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "figures": {"content", "page"},
         "sections": {"content", "gallery", "page"},
     },
+    "serve": {
+        "options": set(),
+        "batching": set(),
+        "http": {"options"},
+        "store": set(),
+        "routes": {"batching", "http", "options"},
+    },
     "sources": {
         "preprocessing": set(),
         "bodies": set(),

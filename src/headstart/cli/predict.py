@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.answer_lines import report_answers
-from headstart.cli.output.answers import FORMATS, answer, rounded
+from headstart.cli.output.answers import FORMATS, answer
 from headstart.cli.output.certainty_columns import add_certainty, asked_certainty, uncalibrated_line
 from headstart.cli.output.console import ConsoleReporter, reporter_of
 from headstart.cli.output.coverage_columns import asked_predictor, coverage_columns, size_line
@@ -17,6 +17,7 @@ from headstart.cli.output.out_file import check_out_file
 from headstart.engine.capabilities import runtime_of
 from headstart.errors import UsageError
 from headstart.io import read_json
+from headstart.tasks.rounding import rounded
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.answer_lines import report_answers
-from headstart.cli.output.answers import rounded
 from headstart.cli.output.certainty_columns import add_certainty, asked_certainty
 from headstart.cli.output.console import reporter_of
 from headstart.cli.output.coverage_columns import asked_predictor, coverage_columns
 from headstart.errors import UsageError
 from headstart.tasks import is_classification
+from headstart.tasks.rounding import rounded
 
 if TYPE_CHECKING:
     from headstart.model import Prediction

@@ -63,7 +63,7 @@ def explanation_page(explanation: Explanation, name: str) -> str:
     return _PAGE.format(
         policy=escape(POLICY),
         title=escape(one_line(explanation.headline)),
-        style=STYLE + ATTRIBUTION_STYLE,
+        style=STYLE + ATTRIBUTION_STYLE + ".soft { opacity: 1; }",
         name=escape(one_line(name)),
         item=item,
         body=explanation.to_html(),

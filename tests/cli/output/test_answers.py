@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from command_line import pictures, texts, write_csv
 
-from headstart.cli.output.answers import rounded
+from headstart.tasks.rounding import rounded
 from headstart.types import Task
 
 EMPTY = 3

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from headstart.cli.output.coverage_columns import is_set, joined
 from headstart.cli.output.table_file import write_rows
-from headstart.tasks import is_classification, is_multilabel, is_regression
+from headstart.tasks import is_classification, is_regression
 from headstart.types import Task
 
 if TYPE_CHECKING:
@@ -19,40 +19,10 @@ if TYPE_CHECKING:
 
     from headstart.cli.input.items import Gathered
 
-__all__ = ["FORMATS", "answer", "rounded", "write_answers"]
+__all__ = ["FORMATS", "answer", "write_answers"]
 
 FORMATS = (".csv", ".tsv", ".xlsx", ".jsonl", ".parquet")
-DIGITS = 6  # after the decimal point
 TABLE = "table."  # prefix of a column of the table whose name is also a column of the answers
-
-
-def rounded(outputs: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
-    """Largest-remainder rounding: probabilities with six decimals whose rows still add up to 1.
-
-    Args:
-        outputs: (n, k) outputs of the model.
-        task: its task. Independent probabilities of several labels are rounded one by one; values of a regression are
-            not rounded.
-
-    Returns:
-        (n, k) outputs.
-
-    Examples:
-        >>> rounded(np.full((1, 3), 1 / 3), Task("classification", ("a", "b", "c"))).tolist()
-        [[0.333334, 0.333333, 0.333333]]
-    """
-    if is_regression(task):
-        return outputs
-    if is_multilabel(task):
-        return np.round(outputs, DIGITS)
-    scaled = outputs * 10**DIGITS
-    floors = np.floor(scaled)
-    # each row lacks this many units of 1e-6; they go to its largest remainders, to the first of equal ones
-    missing = 10**DIGITS - floors.sum(axis=1).astype(np.int64)
-    order = np.argsort(-(scaled - floors), axis=1, kind="stable")
-    rank = np.empty_like(order)  # the inverse permutation of each row: rank 0 is the largest remainder
-    np.put_along_axis(rank, order, np.arange(outputs.shape[1])[None, :], axis=1)
-    return np.asarray((floors + (rank < missing[:, None])) / 10**DIGITS)
 
 
 def answer(label: object, output: NDArray[np.float64], task: Task) -> dict[str, Any]:

@@ -6,7 +6,20 @@ Options and help texts go in here; what a command does goes in `headstart.cli`.
 from __future__ import annotations
 
 from headstart import __version__
-from headstart.cli.parser import compare, distill, embed, evaluate, explain, fit, inspect, predict, rank, suggest, tools
+from headstart.cli.parser import (
+    compare,
+    distill,
+    embed,
+    evaluate,
+    explain,
+    fit,
+    inspect,
+    predict,
+    rank,
+    serve,
+    suggest,
+    tools,
+)
 from headstart.cli.parser.base import Parser, UsageExit
 from headstart.cli.parser.common import EXIT_CODES
 
@@ -29,7 +42,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"headstart {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND", prog="headstart")
-    for module in (inspect, rank, fit, predict, explain, evaluate, compare, suggest, embed, distill):
+    for module in (inspect, rank, fit, predict, explain, evaluate, compare, suggest, embed, distill, serve):
         module.add(verbs)
     tools.add_sources(verbs)
     tools.add_cache(verbs)

@@ -143,5 +143,8 @@ def source_in_fp32(source: Source) -> Source:
         True
     """
     from headstart.sources.quantized import QuantizedSource
+    from headstart.sources.spectrogram import Spectrogram
 
+    if isinstance(source, Spectrogram) and isinstance(source.image_source, QuantizedSource):
+        return Spectrogram(source.image_source.full, source.settings)
     return source.full if isinstance(source, QuantizedSource) else source

@@ -77,6 +77,7 @@ def layer_slopes(query: Query, reading: MapReading, most_grids: int = 1) -> list
         kept = [_first_used(group) or group[0] for group in pairs] if chosen else [
             one for group in pairs if (one := _first_used(group)) is not None
         ]  # fmt: skip
+        kept = kept[-most_grids:]  # the deepest ones
         if not kept:
             name = reading.source.info.name
             raise SourceError(f"The answer depends on the positions of no layer of '{name}'; use 'occlusion'.")
@@ -98,7 +99,7 @@ def _candidates(found: Recorded, reading: MapReading, most_grids: int) -> list[l
         group = grids.setdefault(layout.grid, [])
         if len(group) < TRIED_OF_GRID:
             group.append((place, layout))
-    return list(grids.values())[:most_grids][::-1]
+    return list(grids.values())[::-1]
 
 
 def _first_used(group: Sequence[tuple[Mean, Tensor]]) -> tuple[Mean, Tensor] | None:
@@ -134,7 +135,10 @@ def _gradients(found: Recorded, towards: Sequence[Tensor], means: Sequence[Mean]
 
     outputs = [found.outputs[place] for place, _ in means]
     wanted = [output for output in outputs if output.requires_grad]
-    grads = iter(torch.autograd.grad(found.rows, wanted, list(towards), allow_unused=True) if wanted else ())
+    # rows that no parameter made, as of a layer that rescales the picture, have no gradient
+    made = [(rows, toward) for rows, toward in zip(found.rows, towards, strict=True) if rows.requires_grad]
+    rows, slopes = [one for one, _ in made], [one for _, one in made]
+    grads = iter(torch.autograd.grad(rows, wanted, slopes, allow_unused=True) if wanted and rows else ())
     gradients = [next(grads) if output.requires_grad else None for output in outputs]
     return [
         torch.zeros_like(output) if gradient is None else gradient

@@ -111,7 +111,8 @@ def maps_missing(query: Query) -> str:
     try:
         reading = map_reading(query)
     except HeadstartError as error:
-        return f"maps of the item, which the body does not show ({error})"
+        reason = str(error).rstrip(".").partition(";")[0]
+        return f"maps of the item, which the body does not show ({reason}); use 'occlusion'."
     if not reading.has_maps:
         return f"a body whose layers have maps of the item, which '{source.info.name}' has not; use 'occlusion'."
     return ""

@@ -50,4 +50,5 @@ def map_notes(query: Query, reading: MapReading) -> tuple[str, ...]:
     runtime = runtime_of(query.model.source)
     own = f" ({runtime})" if runtime.backend else ""
     said = f"Computed in fp32 by the body in torch; the model itself{own} gives {query.value:.4g}."
-    return (said, *reading.parts.notes)
+    times = ("The body has positions for times only, so all frequencies of a time have one value.",)
+    return (said, *(times if reading.parts.in_time_only else ()), *reading.parts.notes)

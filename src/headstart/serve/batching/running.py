@@ -1,0 +1,106 @@
+"""One batch through the body: items that fail alone, and answers that hold what their request asked for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import HeadstartError, ItemError
+from headstart.serve.batching.calls import Answer, Ticket
+from headstart.serve.batching.served import AnswerOptions, ServedModel
+
+__all__ = ["answered"]
+
+
+def answered(served: ServedModel, batch: Sequence[Ticket]) -> list[Answer]:
+    """The answer of each ticket; one whose item fails has its reason, the others are not affected.
+
+    Args:
+        served: the version that answers all of them.
+        batch: at least one ticket.
+
+    Examples:
+        >>> from headstart import zero_shot
+        >>> from types import SimpleNamespace
+        >>> served = ServedModel(zero_shot(["parcel", "refund"], source="toy", verbose=False), "1")
+        >>> call = SimpleNamespace(options=AnswerOptions(top=1))
+        >>> texts = ["my parcel", "", "a refund"]
+        >>> found = answered(served, [Ticket(k, call, 0, text, False) for k, text in enumerate(texts)])
+        >>> [answer.get("label") for answer in found]
+        ['parcel', None, 'refund']
+    """
+    prepared = _prepared(served, batch)
+    found: list[Answer] = [{"error": str(one)} if isinstance(one, ItemError) else {} for one in prepared]
+    good = [k for k, one in enumerate(prepared) if not isinstance(one, ItemError)]
+    rows = _rows(served, [prepared[k] for k in good])
+    groups: defaultdict[AnswerOptions, list[int]] = defaultdict(list)
+    for place, k in enumerate(good):
+        if isinstance(reason := rows[place], str):
+            found[k] = {"error": reason}
+        else:
+            groups[batch[k].call.options].append(place)
+    for options, places in groups.items():
+        answers = _answers(served, np.stack([np.asarray(rows[place]) for place in places]), options)
+        for place, answer in zip(places, answers, strict=True):
+            found[good[place]] = answer
+    return found
+
+
+def _prepared(served: ServedModel, batch: Sequence[Ticket]) -> list[Any]:
+    """Each item as the body reads it, or its error."""
+    out = [ticket.item for ticket in batch]
+    raw = [k for k, ticket in enumerate(batch) if not ticket.is_prepared]
+    if not raw:
+        return out
+    try:
+        fresh = served.prepare([out[k] for k in raw])
+    except Exception:  # noqa: BLE001 (one of them failed in a way of its own, so each is tried alone)
+        fresh = [_prepared_alone(served, out[k]) for k in raw]
+    for k, one in zip(raw, fresh, strict=True):
+        out[k] = one
+    return out
+
+
+def _prepared_alone(served: ServedModel, item: Any) -> Any:
+    try:
+        return served.prepare([item])[0]
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is the item's)
+        return ItemError(_reason(error))
+
+
+def _rows(served: ServedModel, prepared: Sequence[Any]) -> list[NDArray[Any] | str]:
+    """The row of each item, or the reason why it has none; a batch that fails is halved until the items fail alone."""
+    if not prepared:
+        return []
+    try:
+        rows = served.rows(prepared)
+    except Exception as error:  # noqa: BLE001 (memory, a backend, an item of another shape)
+        if len(prepared) == 1:
+            return [_reason(error)]
+        middle = len(prepared) // 2
+        return _rows(served, prepared[:middle]) + _rows(served, prepared[middle:])
+    finite = np.isfinite(rows).all(axis=1)
+    return [
+        row if fine else "The item has features that are not finite." for row, fine in zip(rows, finite, strict=True)
+    ]
+
+
+def _answers(served: ServedModel, rows: NDArray[Any], options: AnswerOptions) -> list[Answer]:
+    try:
+        return served.answers(rows, options)
+    except Exception as error:  # noqa: BLE001 (a failure of one row must not take the others with it)
+        if len(rows) == 1:
+            return [{"error": _reason(error)}]
+        return [answer for row in rows for answer in _answers(served, row[None], options)]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HeadstartError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "The item needs more memory than there is; give a smaller one."
+    return f"The model failed on this item ({type(error).__name__})."

@@ -1,0 +1,30 @@
+"""The routes, one module for each concern or protocol.
+
+A route reads a request, asks the model through the batcher, and writes the answer; nothing else goes in here.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from headstart.serve.routes import health, label_studio, predict
+from headstart.serve.routes.context import Serving
+
+__all__ = ["add_routes"]
+
+
+def add_routes(app: FastAPI, serving: Serving) -> None:
+    """Add every route.
+
+    Args:
+        app: the application.
+        serving: what the routes share.
+
+    Examples:
+        >>> app = FastAPI()
+        >>> add_routes(app, None)
+        >>> "/predict" in [route.path for route in app.routes]
+        True
+    """
+    for module in (predict, label_studio, health):
+        module.add(app, serving)

@@ -1,0 +1,157 @@
+"""The routes of a machine-learning backend of Label Studio: /health, /setup, /predict and /webhook.
+
+Label Studio sends tasks with their data and its labelling configuration; answers are annotations in its format. Files
+are not fetched: a picture or sound must be in the task as a data URI.
+
+Reference: label_studio_ml/api.py of github.com/HumanSignal/label-studio-ml-backend (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from headstart.serve.batching.calls import Answer
+from headstart.serve.batching.served import AnswerOptions
+from headstart.serve.http.bodies import read_json
+from headstart.serve.http.errors import JsonAnswer, RequestError
+from headstart.serve.routes.context import Serving
+from headstart.serve.routes.schemas import answer_schema, body_of, with_errors
+
+__all__ = ["Control", "add", "control_of", "predict", "result_of"]
+
+LONGEST_CONFIG = 200_000  # characters
+TAG = re.compile(r"<(Choices|Number|Text|Image|Audio|HyperText|Paragraphs)\b([^<>]*)>")
+ATTRIBUTE = re.compile(r"""([A-Za-z]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+KINDS = {"Choices": "choices", "Number": "number"}
+
+
+@dataclass(frozen=True)
+class Control:
+    """The tag of a labelling configuration that the model fills in.
+
+    Attributes:
+        name: of the tag.
+        to_name: of the object that it labels.
+        kind: ``"choices"`` or ``"number"``.
+        key: the member of a task's data that holds the object; empty if the configuration does not say.
+
+    Examples:
+        >>> Control("sentiment", "text", "choices", "text").key
+        'text'
+    """
+
+    name: str = "label"
+    to_name: str = "item"
+    kind: str = "choices"
+    key: str = ""
+
+
+def control_of(config: str) -> Control:
+    """The first tag of a labelling configuration that holds choices or a number; read by pattern, not as XML.
+
+    Examples:
+        >>> control_of('<View><Text name="t" value="$body"/><Choices name="mood" toName="t"></Choices></View>')
+        Control(name='mood', to_name='t', kind='choices', key='body')
+    """
+    tags = []
+    for tag, text in TAG.findall(config[:LONGEST_CONFIG]):
+        tags.append((tag, {name.lower(): a or b for name, a, b in ATTRIBUTE.findall(text)}))
+    keys = {found.get("name", ""): found.get("value", "").removeprefix("$") for _, found in tags}
+    for tag, found in tags:
+        if tag in KINDS:
+            to_name = found.get("toname", "item")
+            return Control(found.get("name", "label"), to_name, KINDS[tag], keys.get(to_name, ""))
+    return Control()
+
+
+def result_of(answer: Answer, control: Control) -> dict[str, Any]:
+    """An answer as a prediction of Label Studio.
+
+    Examples:
+        >>> result_of({"label": "up", "probability": 0.75}, Control("mood", "t"))["result"][0]["value"]
+        {'choices': ['up']}
+    """
+    named = {"from_name": control.name, "to_name": control.to_name}
+    if "value" in answer:
+        return {"result": [{**named, "type": "number", "value": {"number": answer["value"]}}], "score": 0.0}
+    labels = answer.get("labels", [answer["label"]] if answer.get("label") is not None else [])
+    if not labels:
+        return {"result": [], "score": 0.0}
+    score = answer.get("probability", min(answer.get("probabilities", {}).get(label, 0.0) for label in labels))
+    return {"result": [{**named, "type": "choices", "value": {"choices": labels}, "score": score}], "score": score}
+
+
+async def predict(serving: Serving, body: Mapping[str, Any]) -> Response:
+    """Answer tasks; one whose item cannot be read has an empty result.
+
+    Args:
+        serving: the application.
+        body: ``tasks``, with ``label_config`` and further members of Label Studio.
+
+    Raises:
+        RequestError: 422, if the tasks are not those of Label Studio.
+    """
+    tasks = body.get("tasks")
+    if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
+        raise RequestError(422, "The member 'tasks' must be a list of objects with 'data'.")
+    config = body.get("label_config")
+    control = control_of(config if isinstance(config, str) else "")
+    served = serving.slot.current
+    found = await serving.answers(served, [_item(task, control) for task in tasks], AnswerOptions())
+    results = [{**result_of(answer, control), "model_version": served.version} for answer in found]
+    return JsonAnswer({"results": results, "model_version": served.version})
+
+
+def _item(task: Mapping[str, Any], control: Control) -> Any:
+    """The item of a task: the value that the configuration names, else the only one."""
+    data = task.get("data")
+    if not isinstance(data, dict):
+        return None
+    if control.key in data:
+        return data[control.key]
+    return next(iter(data.values())) if len(data) == 1 else data
+
+
+def add(app: FastAPI, serving: Serving) -> None:
+    """Add /setup and /webhook; /predict and /health answer Label Studio as well.
+
+    Examples:
+        >>> app = FastAPI()
+        >>> add(app, None)
+        >>> [route.path for route in app.routes][-2:]
+        ['/setup', '/webhook']
+    """
+
+    async def setup(request: Request) -> Response:
+        """Label Studio connects a project."""
+        body = await read_json(request)
+        if not isinstance(body, dict):
+            raise RequestError(422, "The body must be an object with 'project' and 'schema'.")
+        return JsonAnswer({"model_version": serving.slot.current.version})
+
+    async def webhook(request: Request) -> Response:
+        """Label Studio reports an annotation."""
+        body = await read_json(request)
+        if not isinstance(body, dict) or not isinstance(body.get("action"), str):
+            raise RequestError(422, "The body must be an object with 'action'.")
+        return JsonAnswer({"status": "ok", "model_version": serving.slot.current.version}, status_code=201)
+
+    done = {"model_version": {"type": "string"}}
+    setup_body = body_of({"project": {}, "schema": {}, "extra_params": {}}, required=[], files=False)
+    setup_body["content"]["application/json"]["schema"]["additionalProperties"] = True
+    hook_body = body_of({"action": {"type": "string"}}, required=["action"], files=False)
+    hook_body["content"]["application/json"]["schema"]["additionalProperties"] = True
+    app.add_api_route(
+        "/setup", setup, methods=["POST"], tags=["Label Studio"],
+        openapi_extra={"requestBody": setup_body, "responses": with_errors(answer_schema("200", "Connected.", done))},
+    )  # fmt: skip
+    app.add_api_route(
+        "/webhook", webhook, methods=["POST"], tags=["Label Studio"], status_code=201,
+        openapi_extra={"requestBody": hook_body, "responses": with_errors(answer_schema("201", "Taken.", done))},
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""The process of a server: uvicorn, slow clients, signals."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.errors import UsageError
+from headstart.serve.application import check_extra, create_app
+from headstart.serve.options import ServeOptions
+
+if TYPE_CHECKING:
+    from headstart.serve.http.connections import QuietServer
+
+__all__ = ["bound_socket", "serve", "server_of"]
+
+HEADER_BYTES = 16 * 1024
+GRACE = 10  # seconds beyond the deadline of requests that a shutdown waits for them
+KEEP_ALIVE = 15  # seconds that an idle connection stays open
+
+
+def bound_socket(options: ServeOptions) -> socket.socket:
+    """A socket that is bound to the host and port.
+
+    Raises:
+        UsageError: if the port is taken, or the host is not one of this machine.
+
+    Examples:
+        >>> with bound_socket(ServeOptions(port=0)) as found:
+        ...     found.getsockname()[0]
+        '127.0.0.1'
+    """
+    try:
+        family, kind, number, _, place = socket.getaddrinfo(
+            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        found = socket.socket(family, kind, number)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(place)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(
+            f"Cannot listen on {options.host}, port {options.port}: {reason}; choose another with --port or --host."
+        ) from error
+    return found
+
+
+def server_of(app: Any, options: ServeOptions) -> QuietServer:
+    """The server of an application, with bounds on headers, connections and slow clients.
+
+    Args:
+        app: an ASGI application.
+        options: host, port and limits.
+
+    Examples:
+        >>> server_of(None, ServeOptions()).config.h11_max_incomplete_event_size
+        16384
+    """
+    import uvicorn
+
+    from headstart.serve.http.connections import QuietServer, protocol_of
+
+    limits = options.limits
+    config = uvicorn.Config(
+        app,
+        host=options.host,
+        port=options.port,
+        http=protocol_of(limits.read),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=limits.connections,
+        backlog=limits.connections,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=int(limits.deadline) + GRACE,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+    )
+    return QuietServer(config)
+
+
+def serve(run: str | Path, options: ServeOptions | None = None, *, ready: Callable[[str], None] = print) -> int:
+    """Serve the model of a run folder until the process is interrupted or terminated; requests in flight are answered.
+
+    Returns:
+        The number of the signal that ended it.
+
+    Args:
+        run: the run folder.
+        options: how it is served; default: on this machine alone.
+        ready: called with the URL when the model is loaded and the port is open.
+
+    Raises:
+        NoModelError: if the folder is not a model.
+        UsageError: if the port is taken.
+        MissingExtraError: without the extra ``serve``.
+
+    Examples:
+        >>> serve("no-such-run")
+        Traceback (most recent call last):
+        headstart.errors.NoModelError: 'no-such-run' is not a model folder (it has no config.json); ...
+    """
+    options = options or ServeOptions()
+    check_extra()
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    with bound_socket(options) as found:
+        server = server_of(create_app(run, options), options)
+        found.listen(options.limits.connections)  # from now on clients are not refused, but wait
+        ready(url_of(found))
+        server.run(sockets=[found])
+    return server.signal
+
+
+def url_of(found: socket.socket) -> str:
+    """Where a bound socket is reached."""
+    host, port = found.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
