@@ -117,6 +117,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "gate": {"stages"},
         "ranking": {"stages"},
         "suggestions": set(),
+        "teaching": {"run"},
+        "run": {"stages"},
     },
     "tune": {
         "training": set(),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from headstart.evaluate.learning_curve import learning_curve
     from headstart.model import TransferModel
     from headstart.model.loading import load
+    from headstart.model.versions import rollback, versions_of
     from headstart.sources import describe, list_sources, module, open_source
     from headstart.transfer import Ranking, rank
     from headstart.transfer.audit_labels import audit_labels
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from headstart.transfer.evaluate import ModelEvaluation
     from headstart.transfer.fit import fit
     from headstart.transfer.fit_tasks import fit_tasks
+    from headstart.transfer.forget import forget
     from headstart.transfer.run import Run
     from headstart.transfer.suggest import suggest
+    from headstart.transfer.update import update
     from headstart.transfer.zero_shot import zero_shot
 
 __version__ = "0.1.0"
@@ -48,13 +51,17 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_tasks",
+    "forget",
     "learning_curve",
     "list_sources",
     "load",
     "module",
     "open_source",
     "rank",
+    "rollback",
     "suggest",
+    "update",
+    "versions_of",
     "zero_shot",
 ]
 
@@ -73,13 +80,17 @@ _WHERE = {
     "describe": "headstart.sources",
     "fit": "headstart.transfer",
     "fit_tasks": "headstart.transfer.fit_tasks",
+    "forget": "headstart.transfer.forget",
     "learning_curve": "headstart.evaluate.learning_curve",
     "list_sources": "headstart.sources",
     "load": "headstart.model.loading",
     "module": "headstart.sources",
     "open_source": "headstart.sources",
     "rank": "headstart.transfer.ranking.rank",
+    "rollback": "headstart.model.versions",
     "suggest": "headstart.transfer.suggest",
+    "update": "headstart.transfer.update",
+    "versions_of": "headstart.model.versions",
     "zero_shot": "headstart.transfer.zero_shot",
 }
 

@@ -18,10 +18,11 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["evaluate", "no-such-model", "no-such-folder"])     # the reason goes to standard error
         2
     """
+    from headstart.cli.input.versions import named_version
     from headstart.transfer.evaluate import evaluate
 
     found = evaluate(
-        args.model,
+        named_version(args),
         args.data,
         split=args.split,
         out=args.out,

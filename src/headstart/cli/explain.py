@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     reporter = reporter_of(args, sys.stderr)
     out = None if args.out is None else check_out_file(args.out, FORMATS, [args.item])
     methods = None if args.method is None else [check_known(name).name for name in args.method]
-    model = TransferModel.load(args.model, engine=engine_of(args))
+    model = TransferModel.load(args.model, engine=engine_of(args), version=args.version)
     item = _the_item(args, model, reporter)
     with reporter.progress("explaining"):
         found = model.explain(

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         from headstart.cli.predict_tasks import run as run_tasks
 
         return run_tasks(args, out)
-    model = TransferModel.load(args.model, engine=engine_of(args))
+    model = TransferModel.load(args.model, engine=engine_of(args), version=args.version)
     predictor, certain = asked_predictor(args, model), asked_certainty(args, model)
     given = gather_items(args.items, model, item=args.item)
     for note in given.notes:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from headstart.cli.input.arguments import engine_of
+from headstart.cli.input.versions import named_version
 from headstart.cli.output.console import json_text, reporter_of, write_line, write_table
 from headstart.cli.output.out_file import check_out_file
 from headstart.reporting.terminal import in_letters_of
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     reporter = reporter_of(args, sys.stderr)  # standard output is kept for the suggestions
     out = None if args.out is None else check_out_file(args.out, FORMATS, [args.data])
     found = suggest(
-        args.model,
+        named_version(args),
         args.data,
         n=args.n,
         item=args.item,

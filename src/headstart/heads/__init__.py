@@ -7,7 +7,7 @@ between them, goes into a sub-package named after its concern.
 from headstart.heads.feature_map import FeatureMap, candidate_maps
 from headstart.heads.fitted import Candidate, Evidence, FittedHead
 from headstart.heads.problem import HeadSearch
-from headstart.heads.registry import HEADS, EstimatorHead, HeadKind, SpectralHead
+from headstart.heads.registry import HEADS, EstimatorHead, FactoredHead, HeadKind, SpectralHead
 from headstart.heads.selection import select_head
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Candidate",
     "EstimatorHead",
     "Evidence",
+    "FactoredHead",
     "FeatureMap",
     "FittedHead",
     "HeadKind",

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.linear.factor import RidgeFactor
 from headstart.linear.lda_leave_out import left_out_scores
 from headstart.linear.leave_out import LeftOut
-from headstart.linear.optimal_scoring import NO_SHARE, optimal_scoring
+from headstart.linear.optimal_scoring import NO_SHARE, optimal_scoring, optimal_scoring_of
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 
@@ -55,12 +56,21 @@ class OptimalScoringHead:
     def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weight (d, k) and bias (k,); the quadratic term is the same for all classes and is omitted."""
         weight, bias = ridge_coefficients(spectrum, lam)
-        return optimal_scoring(spectrum, lam, priors=_priors(spectrum)).coefficients(weight, bias)
+        return optimal_scoring(spectrum, lam, priors=_priors(spectrum.target_mean)).coefficients(weight, bias)
+
+    def coefficients_of(self, factor: RidgeFactor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The same from a kept factor."""
+        moments, shares = factor.moments, factor.moments.target_mean
+        scoring = optimal_scoring_of(
+            moments.cross.T @ factor.coefficients, moments.w, shares,
+            rank=min(moments.n - 1, moments.num_features), priors=_priors(shares),
+        )  # fmt: skip
+        return scoring.coefficients(factor.coefficients, factor.intercept)
 
 
-def _priors(spectrum: Spectrum) -> NDArray[np.float64]:
+def _priors(target_mean: NDArray[np.float64]) -> NDArray[np.float64]:
     # the mean of one-hot targets is the weighted share of each class; rounding can make an empty class negative
-    return np.where(spectrum.target_mean > NO_SHARE, spectrum.target_mean, 0.0)
+    return np.where(target_mean > NO_SHARE, target_mean, 0.0)
 
 
 LDA = OptimalScoringHead()

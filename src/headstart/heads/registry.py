@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from headstart.errors import UnknownNameError
 from headstart.heads.estimator.protocols import Estimator
+from headstart.linear.factor import RidgeFactor
 from headstart.linear.leave_out import LeftOut
 from headstart.linear.spectrum import Spectrum
 from headstart.params import check_choice
@@ -22,6 +23,7 @@ __all__ = [
     "HEADS",
     "SOLVED",
     "EstimatorHead",
+    "FactoredHead",
     "HeadKind",
     "ScreenedHead",
     "SpectralHead",
@@ -68,6 +70,20 @@ class SpectralHead(HeadKind, Protocol):
 
     def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weight (d, k) and bias (k,) of the head; under a softmax, scores are defined up to a constant per row."""
+        ...
+
+
+@runtime_checkable
+class FactoredHead(SpectralHead, Protocol):
+    """A closed-form head that also follows from a kept factor, so that a few items change it in milliseconds.
+
+    Examples:
+        >>> isinstance(HEADS["ridge"], FactoredHead), isinstance(HEADS["lda"], FactoredHead)
+        (True, True)
+    """
+
+    def coefficients_of(self, factor: RidgeFactor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weight (d, k) and bias (k,), equal to ``coefficients`` at the factor's λ up to rounding."""
         ...
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.linear.factor import RidgeFactor
 from headstart.linear.leave_out import LeftOut
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
@@ -52,6 +53,10 @@ class RidgeHead:
     def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weight (d, k) and bias (k,) of the ridge solution at λ."""
         return ridge_coefficients(spectrum, lam)
+
+    def coefficients_of(self, factor: RidgeFactor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The same from a kept factor."""
+        return factor.coefficients, factor.intercept
 
 
 RIDGE = RidgeHead()

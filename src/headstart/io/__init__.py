@@ -3,7 +3,16 @@
 Rules for any file go in here; the formats of models, tables and caches belong to their packages.
 """
 
-from headstart.io.atomic import atomic_file, atomic_folder, check_writable, follow_umask, is_running, remove_leftovers
+from headstart.io.atomic import (
+    atomic_file,
+    atomic_folder,
+    check_writable,
+    follow_umask,
+    is_running,
+    link_or_copy,
+    remove_leftovers,
+    sync_folder,
+)
 from headstart.io.cache_place import cache_folder, is_private, make_folder, make_private
 from headstart.io.csv_cells import harmless_cell, harmless_frame, write_csv
 from headstart.io.disk import disk_is_full, write_reason
@@ -20,6 +29,7 @@ from headstart.io.files import (
     write_tensors,
 )
 from headstart.io.folders import check_replaceable, is_run
+from headstart.io.locks import exclusive_lock
 from headstart.io.parquet_files import read_parquet
 
 __all__ = [
@@ -30,6 +40,7 @@ __all__ = [
     "check_replaceable",
     "check_writable",
     "disk_is_full",
+    "exclusive_lock",
     "file_digest",
     "file_size",
     "follow_umask",
@@ -39,6 +50,7 @@ __all__ = [
     "is_private",
     "is_run",
     "is_running",
+    "link_or_copy",
     "make_folder",
     "make_private",
     "path_exists",
@@ -47,6 +59,7 @@ __all__ = [
     "read_start",
     "read_tensors",
     "remove_leftovers",
+    "sync_folder",
     "write_csv",
     "write_json",
     "write_reason",

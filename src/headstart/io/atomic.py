@@ -15,7 +15,10 @@ from headstart.errors import HeadstartError, SaveError
 from headstart.io.cache_place import is_private, make_folder
 from headstart.io.disk import disk_is_full, write_reason
 
-__all__ = ["atomic_file", "atomic_folder", "check_writable", "follow_umask", "is_running", "remove_leftovers"]
+__all__ = [
+    "atomic_file", "atomic_folder", "check_writable", "follow_umask", "is_running", "link_or_copy", "remove_leftovers",
+    "sync_folder",
+]  # fmt: skip
 
 
 @contextmanager
@@ -240,3 +243,42 @@ def is_running(process: int) -> bool:
     except PermissionError:  # it exists, and belongs to another user
         return True
     return True
+
+
+def link_or_copy(file: Path, target: Path) -> None:
+    """Give a file a second name by a hard link, or copy it where the file system has none; parent folders are made.
+
+    Args:
+        file: the file.
+        target: the second name, which does not exist.
+
+    Examples:
+        >>> place = Path(tempfile.mkdtemp())
+        >>> _ = (place / "a").write_text("big")
+        >>> link_or_copy(place / "a", place / "b" / "c")
+        >>> (place / "b" / "c").read_text()
+        'big'
+    """
+    make_folder(target.parent)
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copyfile(file, target)
+
+
+def sync_folder(folder: Path) -> None:
+    """Write the names in a folder to disk, so that a renamed file survives a power cut, where the system can do it.
+
+    Args:
+        folder: the folder.
+
+    Examples:
+        >>> sync_folder(Path(tempfile.mkdtemp()))
+    """
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

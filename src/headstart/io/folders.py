@@ -11,9 +11,9 @@ from headstart.io.files import read_json
 __all__ = ["check_replaceable", "is_run"]
 
 RUN_FILES = {
-    "README.md", "body", "calibration.json", "certainty.safetensors", "classes.json", "config.json", "head.skops",
-    "logs", "manifest.json", "metrics.json", "model.safetensors", "moments.safetensors", "predictions.parquet",
-    "report.html", "splits.parquet",
+    "README.md", "body", "calibration.json", "certainty.safetensors", "classes.json", "config.json", "current",
+    "head.skops", "logs", "manifest.json", "metrics.json", "model.safetensors", "moments.safetensors",
+    "predictions.parquet", "report.html", "splits.parquet", "versions",
 }  # fmt: skip
 
 

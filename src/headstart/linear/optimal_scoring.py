@@ -23,7 +23,7 @@ from headstart.errors import ParameterError
 from headstart.linear.checks import check_lambdas, check_matrix
 from headstart.linear.spectrum import Spectrum
 
-__all__ = ["NO_SHARE", "OptimalScoring", "optimal_scoring"]
+__all__ = ["NO_SHARE", "OptimalScoring", "optimal_scoring", "optimal_scoring_of"]
 
 Array = NDArray[np.float64]
 
@@ -106,16 +106,53 @@ def optimal_scoring(spectrum: Spectrum, lam: float, priors: ArrayLike) -> Optima
         array([[0.]])
     """
     (lam,) = check_lambdas([lam], "optimal_scoring")
-    log_priors, present = _log_priors(spectrum, priors)
-    shares = spectrum.target_mean[present]
+    log_priors, present = _log_priors(spectrum.target_mean, priors)
     cross = spectrum.cross[:, present]
-    scale = np.sqrt(shares)
+    scale = np.sqrt(spectrum.target_mean[present])
     # D^-½ M D^-½ = halfᵀ half is symmetric, with eigenvalues r² and eigenvectors D^½θ
     half = cross / (np.sqrt((spectrum.values + lam) * spectrum.weight)[:, None] * scale)
-    ratios, rotated = np.linalg.eigh(half.T @ half)
+    return _scoring(half.T @ half, spectrum.target_mean, present, log_priors, rank=len(spectrum.values))
+
+
+def optimal_scoring_of(
+    explained: ArrayLike, weight: float, target_mean: Array, *, rank: int, priors: ArrayLike
+) -> OptimalScoring:
+    """The same from the explained sums of a ridge fit that has no spectrum, such as a `RidgeFactor`.
+
+    Args:
+        explained: (C, C) ỸᵀX̃B of the fit to one-hot targets.
+        weight: Σw.
+        target_mean: (C,) mean of the one-hot targets.
+        rank: that of the rows.
+        priors: as in `optimal_scoring`.
+
+    Raises:
+        ParameterError: as `optimal_scoring`.
+
+    Examples:
+        >>> from headstart.linear.ridge import ridge_coefficients
+        >>> x, y = np.array([[0.0], [1.0], [4.0], [5.0]]), np.eye(2)[[0, 0, 1, 1]]
+        >>> spectrum, half = Spectrum.from_rows(x, y), np.array([0.5, 0.5])
+        >>> explained = spectrum.cross.T @ (spectrum.cross / (spectrum.values + 1.0)[:, None])
+        >>> found = optimal_scoring_of(explained, 4.0, spectrum.target_mean, rank=1, priors=half)
+        >>> bool(np.allclose(found.correlations, optimal_scoring(spectrum, 1.0, half).correlations))
+        True
+    """
+    log_priors, present = _log_priors(target_mean, priors)
+    scale = np.sqrt(target_mean[present])
+    matrix = np.asarray(explained, np.float64)[np.ix_(present, present)] / (weight * np.outer(scale, scale))
+    return _scoring(0.5 * (matrix + matrix.T), target_mean, present, log_priors, rank=rank)
+
+
+def _scoring(
+    matrix: Array, target_mean: Array, present: NDArray[np.bool_], log_priors: Array, *, rank: int
+) -> OptimalScoring:
+    """Optimal scoring from the symmetric D^-½ M D^-½ of the classes that are present."""
+    scale = np.sqrt(target_mean[present])
+    ratios, rotated = np.linalg.eigh(matrix)
     # descending; at most C - 1 discriminants, and at most the rank of the rows
     keep = np.flatnonzero(ratios > MIN_RATIO * ratios.max(initial=0.0))[::-1]
-    keep = keep[: min(len(shares) - 1, len(spectrum.values))]
+    keep = keep[: min(len(scale) - 1, rank)]
     ratios = np.clip(ratios[keep], None, 1 - MIN_WITHIN)
     # back from D^½θ to θ, so that θᵀDθ = 1
     theta = rotated[:, keep] / scale[:, None]
@@ -123,13 +160,13 @@ def optimal_scoring(spectrum: Spectrum, lam: float, priors: ArrayLike) -> Optima
     # z_k has unit variance within classes; class means in z are r²θ_c / √(r²(1-r²))
     directions[present] = theta / np.sqrt(ratios * (1 - ratios))
     means[present] = theta * np.sqrt(ratios / (1 - ratios))
-    return OptimalScoring(spectrum.target_mean, directions, means, log_priors, ratios)
+    return OptimalScoring(target_mean, directions, means, log_priors, ratios)
 
 
-def _log_priors(spectrum: Spectrum, priors: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
+def _log_priors(target_mean: Array, priors: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
     values = np.asarray(priors, dtype=np.float64)
-    present = spectrum.target_mean > NO_SHARE
-    wanted = spectrum.target_mean.shape
+    present = target_mean > NO_SHARE
+    wanted = target_mean.shape
     if values.shape != wanted or not np.isfinite(values).all() or (values < 0).any():
         raise ParameterError(
             f"The 'priors' parameter of optimal_scoring must hold {wanted[0]} numbers of 0 or more. "

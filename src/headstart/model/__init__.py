@@ -5,5 +5,6 @@ What can be done with a fitted model goes in here; its files are written and che
 
 from headstart.model.packing import pack_model, unpack_model
 from headstart.model.transfer_model import Prediction, TransferModel
+from headstart.model.updater import Updater
 
-__all__ = ["Prediction", "TransferModel", "pack_model", "unpack_model"]
+__all__ = ["Prediction", "TransferModel", "Updater", "pack_model", "unpack_model"]

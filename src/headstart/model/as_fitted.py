@@ -15,7 +15,7 @@ from headstart.data.table.files import table_kind
 from headstart.errors import DataError, ItemError
 from headstart.model import TransferModel
 from headstart.tasks import encode_labels, is_classification, is_multilabel, read_labelled
-from headstart.types import Dataset, Task
+from headstart.types import Dataset
 
 __all__ = ["check_any_left", "part_of", "read_as_fitted", "read_for"]
 
@@ -71,13 +71,14 @@ def check_any_left(count: int, names: Sequence[str], failures: Mapping[int, str]
         raise ItemError(f"None of the items ({len(names)}) can be read; the first, '{names[first]}': {failures[first]}")
 
 
-def read_for(model: TransferModel, data: Any, options: ReadOptions) -> Dataset:
+def read_for(model: TransferModel, data: Any, options: ReadOptions, *, new_labels: bool = False) -> Dataset:
     """Labelled data, read and coded as the model was fitted.
 
     Args:
         model: the model to evaluate.
         data: what `headstart.data.read` takes.
         options: options of the reading; the model's own apply where they are not set.
+        new_labels: whether labels that the model does not have are new classes; else they are refused.
 
     Raises:
         DataError: if the data cannot be read, or do not fit the model.
@@ -99,7 +100,7 @@ def read_for(model: TransferModel, data: Any, options: ReadOptions) -> Dataset:
             f"{_named(data)} holds {dataset.modality} items, but the model reads {model.source.info.modality} items; "
             "give data of that kind."
         )
-    return align_columns(_coded_as_fitted(dataset, model.task), model.columns)
+    return align_columns(_coded_as_fitted(dataset, model, new_labels=new_labels), model.columns)
 
 
 def part_of(dataset: Dataset, wanted: str | None) -> tuple[Dataset, str]:
@@ -149,15 +150,18 @@ def _holds_tables(data: object) -> bool:
     return any(table_kind(file) is not None for file in files)
 
 
-def _coded_as_fitted(dataset: Dataset, task: Task) -> Dataset:
+def _coded_as_fitted(dataset: Dataset, model: TransferModel, *, new_labels: bool) -> Dataset:
     """The data with labels coded by the model's task."""
     found, codes = dataset.labelled()
+    task = model.task
     if found.kind != task.kind:
         raise DataError(
             f"The task of {dataset.origin} is {found.kind}, but that of the model is {task.kind}; set it with --task."
         )
     if is_classification(task):
-        y = encode_labels([found.labels[code] for code in codes], task)
+        labels = [found.labels[code] for code in codes]
+        task = model.with_new_labels(labels) if new_labels else task
+        y = encode_labels(labels, task)
     elif is_multilabel(task):
         names = np.array(found.labels)
         y = encode_labels([names[row > 0.5].tolist() for row in codes], task)

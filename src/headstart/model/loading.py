@@ -11,20 +11,23 @@ from headstart.types import Source
 __all__ = ["load"]
 
 
-def load(folder: str | Path, *, source: Source | None = None, engine: Engine = Engine()) -> TransferModel:
+def load(
+    folder: str | Path, *, source: Source | None = None, engine: Engine = Engine(), version: int | None = None
+) -> TransferModel:
     """Open the model that a fit wrote, or that `TransferModel.save` or ``Run.save`` did.
 
     Args:
         folder: the run folder.
         source: the body, for models whose source was a torch module of the user.
         engine: how items are encoded: backend, feature store, batch size.
+        version: its number in the run folder, as ``headstart log`` shows it; default: the one in force.
 
     Returns:
         The model: ``predict``, ``predict_proba``, ``update``, ``forget``, and with `headstart.evaluate` its metrics on
         other data.
 
     Raises:
-        NoModelError: if the folder is not a model.
+        NoModelError: if the folder is not a model, or has no such version.
         ModelFolderError: if it is incomplete or damaged.
         DigestError: if a file has changed since it was written.
         SourceError: if the source cannot be opened here.
@@ -37,4 +40,4 @@ def load(folder: str | Path, *, source: Source | None = None, engine: Engine = E
         >>> load(folder).predict([[0.05], [2.05]])
         ['low', 'high']
     """
-    return TransferModel.load(folder, source=source, engine=engine)
+    return TransferModel.load(folder, source=source, engine=engine, version=version)

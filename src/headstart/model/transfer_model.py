@@ -21,15 +21,15 @@ from headstart.engine.extraction import Extraction
 from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.heads import FittedHead
-from headstart.io import atomic_folder, check_replaceable, file_digest, write_json, write_tensors
+from headstart.io import atomic_folder, check_replaceable, write_json
 from headstart.linear.moments import Moments
 from headstart.model.abstention import answer_or_abstain, selective_predictor
 from headstart.model.certainty import Certainty
 from headstart.model.coverage import ConformalPredictor, SetMethod, no_certainty
 from headstart.model.explaining import explain_answer
-from headstart.model.files.certainty import write_certainty
-from headstart.model.files.format import describe_head, describe_source, describe_task, write_head
 from headstart.model.files.parts import read_parts
+from headstart.model.files.version_files import version_folder
+from headstart.model.files.writing import write_model
 from headstart.model.novelty import novelty_detector, novelty_p_values
 from headstart.model.removal import check_one_label_each, moments_without
 from headstart.model.suggesting import suggest_labels
@@ -270,7 +270,7 @@ class TransferModel:
         Raises:
             DataError: if the model was saved without its moments, or a label does not fit the task.
         """
-        task = self._with_new_labels(labels)
+        task = self.with_new_labels(labels)
         kept = self._moments().with_targets(task.num_outputs)
         y, listed = encode_labels(labels, task), self._as_list(items)
         check_one_label_each(len(listed), len(y))
@@ -323,7 +323,8 @@ class TransferModel:
             raise DataError("This model was saved without its moments, so it cannot be updated; fit it again.")
         return self.moments
 
-    def _with_new_labels(self, labels: Sequence[Any]) -> Task:
+    def with_new_labels(self, labels: Sequence[Any]) -> Task:
+        """The task of this model with the labels that it does not have yet; those of a regression stay."""
         if not is_classification(self.task):
             return self.task
         check_labels(labels, self.task)
@@ -356,41 +357,39 @@ class TransferModel:
             self.write(scratch)
         return Path(folder)
 
-    def write(self, folder: Path) -> None:
-        """Write the model's files into an existing folder (`save` is the atomic way)."""
-        reference = self.source.save(folder / "body")
-        write_head(folder, self.head)
-        if self.moments is not None:
-            write_tensors(folder / "moments.safetensors", self.moments.to_arrays())
-        if self.certainty is not None:
-            write_certainty(folder, self.certainty)
-        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        config = {
-            **describe_task(self.task),
-            "columns": list(self.columns),
-            **describe_source(self.source, reference),
-            **describe_head(self.head),
-            "sha256": {path.relative_to(folder).as_posix(): file_digest(path) for path in files},
-        }
-        write_json(folder / "config.json", config)
+    def write(self, folder: Path, *, like: Path | None = None) -> None:
+        """Write the model's files into an existing folder (`save` is the atomic way); ``like`` as in `write_model`."""
+        write_model(
+            folder, self.source, self.task, self.head, moments=self.moments, certainty=self.certainty,
+            columns=self.columns, like=like,
+        )  # fmt: skip
 
     @classmethod
-    def load(cls, folder: str | Path, *, source: Source | None = None, engine: Engine = Engine()) -> TransferModel:
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        source: Source | None = None,
+        engine: Engine = Engine(),
+        version: int | None = None,
+    ) -> TransferModel:
         """Open a saved model.
 
         Args:
             folder: a run folder, or one that `save` wrote.
             source: the body, for models whose source was a torch module of the user.
             engine: how items are encoded: backend, feature store, batch size.
+            version: its number in the run folder; default: the one in force (`headstart.model.versions`).
 
         Raises:
-            NoModelError: if the folder is not a model.
+            NoModelError: if the folder is not a model, or has no such version.
             ModelFolderError: if it is incomplete or damaged.
             DigestError: if a file has changed since it was written.
             SourceError: if the source cannot be opened here.
         """
-        parts = read_parts(Path(folder), source)
+        place = version_folder(Path(folder), version)
+        parts = read_parts(place, source)
         return cls(
             parts.source, parts.task, parts.head, parts.moments, parts.columns, parts.card, engine, parts.certainty,
-            Path(folder),
+            place,
         )  # fmt: skip

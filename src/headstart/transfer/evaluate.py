@@ -240,8 +240,8 @@ def open_model(model: TransferModel | Run | str | Path, engine: Engine | None) -
     """
     folder = model.path if isinstance(model, Run) else None
     if isinstance(model, str | Path):
-        folder = Path(model)
-        return TransferModel.load(folder, engine=engine or Engine()), folder
+        loaded = TransferModel.load(model, engine=engine or Engine())
+        return loaded, loaded.folder
     opened = model.model if isinstance(model, Run) else model
     folder = folder or opened.folder
     return (opened if engine is None else replace(opened, engine=engine)), folder

@@ -121,7 +121,8 @@ def suggest(
 def _opened(model: TransferModel | Run | str | Path, engine: Engine | None) -> tuple[TransferModel, Path | None]:
     """The model, and the run folder that records its training items; None if it has none."""
     if isinstance(model, str | Path):
-        return TransferModel.load(model, engine=engine or Engine()), Path(model)
+        loaded = TransferModel.load(model, engine=engine or Engine())
+        return loaded, loaded.folder
     opened = model.model if isinstance(model, Run) else model
     folder = (model.path if isinstance(model, Run) else None) or opened.folder
     return (opened if engine is None else replace(opened, engine=engine)), folder

@@ -18,6 +18,7 @@ from headstart.cli.parser import (
     rank,
     serve,
     suggest,
+    teach,
     tools,
 )
 from headstart.cli.parser.base import Parser, UsageExit
@@ -44,6 +45,10 @@ def build_parser() -> Parser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND", prog="headstart")
     for module in (inspect, rank, fit, predict, explain, evaluate, compare, suggest, embed, distill, serve):
         module.add(verbs)
+    teach.add_update(verbs)
+    teach.add_forget(verbs)
+    teach.add_log(verbs)
+    teach.add_rollback(verbs)
     tools.add_sources(verbs)
     tools.add_cache(verbs)
     tools.add_doctor(verbs)

@@ -23,6 +23,7 @@ __all__ = [
     "add_report_items",
     "add_seed",
     "add_time_limit",
+    "add_version",
     "count",
     "first_group",
     "new_verb",
@@ -143,6 +144,21 @@ def add_time_limit(group: Group, text: str) -> None:
         '90s'
     """
     group.add_argument("--time-limit", metavar="TIME", help=text)
+
+
+def add_version(group: Group | Parser) -> None:
+    """``--version N``: a version of a run folder.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add_version(first_group(parser))
+        >>> parser.parse_args(["--version", "2"]).version
+        2
+    """
+    group.add_argument(
+        "--version", type=count, metavar="N",
+        help="version of the run folder, as 'headstart log' lists them (default: the one in force)",
+    )  # fmt: skip
 
 
 def add_report_items(group: Group) -> None:

@@ -13,6 +13,7 @@ from headstart.cli.parser.common import (
     add_reading,
     add_report_items,
     add_seed,
+    add_version,
     first_group,
     new_verb,
 )
@@ -42,6 +43,7 @@ def add(verbs: Verbs[Parser]) -> None:
         "--split", choices=["train", "val", "test", "all"],
         help="part to evaluate on, if the data come with a split (default: test, else val)",
     )  # fmt: skip
+    add_version(group)
     add_seed(group, "bootstrap resamples")
     add_report_items(group)
     add_reading(parser, label=False)

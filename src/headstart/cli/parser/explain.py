@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from headstart.cli.parser.base import Parser
-from headstart.cli.parser.common import Verbs, add_common, add_encoding, add_out, add_seed, count, first_group, new_verb
+from headstart.cli.parser.common import (
+    Verbs,
+    add_common,
+    add_encoding,
+    add_out,
+    add_seed,
+    add_version,
+    count,
+    first_group,
+    new_verb,
+)
 
 __all__ = ["add"]
 
@@ -49,6 +59,7 @@ def add(verbs: Verbs[Parser]) -> None:
     )
     group.add_argument("--row", type=int, metavar="N", help="row of a table, from 0 (default: the only one)")
     group.add_argument("--column", metavar="COLUMN", help="column of texts or paths in a table")
+    add_version(group)
     add_seed(group, "methods that sample")
     add_encoding(parser)
     add_common(parser)

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from headstart.cli.parser.base import Parser
-from headstart.cli.parser.common import EXIT_CODES, Verbs, add_common, add_encoding, add_out, first_group, new_verb
+from headstart.cli.parser.common import (
+    EXIT_CODES,
+    Verbs,
+    add_common,
+    add_encoding,
+    add_out,
+    add_version,
+    first_group,
+    new_verb,
+)
 
 __all__ = ["add"]
 
@@ -66,5 +75,6 @@ def add(verbs: Verbs[Parser]) -> None:
         help="share of items like the training items that may be called novel, on average over draws of the training "
         "items (default 0.01)",
     )  # fmt: skip
+    add_version(group)
     add_encoding(parser)
     add_common(parser)

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from headstart.cli.parser.base import Parser
-from headstart.cli.parser.common import Verbs, add_common, add_encoding, add_out, add_seed, count, first_group, new_verb
+from headstart.cli.parser.common import (
+    Verbs,
+    add_common,
+    add_encoding,
+    add_out,
+    add_seed,
+    add_version,
+    count,
+    first_group,
+    new_verb,
+)
 
 __all__ = ["add"]
 
@@ -39,6 +49,7 @@ def add(verbs: Verbs[Parser]) -> None:
         "--group-pattern", metavar="REGEX",
         help="regular expression that captures the group from each item's name or value of --group-col",
     )  # fmt: skip
+    add_version(group)
     add_seed(group, "the sample of a pool of more than 2,000 items")
     add_encoding(parser)
     add_common(parser)

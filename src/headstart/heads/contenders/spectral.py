@@ -26,7 +26,7 @@ from headstart.linear.ridge import lambda_grid
 from headstart.linear.spectrum import Spectrum
 from headstart.tasks import Calibration, is_classification
 
-__all__ = ["spectral_contenders"]
+__all__ = ["best_penalties", "spectral_contenders"]
 
 TIED = 1e-12  # losses that differ by less, relative to their size, differ by rounding
 BATCH = 2**17  # numbers in the scores of all λ that are calibrated together; more would not fit into a core's cache
@@ -59,22 +59,40 @@ def spectral_contenders(
     every: list[Candidate] = []
     for feature_map, plain, summed in solved_maps(problem.rows, problem.targets, maps, problem.weights):
         for prior, spectrum, moments in spectra_with_prior(problem, feature_map, plain, summed):
-            best, tried = _best_penalties(problem, heads, feature_map, (spectrum, moments), prior, count=penalties)
+            best, tried = best_penalties(problem, heads, feature_map, (spectrum, moments), prior, count=penalties)
             found += best
             every += tried
     return found, every
 
 
-def _best_penalties(
+def best_penalties(
     problem: Problem,
     heads: Sequence[SpectralHead],
     feature_map: FeatureMap,
     solved: tuple[Spectrum, Moments | None],
     prior: float,
     *,
-    count: int,
+    count: int = 17,
 ) -> tuple[list[Contender], list[Candidate]]:
-    """The best λ of each head on one spectrum, and all candidates that were tried."""
+    """The best λ of each head on one spectrum, and all candidates that were tried.
+
+    Args:
+        problem: rows and labels.
+        heads: heads to compare.
+        feature_map: from the rows to those of the spectrum.
+        solved: the spectrum of the mapped rows, and the moments that it was solved from, or None.
+        prior: the weight, in rows, of each class's name in the spectrum; 0 for none.
+        count: number of λ in the grid.
+
+    Examples:
+        >>> from headstart.heads.ridge import RIDGE
+        >>> from headstart.types import Task
+        >>> x, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([[0.0], [1.0], [2.0], [3.0]])
+        >>> problem, spectrum = Problem(x, y, Task("regression", ("y",)), (), None, 0), Spectrum.from_rows(x, y)
+        >>> found, _ = best_penalties(problem, [RIDGE], FeatureMap("rows", ((0, 1),), "none"), (spectrum, None), 0.0)
+        >>> found[0].candidate.lam < 1e-3
+        True
+    """
     spectrum, moments = solved
     tried: list[Candidate] = []
     best: dict[str, Contender] = {}

@@ -24,7 +24,10 @@ from headstart.model.certainty import MOST_BYTES, Certainty, scored_only
 from headstart.tasks import is_classification, task_methods
 from headstart.types import Source, Task
 
-__all__ = ["certainty_with", "certainty_without", "moments_of_items", "scored_again", "solved_head"]
+__all__ = [
+    "EXACT", "certainty_with", "certainty_with_rows", "certainty_without", "certainty_without_rows", "class_weights",
+    "moments_of_items", "resolved", "scored_again", "solved_head",
+]  # fmt: skip
 
 EXACT = ("leave-one-out", "leave-one-group-out")
 
@@ -120,7 +123,28 @@ def solved_head(head: FittedHead, task: Task, moments: Moments) -> tuple[FittedH
             "a closed-form head ('ridge' or 'lda')."
         )
     spectrum = Spectrum.from_moments(moments)
-    weight, bias = kind.coefficients(spectrum, head.lam)
+    return resolved(head, task, kind.coefficients(spectrum, head.lam), moments), spectrum
+
+
+def resolved(
+    head: FittedHead, task: Task, solution: tuple[NDArray[np.float64], NDArray[np.float64]], moments: Moments
+) -> FittedHead:
+    """The head with other coefficients, and with the class shares and weights that go with them.
+
+    Args:
+        head: the head so far.
+        task: the label schema, perhaps with new classes.
+        solution: weight (d, k) and bias (k,).
+        moments: of the rows that they were solved from.
+
+    Examples:
+        >>> from headstart.heads import select_head
+        >>> x, y = np.array([[0.0], [1.0], [4.0], [5.0]]), np.array([0, 0, 1, 1])
+        >>> task = Task("classification", ("low", "high"))
+        >>> moments = Moments.from_rows(x, np.eye(2)[[0, 1, 1, 1]])
+        >>> resolved(select_head(x, y, task), task, (np.eye(1, 2), np.zeros(2)), moments).calibration["shares"]
+        array([0.25, 0.75])
+    """
     calibration, weights = dict(head.calibration), class_weights(head, task)
     if "shares" in calibration:
         calibration["shares"] = np.maximum(moments.target_mean, 0.0)
@@ -130,7 +154,7 @@ def solved_head(head: FittedHead, task: Task, moments: Moments) -> tuple[FittedH
         new = task.num_outputs - len(calibration["factor"])
         calibration["factor"] = np.append(calibration["factor"], np.ones(new))
         calibration["offset"] = np.append(calibration["offset"], np.zeros(new))
-    return replace(head, weight=weight, bias=bias, calibration=calibration), spectrum
+    return replace(head, weight=solution[0], bias=solution[1], calibration=calibration)
 
 
 def certainty_with(
@@ -161,17 +185,39 @@ def certainty_with(
         return None
     if not engine.cache and source.info.modality != "vector":
         return None
-    if kept.rows.nbytes * (1 + len(items) / max(1, len(kept.rows))) > MOST_BYTES:
+    rows = head.feature_map(extract(source, items, engine=engine, on_error="raise").rows)
+    start = len(kept.ids)
+    return certainty_with_rows(kept, rows, y, [_name(item, start + i) for i, item in enumerate(items)])
+
+
+def certainty_with_rows(
+    kept: Certainty | None, rows: NDArray[Any], y: NDArray[Any], ids: Sequence[str]
+) -> Certainty | None:
+    """The same of items whose rows are at hand.
+
+    Args:
+        kept: what the model kept so far.
+        rows: (b, d) their rows in the features of the head.
+        y: their labels as in `Dataset`.
+        ids: their names.
+
+    Examples:
+        >>> kept = Certainty(("a",), np.array([0]), np.arange(1), np.eye(1, 2), "leave-one-out", rows=np.eye(1))
+        >>> certainty_with_rows(kept, np.eye(1), np.array([1]), ["b"]).ids
+        ('a', 'b')
+    """
+    if kept is None or kept.rows is None:
+        return None
+    if kept.rows.nbytes * (1 + len(ids) / max(1, len(kept.rows))) > MOST_BYTES:
         return None
     if len(kept.index) < len(kept.ids) and kept.weights is not None and (kept.weights == 0).any():
         return None  # which of the items without scores were set aside as suspect is not known
-    rows = head.feature_map(extract(source, items, engine=engine, on_error="raise").rows)
-    groups, start = kept.groups, len(kept.ids)
+    groups = kept.groups
     if groups is not None:
-        groups = np.concatenate([groups, groups.max() + 1 + np.arange(len(items))])
+        groups = np.concatenate([groups, groups.max() + 1 + np.arange(len(ids))])
     return replace(
         kept,
-        ids=(*kept.ids, *(_name(item, start + i) for i, item in enumerate(items))),
+        ids=(*kept.ids, *ids),
         y=np.concatenate([kept.y, y.astype(kept.y.dtype)]),
         groups=groups,
         rows=np.concatenate([kept.rows, rows.astype(kept.rows.dtype)]),
@@ -209,6 +255,24 @@ def certainty_without(
     if kept is None or kept.rows is None or kept.solved is None:
         return None
     rows = head.feature_map(extract(source, items, engine=engine, on_error="raise").rows)
+    return certainty_without_rows(kept, rows, y)
+
+
+def certainty_without_rows(kept: Certainty | None, rows: NDArray[Any], y: NDArray[Any]) -> Certainty | None:
+    """The same of items whose rows are at hand.
+
+    Args:
+        kept: what the model kept so far.
+        rows: (b, d) their rows in the features of the head.
+        y: their labels as in `Dataset`.
+
+    Examples:
+        >>> kept = Certainty(("a", "b"), np.array([0, 1]), np.arange(2), np.eye(2), "leave-one-out", rows=np.eye(2))
+        >>> certainty_without_rows(kept, np.eye(2)[:1], np.array([0])).ids
+        ('b',)
+    """
+    if kept is None or kept.rows is None:
+        return None
     left = np.ones(len(kept.ids), bool)
     for row, label in zip(np.asarray(rows, np.float64), y, strict=True):
         far = ((kept.rows - row) ** 2).sum(axis=1)

@@ -1,0 +1,356 @@
+"""Versions of a run folder: an update is a complete model beside the earlier ones, and going back moves one name.
+
+The files of the fit stay where they are and are version 1. A later version is a complete model folder
+``RUN/versions/N/``, whose unchanged files are hard links, and ``RUN/current`` names the version in force. A version is
+first written completely, then put in force by one rename: a process that is killed at any moment leaves the old version
+or the new one. There is one writer at a time; readers need no lock.
+
+What a server needs: `write_version` to keep a model that ``update`` or `headstart.model.Updater` made, `rollback` to go
+back, `current_version` to see whether another process has put a version in force (it reads one small file), and
+``TransferModel.load`` to open it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from headstart.errors import UsageError
+from headstart.io import (
+    atomic_folder,
+    exclusive_lock,
+    file_digest,
+    is_file,
+    is_run,
+    link_or_copy,
+    read_json,
+    remove_leftovers,
+    sync_folder,
+    write_json,
+)
+from headstart.model.files.version_files import (
+    FIRST,
+    VERSION_FILE,
+    Pointer,
+    numbers_of,
+    read_pointer,
+    version_folder,
+    write_pointer,
+)
+from headstart.model.transfer_model import TransferModel
+
+__all__ = ["Version", "current_version", "describe_version", "moves_of", "purge", "rollback", "versions_of",
+           "write_version"]  # fmt: skip
+
+FACTS = ("metrics.json", "manifest.json")  # of the fit: facts that every version keeps
+KEPT_FILES = frozenset({"config.json", "current", "versions"})
+"""What stays of a purged first version: without a ``config.json`` the folder would be no run."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a run folder.
+
+    Attributes:
+        number: 1 for the fit.
+        folder: its model folder.
+        what: ``"fit"``, ``"update"``, ``"forget"`` or another word of the writer.
+        when: when it was written, as ISO 8601 in UTC.
+        digest: the sha256 digest of its ``config.json``, which holds those of all its other files.
+        about: what its writer noted, such as ``base``, ``added``, ``removed`` and ``metrics``.
+        in_force: whether it is the one that is opened.
+
+    Examples:
+        >>> Version(1, Path("run"), "fit", "2026-05-01T12:00:00+00:00", "0" * 64).number
+        1
+    """
+
+    number: int
+    folder: Path
+    what: str
+    when: str
+    digest: str
+    about: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    in_force: bool = False
+
+
+def current_version(run: str | Path) -> int:
+    """The number of the version that is in force; 1 for a folder without others.
+
+    Args:
+        run: the run folder.
+
+    Raises:
+        ModelFolderError: if the file ``current`` is damaged.
+
+    Examples:
+        >>> current_version("nowhere")
+        1
+    """
+    return read_pointer(Path(run)).version
+
+
+def versions_of(run: str | Path) -> list[Version]:
+    """The versions of a run folder, oldest first.
+
+    Args:
+        run: the run folder.
+
+    Raises:
+        NoModelError: if the folder is not a model.
+        ModelFolderError: if a file that describes a version is damaged.
+
+    Examples:
+        >>> versions_of("nowhere")
+        Traceback (most recent call last):
+        headstart.errors.NoModelError: 'nowhere' is not a model folder (it has no config.json); ...
+    """
+    run = Path(run)
+    found = [describe_version(run, number) for number in numbers_of(run)]
+    return found or [describe_version(run, FIRST)]
+
+
+def describe_version(run: str | Path, number: int | None = None) -> Version:
+    """One version of a run folder.
+
+    Args:
+        run: the run folder.
+        number: its number; default: the one in force.
+
+    Raises:
+        NoModelError: if there is none of this number.
+        ModelFolderError: if a file that describes it is damaged.
+
+    Examples:
+        >>> describe_version("nowhere", 3)
+        Traceback (most recent call last):
+        headstart.errors.NoModelError: 'nowhere' is not a model folder (it has no config.json); ...
+    """
+    run = Path(run)
+    number = current_version(run) if number is None else number
+    folder = version_folder(run, None if number == current_version(run) and number in numbers_of(run) else number)
+    if not is_file(folder / "config.json"):
+        version_folder(run, number + 1)  # raises: it is not a model folder
+    about = read_json(folder / VERSION_FILE) if is_file(folder / VERSION_FILE) else _of_the_fit(folder)
+    return Version(
+        number, folder, str(about.get("what", "fit")), str(about.get("when", "")), file_digest(folder / "config.json"),
+        about, number == current_version(run),
+    )  # fmt: skip
+
+
+def _of_the_fit(folder: Path) -> dict[str, Any]:
+    """What the run folder tells of its own fit."""
+    written = datetime.fromtimestamp((folder / "config.json").stat().st_mtime, UTC)
+    about: dict[str, Any] = {"what": "fit", "when": written.isoformat(timespec="seconds")}
+    if is_file(folder / "metrics.json"):
+        record = read_json(folder / "metrics.json")
+        data, judged = record.get("data"), record.get("evaluation")
+        about |= {"added": data.get("used")} if isinstance(data, dict) else {}
+        about |= {"metrics": judged.get("metrics"), "judged_by": judged.get("how")} if isinstance(judged, dict) else {}
+    return about
+
+
+def moves_of(run: str | Path) -> list[Mapping[str, Any]]:
+    """What put versions in force or deleted them, oldest first; each has ``when``, ``what``, ``from`` and ``to``.
+
+    Args:
+        run: the run folder.
+
+    Raises:
+        ModelFolderError: if the file ``current`` is damaged.
+
+    Examples:
+        >>> moves_of("nowhere")
+        []
+    """
+    return list(read_pointer(Path(run)).moves)
+
+
+@contextmanager
+def _writing(run: Path) -> Iterator[None]:
+    """One writer of a run folder; what an interrupted deletion left is removed first."""
+    if not is_run(run):
+        version_folder(run, FIRST + 1)  # raises: it is not a model folder
+    busy = f"Another process is writing a version of '{run}'; try again when it is done."
+    with exclusive_lock(run / ".lock", busy):
+        _remove_purged(run, read_pointer(run).purged)
+        yield
+
+
+def write_version(
+    run: str | Path,
+    model: TransferModel,
+    about: Mapping[str, Any],
+    *,
+    base: int | None = None,
+    write_more: Callable[[Path], None] | None = None,
+) -> Version:
+    """Write a model as the next version of a run folder, and put it in force.
+
+    Args:
+        run: the run folder.
+        model: the new model. If it was made from a version of this run, its body is linked, not written again.
+        about: what is noted of it: ``what`` (``"update"``, ``"forget"``), and any other JSON values.
+        base: the version that it was made from; default: the one in force. If another one is in force by now, nothing
+            is written.
+        write_more: writes further files into the folder of the version.
+
+    Returns:
+        The version.
+
+    Raises:
+        NoModelError: if the folder is not a run.
+        SaveError: if it cannot be written, or another process is writing; the version in force stays.
+        UsageError: if another version than ``base`` is in force.
+
+    Examples:
+        >>> import headstart, tempfile
+        >>> rows, labels = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3, ["low"] * 3 + ["high"] * 3
+        >>> run = headstart.fit((rows, labels * 3), baselines="none", verbose=False).save(tempfile.mkdtemp())
+        >>> model = TransferModel.load(run).update([[1.0]], ["middle"])
+        >>> write_version(run, model, {"what": "update"}).number, current_version(run)
+        (2, 2)
+        >>> TransferModel.load(run).task.labels, TransferModel.load(run, version=1).task.labels
+        (('high', 'low', 'middle'), ('high', 'low'))
+    """
+    run = Path(run)
+    with _writing(run):
+        pointer = read_pointer(run)
+        if base is not None and base != pointer.version:
+            raise UsageError(
+                f"Version {pointer.version} of '{run}' is in force by now, but the new one was made from version "
+                f"{base}; make it again from version {pointer.version}."
+            )
+        number = max([FIRST, *numbers_of(run), *pointer.purged]) + 1
+        old, place = version_folder(run), run / "versions" / str(number)
+        remove_leftovers(place)
+        with atomic_folder(place) as scratch:
+            model.write(scratch, like=model.folder if _shares_body(run, model) else None)
+            for name in FACTS:
+                if is_file(old / name):
+                    link_or_copy(old / name, scratch / name)
+            note = {"version": number, "base": pointer.version, "when": _now(), **about}
+            write_json(scratch / VERSION_FILE, note)
+            if write_more is not None:
+                write_more(scratch)
+        sync_folder(place.parent)
+        write_pointer(run, replace(pointer, version=number))
+    return describe_version(run, number)
+
+
+def _shares_body(run: Path, model: TransferModel) -> bool:
+    """Whether a model was opened from a version of this run, whose body it therefore has."""
+    folder = model.folder
+    return folder is not None and is_file(folder / "config.json") and folder.resolve().is_relative_to(run.resolve())
+
+
+def rollback(run: str | Path, number: int | None = None) -> Version:
+    """Put an earlier version in force again; no file of a model is written, so it is the same to the byte.
+
+    Args:
+        run: the run folder.
+        number: the version; default: the one that the version in force was made from.
+
+    Returns:
+        The version that is in force now.
+
+    Raises:
+        NoModelError: if there is no such version, or the folder is not a run.
+        UsageError: if there is none before the first, or the version is in force already.
+        SaveError: if it cannot be written, or another process is writing.
+
+    Examples:
+        >>> import headstart, tempfile
+        >>> rows, labels = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3, ["low"] * 3 + ["high"] * 3
+        >>> run = headstart.fit((rows, labels * 3), baselines="none", verbose=False).save(tempfile.mkdtemp())
+        >>> _ = write_version(run, TransferModel.load(run).update([[1.0]], ["middle"]), {"what": "update"})
+        >>> rollback(run).number, TransferModel.load(run).task.labels
+        (1, ('high', 'low'))
+    """
+    run = Path(run)
+    with _writing(run):
+        pointer = read_pointer(run)
+        wanted = _base_of(run, pointer) if number is None else number
+        version_folder(run, wanted)
+        if wanted == pointer.version:
+            raise UsageError(f"Version {wanted} of '{run}' is in force already; name another with 'rollback RUN N'.")
+        move = {"when": _now(), "what": "rollback", "from": pointer.version, "to": wanted}
+        write_pointer(run, replace(pointer, version=wanted, moves=[*pointer.moves, move]))
+    return describe_version(run, wanted)
+
+
+def _base_of(run: Path, pointer: Pointer) -> int:
+    if pointer.version == FIRST:
+        raise UsageError(
+            f"Version 1 of '{run}' is in force, and there is none before it; name one with 'rollback RUN N'."
+        )
+    place = version_folder(run)
+    base = read_json(place / VERSION_FILE).get("base") if is_file(place / VERSION_FILE) else None
+    others = [number for number in numbers_of(run) if number != pointer.version]
+    if not others:
+        raise UsageError(f"'{run}' has no other version than {pointer.version}, so there is nothing to go back to.")
+    if not isinstance(base, int) or base not in others:
+        raise UsageError(
+            f"The version that version {pointer.version} of '{run}' was made from is not there; name one with "
+            f"'rollback RUN N': {', '.join(map(str, others))}."
+        )
+    return base
+
+
+def purge(run: str | Path, numbers: Sequence[int]) -> None:
+    """Delete versions that must not be opened any more, such as those that knew forgotten items.
+
+    Of the first version the report, the tables of items and the files of the model are deleted; labels and digests in
+    its ``config.json`` stay. If the process is killed, no deleted version can be opened, and the next writer deletes
+    what is left of it.
+
+    Args:
+        run: the run folder.
+        numbers: the versions, without the one in force.
+
+    Raises:
+        UsageError: if the version in force is among them.
+        SaveError: if it cannot be written, or another process is writing.
+
+    Examples:
+        >>> import headstart, tempfile
+        >>> rows, labels = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3, ["low"] * 3 + ["high"] * 3
+        >>> run = headstart.fit((rows, labels * 3), baselines="none", verbose=False).save(tempfile.mkdtemp())
+        >>> _ = write_version(run, TransferModel.load(run).forget([[0.0]], ["low"]), {"what": "forget"})
+        >>> purge(run, [1])
+        >>> [version.number for version in versions_of(run)], sorted(path.name for path in run.glob("[a-z]*"))
+        ([2], ['config.json', 'current', 'versions'])
+    """
+    run = Path(run)
+    with _writing(run):
+        pointer = read_pointer(run)
+        if pointer.version in numbers:
+            raise UsageError(f"Version {pointer.version} of '{run}' is in force, so it cannot be deleted.")
+        gone = tuple(sorted({*pointer.purged, *numbers}))
+        move = {"when": _now(), "what": "purge", "from": pointer.version, "to": pointer.version,
+                "deleted": sorted(numbers)}  # fmt: skip
+        write_pointer(run, replace(pointer, purged=gone, moves=[*pointer.moves, move]))
+        _remove_purged(run, gone)
+
+
+def _remove_purged(run: Path, numbers: Sequence[int]) -> None:
+    for number in numbers:
+        if number > FIRST:
+            shutil.rmtree(run / "versions" / str(number), ignore_errors=True)
+            continue
+        for path in run.iterdir():
+            if path.name in KEPT_FILES or path.name.startswith("."):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
