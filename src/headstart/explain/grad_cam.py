@@ -7,6 +7,11 @@ map and one block is read, it is the positive part of the class activation map w
 factor. The map is that of the last layer whose positions the score depends on; of a body that reads its class token
 alone, this is the input of the last attention.
 
+Where the head reads several blocks, the map shows one of them. On spectrograms of ESC-10 (8 blocks, 24 sounds) its
+rank correlation with the map of a random head is 0.36, and deleting its largest cells first lowers the score more than
+a random order by 16.5 [-3.4, 36.5], which chance may explain; the class activation map of all blocks, which is used
+first where it exists, has -0.10 and 25.3 [7.1, 43.4].
+
 Reference: Selvaraju, Cogswell, Das, Vedantam, Parikh & Batra, "Grad-CAM: Visual Explanations from Deep Networks via
 Gradient-based Localization", ICCV 2017.
 

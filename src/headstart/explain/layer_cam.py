@@ -7,7 +7,8 @@ are enlarged, brought into the same range and joined by their maximum. Approxima
 
 It fails the check by randomisation (Adebayo et al., NeurIPS 2018): without the negative gradients, a position where
 many channels are large gets a large value whatever the weights are. On clothing10 the rank correlation with the map of
-a random head is 0.84, where it is near 0 for CAM and Grad-CAM. So it is used only if it is named.
+a random head is 0.84 (on ESC-10 0.90), where it is near 0 for CAM. Deleting its largest cells first beats a random
+order on clothing10, but not clearly on ESC-10: 16.1 [-3.8, 36.0]. So it is used only if it is named.
 
 Reference: Jiang, Zhang, Hou, Cheng & Wei, "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization",
 IEEE Transactions on Image Processing 2021.
