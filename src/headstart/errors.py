@@ -168,15 +168,16 @@ class UnknownNameError(UsageError, KeyError):
         kind: what the name stands for, such as ``"source"``.
         name: the name that was looked up.
         known: the registered names.
+        meant: the name that is suggested; default: the nearest of the registered ones.
 
     Examples:
         >>> print(UnknownNameError("head", "rigde", ["ridge", "lda"]))
         Unknown head 'rigde'. Did you mean 'ridge'? Known: lda, ridge.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], meant: str = "") -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=1)
+        near = [meant] if meant else difflib.get_close_matches(name, names, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         known_some = ", ".join(names[:MAX_KNOWN]) + (", ..." if len(names) > MAX_KNOWN else "")
         self.message = f"Unknown {kind} '{name}'.{hint} Known: {known_some}."

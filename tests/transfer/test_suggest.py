@@ -143,3 +143,15 @@ def test_a_zero_shot_model_is_taught_from_its_first_label_on():
     assert len(found) == 2
     better = model.update([found.chosen[0]], ["parcel"])
     assert better.moments.n == model.moments.n + 1
+
+
+def test_another_file_of_the_name_of_the_interface_is_kept(run, pool, tmp_path, capsys):
+    (tmp_path / "next.xml").write_text("years of work")
+    for _ in range(2):  # the second time, the interface is the one that is there
+        assert main(["suggest", str(run.path), str(pool), "--n", "2", "--out", str(tmp_path / "next.json")]) == 0
+        told = "".join(capsys.readouterr())
+        assert "next-2.xml" in told
+        assert "next.xml is kept" in told
+    assert (tmp_path / "next.xml").read_text() == "years of work"
+    assert (tmp_path / "next-2.xml").read_text().startswith("<View>")
+    assert not (tmp_path / "next-3.xml").exists()

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.cli.input.arguments import command_line, engine_of, reading_options
+from headstart.cli.input.arguments import judging_arguments
 from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line
 from headstart.errors import UsageError
 from headstart.io import is_run, path_exists
@@ -31,19 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.transfer.compare_models import compare
 
     reporter = reporter_of(args)
-    found = compare(
-        models,
-        data,
-        margin=args.margin,
-        split=args.split,
-        out=args.out,
-        seed=args.seed,
-        engine=engine_of(args),
-        report_items=args.report_items,
-        reporter=reporter,
-        command=command_line(),
-        **reading_options(args),
-    )
+    found = compare(models, data, margin=args.margin, reporter=reporter, **judging_arguments(args))
     if args.json:
         write_line(json_text({"models_at": models, "data_at": data, **found.record, "out": args.out}))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from headstart.cli.input.arguments import command_line, engine_of, reading_options
+from headstart.cli.input.arguments import judging_arguments
 from headstart.cli.output.console import json_text, reporter_of, write_line
 
 __all__ = ["run"]
@@ -21,18 +21,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.cli.input.versions import named_version
     from headstart.transfer.evaluate import evaluate
 
-    found = evaluate(
-        named_version(args),
-        args.data,
-        split=args.split,
-        out=args.out,
-        seed=args.seed,
-        engine=engine_of(args),
-        report_items=args.report_items,
-        reporter=reporter_of(args),
-        command=command_line(),
-        **reading_options(args),
-    )
+    found = evaluate(named_version(args), args.data, reporter=reporter_of(args), **judging_arguments(args))
     if args.json:
         about = {"model": args.model, "data": args.data, "part": found.record["part"], "fitted_on": found.fitted_on}
         shift = found.record["shift"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.cli.input.arguments import engine_of
@@ -77,13 +78,21 @@ def _record(found: Suggestions, out: str | None) -> dict[str, object]:
 def _report(found: Suggestions, out: str | None, reporter: Reporter) -> None:
     reporter.line("chosen", found.sentence)
     reporter.line(
-        "expected", f"their labels would remove {found.share:.0%} of the mean predictive variance over these items"
+        "expected",
+        f"their labels would remove {found.share:.0%} of the predictive variance, averaged over these items with a "
+        "weight that is the larger the less decided the model is",
     )
     for note in found.notes:
         reporter.warning(note)
     if out is None or not out.lower().endswith(".json"):
         return
-    reporter.line("interface", f"paste {out[: -len('.json')]}.xml into the labelling interface, then import {out}")
+    beside = found.interface(out)
+    kept = "" if beside == Path(out).with_suffix(".xml") else f" ({Path(out).with_suffix('.xml')} is kept)"
+    reporter.line("interface", f"paste {beside} into the labelling interface, then import {out}{kept}")
+    for column, field in ({} if found.about is None else found.about.renamed).items():
+        reporter.line(
+            "field", f"the column '{column}' is the field {field}: {column} is a name of the tasks themselves"
+        )
     if found.served is not None:
         reporter.line("files", f"start Label Studio with {SERVED}={found.served}")
 

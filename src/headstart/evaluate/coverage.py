@@ -40,6 +40,9 @@ class RealisedCoverage:
         high: upper end.
         size: mean number of labels in a set, or mean width of an interval.
         items: number of items.
+        method: by which the sets or intervals of these items were made, as in
+            `headstart.model.coverage.ConformalPredictor.method`.
+        fits: number of fits that they are from: that of the folds after cross-validation.
 
     Examples:
         >>> RealisedCoverage(0.9, 0.92, 0.87, 0.95, 1.4, 200).to_dict()["realised"]
@@ -52,6 +55,8 @@ class RealisedCoverage:
     high: float
     size: float
     items: int
+    method: str = ""
+    fits: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain JSON values."""
@@ -162,7 +167,10 @@ def _summary(
     if np.isnan(low):
         low, high = 0.0, 1.0  # a single group says nothing about others
     realised = float(inside.mean()) if len(inside) else 1.0
-    return RealisedCoverage(level, realised, float(low), float(high), float(sizes.mean()), len(sizes))
+    method = " and ".join(sorted({part.predictor.method for part in parts}))
+    return RealisedCoverage(
+        level, realised, float(low), float(high), float(sizes.mean()), len(sizes), method, len(parts)
+    )  # fmt: skip
 
 
 def _units_of(

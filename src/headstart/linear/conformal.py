@@ -37,7 +37,6 @@ __all__ = [
     "conformal_quantile",
     "group_weights",
     "in_set",
-    "jackknife_minmax",
     "jackknife_plus",
     "least_rows",
     "split_interval",
@@ -207,34 +206,6 @@ def jackknife_plus(
     high = conformal_quantile(middle + half, coverage, weights=weights)
     low = -conformal_quantile(half - middle, coverage, weights=weights)
     return np.stack([low, high], axis=-1)
-
-
-def jackknife_minmax(
-    without: ArrayLike, residuals: ArrayLike, coverage: float, *, weights: ArrayLike | None = None
-) -> Array:
-    """Jackknife-minmax intervals: least and largest prediction without a row, ± the quantile of the residuals.
-
-    They are wider than those of `jackknife_plus`; coverage of 1-alpha is guaranteed for any distribution.
-
-    Reference: Barber, Candès, Ramdas & Tibshirani, "Predictive Inference with the Jackknife+", Annals of Statistics
-    2021.
-
-    Args:
-        without: (m, n) as in `jackknife_plus`.
-        residuals: (n,) as in `jackknife_plus`.
-        coverage: 1-alpha, at least.
-        weights: as in `conformal_quantile`.
-
-    Returns:
-        (m, 2) lower and upper ends; infinite if n is too small.
-
-    Examples:
-        >>> jackknife_minmax([[9.0, 10.0, 11.0, 10.0]], [1.0, -2.0, 0.5, 3.0], 0.8)
-        array([[ 6., 14.]])
-    """
-    middle = _checked(without, "jackknife_minmax")
-    half = conformal_quantile(np.abs(np.asarray(residuals, dtype=np.float64)), coverage, weights=weights)
-    return np.stack([middle.min(axis=1) - half, middle.max(axis=1) + half], axis=-1)
 
 
 def conformal_p_values(

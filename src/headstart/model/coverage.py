@@ -92,6 +92,15 @@ class ConformalPredictor:
         few = len(kept.index) * self.task.num_outputs <= MOST_NUMBERS
         return known and lda and self.head.head in EXACT_HEADS and few
 
+    @property
+    def method(self) -> str:
+        """The name of the method in the literature."""
+        if self.certainty.how == VALIDATED:
+            return "split-conformal"
+        if not self.exact:
+            return "jackknife"
+        return "jackknife+" if is_regression(self.task) else "cross-conformal"
+
     def check(self, coverage: float, *, per_class: bool = False) -> None:
         """Raise unless the left-out scores can promise this coverage.
 
@@ -137,15 +146,14 @@ class ConformalPredictor:
         many = f"{len(kept.index):,} {kept.how} scores"
         if kept.groups is not None:
             many += f" of {kept.units:,} {'groups' if self._by_group else 'distinct items'}"
-        plus = "jackknife+" if is_regression(self.task) else "cross-conformal"
+        how = f"{self.method}, {many}; about {share} where new data are alike"
         if kept.how == VALIDATED:
-            how = f"split-conformal, {many}; about {share} where new data are alike; the same items chose the weights"
+            how += "; the same items chose the weights"
         elif self.exact:
             least = f"{max(0.0, 2 * coverage - 1):.1%}".replace(".0%", "%")
-            how = f"{plus}, {many}; about {share} where new data are alike"
             how += f"; at least {least} if λ and features were fixed"
         else:
-            how = f"jackknife, {many}; about {share} where new data are alike, without a guarantee for the worst case"
+            how += ", without a guarantee for the worst case"
         return f"{what} for {whose} ({how}){self._too_few(coverage, per_class=per_class)}"
 
     @property

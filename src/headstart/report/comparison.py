@@ -223,8 +223,13 @@ def _classes(record: Record) -> PageSection:
 
 def _limits(record: Record) -> PageSection:
     margin = f"{100 * record['margin']:g} points" if _points(record) != 1.0 else f"{record['margin']:g}"
+    first = record["pairs"][0]
+    later, before = (record["models"][first[key]]["name"] for key in ("second", "first"))
     found = [
         *record["warnings"],
+        "Every difference, in the sentence at the top too, is a model given later minus one given before it, such as "
+        f"{shortened(later, 40)} minus {shortened(before, 40)}: above zero the later one has the higher "
+        f"{_metric(record)}, and below zero the lower {record['loss_name']}.",
         f"Compared on {record['n']:,} items: {record['data']['how']}.",
         f"Test of {_metric(record)}: {record['test']}. Two models are told apart where the p-value is at most 0.05 and "
         "the 95% interval excludes zero.",

@@ -32,6 +32,7 @@ SOURCES.register("vector", "headstart.sources.vector:SCHEME")
 # A saved model may name only sources that come with it or with the install: it must not fetch or read anything else.
 BUILT_IN = ("columns", "fused", "headstart", "hf", "keras", "local", "module", "timm", "toy", "vector")
 COPIED = ("columns", "fused", "local")  # `Source.save` writes them into the model folder
+UNNAMED = ("columns", "fused", "module", "toy")  # made by other options or from Python, or for tests
 INSTALLED = ("headstart", "module", "toy", "vector")  # `Source.save` stores their name only
 
 
@@ -180,19 +181,17 @@ def _split(name: str) -> tuple[Scheme, str]:
         return SOURCES[key], rest
     if path_exists(Path(name).expanduser()):
         raise SourceError(f"The source '{name}' has no scheme; to open that file or folder write 'local:{name}'.")
-    patterns = [_pattern(known) for known in SOURCES]
-    raise UnknownNameError("source", name, [*patterns, *_suggestions(name)])
+    built_in = [f"headstart:{one}" for one in SOURCES["headstart"].names()]
+    patterns = [SOURCES[one].pattern for one in SOURCES if one not in (*UNNAMED, "headstart")]
+    raise UnknownNameError("source", name, [*built_in, *patterns], _meant(name))
 
 
-def _pattern(key: str) -> str:
-    return SOURCES[key].pattern
-
-
-def _suggestions(name: str) -> list[str]:
-    """The full name that the user may have meant."""
+def _meant(name: str) -> str:
+    """The full name that the user may have meant; empty if there is none."""
     key, colon, rest = name.partition(":")
     if colon:
-        return [f"{near}:{rest}" for near in difflib.get_close_matches(key, SOURCES, n=1)]
-    if "/" in name:
-        return [f"hf:{name}"]
-    return [f"timm:{name}"] if name else []
+        return next((f"{near}:{rest}" for near in difflib.get_close_matches(key, SOURCES, n=1)), "")
+    for near in difflib.get_close_matches(name, SOURCES["headstart"].names(), n=1):
+        return f"headstart:{near}"
+    full = f"hf:{name}" if "/" in name else f"timm:{name}"
+    return next(iter(difflib.get_close_matches(name, [full], n=1)), "")

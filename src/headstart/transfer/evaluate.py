@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import ReadOptions, union_groups
-from headstart.data.auditing.text_findings import check_texts
 from headstart.engine.options import Engine
 from headstart.evaluate.certainty.blocks import certainty_blocks
 from headstart.evaluate.coverage import CoveragePart, realised_coverage
@@ -27,21 +26,23 @@ from headstart.report.plots import Plots
 from headstart.report.size import report_words
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
+from headstart.reporting.wording import plural
 from headstart.tasks import task_methods
-from headstart.transfer.run import Run
+from headstart.transfer.run import Run, open_model
+from headstart.transfer.stages.absent_classes import absent_classes
 from headstart.transfer.stages.context import Clock
 from headstart.transfer.stages.coverage import coverage_record
-from headstart.transfer.stages.evaluation_folder import check_evaluation_folder, write_evaluation
+from headstart.transfer.stages.evaluation_folder import EVALUATION, write_evaluation
 from headstart.transfer.stages.gallery import REPORT_ITEMS, GalleryPlan, plan_evaluation_gallery
 from headstart.transfer.stages.record import environment
-from headstart.transfer.stages.text_audit import texts_read_by
+from headstart.transfer.stages.text_audit import text_findings, texts_read_by
 from headstart.transfer.stages.training_items import are_among, training_contents
 from headstart.types import Dataset, Modality, TaskKind
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ModelEvaluation", "evaluate", "open_model"]
+__all__ = ["ModelEvaluation", "evaluate"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class ModelEvaluation:
             UsageError: if the folder holds anything else, or an evaluation that must be kept.
             SaveError: if it cannot be written.
         """
-        check_evaluation_folder(Path(folder), overwrite=overwrite)
+        EVALUATION.check(Path(folder), overwrite=overwrite)
         shown = EMPTY if self.gallery is None else self.gallery.build()
         write_evaluation(Path(folder), self.record, self.predictions, shown)
         return Path(folder)
@@ -130,7 +131,7 @@ class ModelEvaluation:
     def _facts(self) -> tuple[str, list[tuple[str, str]]]:
         found = self.evaluation
         facts = [(name.replace("_", " "), str(one)) for name, one in found.metrics.items() if name != found.main]
-        facts += [("warning", text) for text in _warnings(self.fitted_on, found.n, self.shift)]
+        facts += [("warning", text) for text in self.record["warnings"]]
         main = found.main.replace("_", " ")
         return f"ModelEvaluation: {main} {found.metrics[found.main]} on {found.n:,} items", facts
 
@@ -201,7 +202,7 @@ def evaluate(
     )  # fmt: skip
     reporter, clock = chosen_reporter(reporter, verbose=verbose), Clock.start()
     if out is not None:
-        check_evaluation_folder(Path(out), overwrite=overwrite, reporter=reporter)
+        EVALUATION.check(Path(out), overwrite=overwrite, reporter=reporter)
     check_number(report_items, "report_items", "evaluate", low=0, integer=True)
     opened, folder = open_model(model, engine)
     given = _predicted(opened, *part_of(read_for(opened, data, reading), split), reporter)
@@ -219,32 +220,6 @@ def evaluate(
         judged.save(out)
         reporter.line("saved", f"{out}; read {report_words(Path(out))}")
     return judged
-
-
-def open_model(model: TransferModel | Run | str | Path, engine: Engine | None) -> tuple[TransferModel, Path | None]:
-    """The model, and the run folder that records which items it was fitted on; None if it has no folder.
-
-    Args:
-        model: a model, a run, or the folder of one.
-        engine: how items are encoded; None for the engine of the model.
-
-    Raises:
-        NoModelError: if the folder is not a model.
-        ModelFolderError: if it is incomplete or damaged.
-
-    Examples:
-        >>> from headstart.transfer.zero_shot import zero_shot
-        >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
-        >>> open_model(model, None)[1] is None
-        True
-    """
-    folder = model.path if isinstance(model, Run) else None
-    if isinstance(model, str | Path):
-        loaded = TransferModel.load(model, engine=engine or Engine())
-        return loaded, loaded.folder
-    opened = model.model if isinstance(model, Run) else model
-    folder = folder or opened.folder
-    return (opened if engine is None else replace(opened, engine=engine)), folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,7 +269,7 @@ def _judged(
             "part": given.part,
             "fitted_on": fitted_on,
             "shift": None if shift is None else shift.to_dict(),
-            "warnings": _warnings(fitted_on, found.n, shift),
+            "warnings": _warnings(fitted_on, found.n, shift) + absent_classes(task, truth),
         }
     )
     if certain := _certain(model, given, groups, seed):
@@ -318,18 +293,19 @@ def _certain(model: TransferModel, given: _Predicted, groups: NDArray[np.int64] 
 
 def _report(judged: ModelEvaluation, given: _Predicted, reporter: Reporter) -> None:
     found = judged.evaluation
-    reporter.line("data", f"{found.n} {given.used.modality} items ({given.part})")
+    reporter.line("data", f"{plural(found.n, f'{given.used.modality} item')} ({given.part})")
     for name, metric in found.metrics.items():
         say = reporter.result if name == found.main else reporter.line
         say(name.replace("_", " "), figure(metric.value, metric.low, metric.high))
-    for text in _warnings(judged.fitted_on, found.n, judged.shift):
+    for text in judged.record["warnings"]:
         reporter.warning(text)
 
 
 def _warnings(fitted_on: int, count: int, shift: LossShift | None) -> list[str]:
     found = []
     if fitted_on:
-        found.append(f"This model was fitted on {fitted_on} of the {count} items, so these metrics are too good.")
+        items = plural(count, "item")
+        found.append(f"This model was fitted on {fitted_on} of the {items}, so these metrics are too good.")
     if shift is not None and shift.differs:
         found.append(shift.sentence)
     return found
@@ -364,6 +340,6 @@ def _encoding_seconds(predicted: Prediction) -> float:
 def _warn_of_texts(model: TransferModel, dataset: Dataset, reporter: Reporter) -> None:
     """Warn if the model's source can hardly read the new texts, even if it could read those of the fit."""
     for facts in texts_read_by(model.source, dataset):
-        for finding in check_texts(facts):
+        for finding in text_findings(facts):
             if finding.severity == "warning":
                 reporter.warning(finding.message)

@@ -20,7 +20,7 @@ from headstart.params import check_number
 from headstart.report.size import report_words
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.tasks import read_labelled
-from headstart.transfer.gate.move_body import MovedBody, check_strategy, move_body
+from headstart.transfer.gate.move_body import MovedBody, check_body, check_strategy, move_body
 from headstart.transfer.ranking.choice import Choice, choose_source
 from headstart.transfer.ranking.default_choice import choose_default, named_choice
 from headstart.transfer.ranking.entries import Described, describe_all
@@ -219,9 +219,13 @@ def _fitted(
     replayed = None if options.source_data is None else read(options.source_data, modality=dataset.modality)
     # an unknown source is refused before the audit, which may read every file
     choice = _named(dataset, options, context)
+    if choice is not None:
+        check_body(options.strategy, choice.source)
     with keep_ray_open():  # one Ray session serves ranking, encoding and training
         audited = audit_items(dataset, context)
-        choice = choice or _chosen(audited, options, described, context)
+        if choice is None:
+            choice = _chosen(audited, options, described, context)
+            check_body(options.strategy, choice.source)
         chosen = NumberFormat(choice.source, {})
         if options.is_frozen:
             chosen = in_number_format(audited, choice.source, context)

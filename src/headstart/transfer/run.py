@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import Audit
+from headstart.engine.options import Engine
 from headstart.evaluate.evaluation import Evaluation
 from headstart.evaluate.learning_curve import LearningCurve
 from headstart.explain import Explanation, explain
@@ -22,7 +23,7 @@ from headstart.reporting.summary import summary_html, summary_text
 from headstart.transfer.stages.compare import Baseline
 from headstart.transfer.stages.run_folder import RunTables, write_run
 
-__all__ = ["Run"]
+__all__ = ["Run", "open_model"]
 
 
 @dataclass(frozen=True)
@@ -115,3 +116,29 @@ class Run:
             return self.model.save(folder, overwrite=overwrite)
         write_run(Path(folder), self.model, self.record, self.tables)
         return Path(folder)
+
+
+def open_model(model: TransferModel | Run | str | Path, engine: Engine | None) -> tuple[TransferModel, Path | None]:
+    """The model, and the run folder that records which items it was fitted on; None if it has no folder.
+
+    Args:
+        model: a model, a run, or the folder of one.
+        engine: how items are encoded; None for the engine of the model.
+
+    Raises:
+        NoModelError: if the folder is not a model.
+        ModelFolderError: if it is incomplete or damaged.
+
+    Examples:
+        >>> from headstart.transfer.zero_shot import zero_shot
+        >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
+        >>> open_model(model, None)[1] is None
+        True
+    """
+    folder = model.path if isinstance(model, Run) else None
+    if isinstance(model, str | Path):
+        loaded = TransferModel.load(model, engine=engine or Engine())
+        return loaded, loaded.folder
+    opened = model.model if isinstance(model, Run) else model
+    folder = folder or opened.folder
+    return (opened if engine is None else replace(opened, engine=engine)), folder

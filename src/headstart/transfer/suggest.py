@@ -30,7 +30,7 @@ from headstart.params import check_number
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.rows import take_rows
 from headstart.tasks import base_dataset
-from headstart.transfer.run import Run
+from headstart.transfer.run import Run, open_model
 from headstart.transfer.stages.run_folder import fitted_contents
 from headstart.transfer.suggestions.choice import Pool, check_enough, suggest_rows
 from headstart.transfer.suggestions.label_studio import Answering
@@ -92,7 +92,7 @@ def suggest(
     """
     check_number(n, "n", "suggest", low=1, integer=True)
     reporter = chosen_reporter(reporter, verbose=verbose)
-    opened, folder = _opened(model, engine)
+    opened, folder = open_model(model, engine)
     asked = ReadOptions.of(
         label=opened.label_columns, item=item, group_col=group_col, group_pattern=group_pattern, labelled=False,
         modality=opened.source.info.modality,
@@ -116,16 +116,6 @@ def suggest(
     moved = tuple(replace(one, index=int(index[one.index])) for one in found.items)
     chosen = tuple(dataset.items[one.index] for one in moved)
     return replace(found, items=moved, failures=failures, chosen=chosen, about=_about(opened, folder))
-
-
-def _opened(model: TransferModel | Run | str | Path, engine: Engine | None) -> tuple[TransferModel, Path | None]:
-    """The model, and the run folder that records its training items; None if it has none."""
-    if isinstance(model, str | Path):
-        loaded = TransferModel.load(model, engine=engine or Engine())
-        return loaded, loaded.folder
-    opened = model.model if isinstance(model, Run) else model
-    folder = (model.path if isinstance(model, Run) else None) or opened.folder
-    return (opened if engine is None else replace(opened, engine=engine)), folder
 
 
 def _read(model: TransferModel, data: Any, options: ReadOptions) -> Dataset:

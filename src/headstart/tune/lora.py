@@ -13,7 +13,9 @@ from headstart.params import check_number
 from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting
 from headstart.tune.structure.low_rank import low_rank_plan
+from headstart.tune.structure.peft_modules import check_peft
 from headstart.tune.training.settings import Training
+from headstart.types import Source
 
 __all__ = ["LORA", "LowRankAdaptation"]
 
@@ -54,6 +56,10 @@ class LowRankAdaptation:
     def plan(self, setting: Setting) -> Plan:
         """Train the low-rank modules and the head."""
         return low_rank_plan(setting, self.name, rank=self.rank, alpha=self.alpha, rate=self.rate, decomposed=False)
+
+    def check(self, source: Source) -> None:
+        """Raise before any work if the source's body is a transformer and peft is not installed."""
+        check_peft(self.name, source)
 
     fit = fit_moved
 

@@ -26,11 +26,11 @@ def runs(cli) -> list[str]:
 
 
 @pytest.mark.parametrize("further", [(), ("--seed", "3"), ("--head", "lda")])
-def test_a_run_under_the_default_name_is_kept_and_reported_before_the_work(cli, table, further):
+def test_a_run_under_the_default_name_is_kept_and_the_new_name_is_said(cli, table, further):
     cli.works("fit", table, *QUICK)
     before = tree(cli.folder / "runs" / "small")
     lines = cli.works("fit", table, *QUICK, *further).out.splitlines()
-    assert "runs/small-2, because runs/small holds a run, which is kept" in lines[0]
+    assert "runs/small-2, because runs/small holds a run, which is kept" in lines[-3]
     assert "saved" in lines[-2]
     assert "runs/small-2 " in lines[-2]
     assert tree(cli.folder / "runs" / "small") == before

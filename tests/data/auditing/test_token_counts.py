@@ -140,3 +140,11 @@ def test_shares_are_never_rounded_to_none_or_all():
         "0%", "less than 1%", "less than 1%", "50%", "more than 99%", "100%",
     ]  # fmt: skip
     assert unfamiliar(facts(unknown=0.9999))[0].startswith("more than 99%")
+
+
+def test_the_advice_never_installs_what_is_there():
+    chinese = facts(scripts={"Han": 1.0}, unknown=0.67)
+    assert "comes with pip install 'headstart[multilingual]'" in next(check_texts(chinese)).message
+    assert "headstart:multilingual is installed" in next(check_texts(chinese, multilingual=True)).message
+    own = facts(scripts={"Han": 1.0}, unknown=0.67, source="headstart:multilingual")
+    assert next(check_texts(own, multilingual=True)).message.endswith("--source (local:PATH is a checkpoint on disk).")

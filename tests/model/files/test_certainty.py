@@ -83,6 +83,11 @@ HOSTILE = {
     "a NaN leverage": lambda c: replace(c, leverage=at(c.leverage, np.nan)),
     "within of too many classes": lambda c: replace(c, within=np.eye(5)),
     "within that is not square": lambda c: replace(c, within=c.within[:2]),
+    "within that is not symmetric": lambda c: replace(c, within=np.triu(c.within)),
+    "within that is not positive": lambda c: replace(c, within=-c.within),
+    "within that is singular": lambda c: replace(c, within=np.zeros_like(c.within)),
+    "within that is ill-conditioned": lambda c: replace(c, within=np.diag([1.0, 1e-18, 1e-18])),
+    "an infinite within": lambda c: replace(c, within=at(c.within, np.inf)),
     "a negative weight": lambda c: replace(c, weights=-np.ones(24)),
 }
 

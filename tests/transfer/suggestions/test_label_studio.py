@@ -57,6 +57,19 @@ def test_predictions_refer_to_the_tags_of_the_interface(about, item, prediction)
         assert predicted["score"] == 0.6
 
 
+def test_columns_never_overwrite_the_fields_of_a_task():
+    """A column called id, and two whose names become the same tag: each keeps a field of its own."""
+    columns = {"id": "text", "label": "text", "a b": "number", "a_b": "number"}
+    about = Answering(TWO, "multimodal", "run", columns)
+    assert about.renamed == {"id": "id_2", "label": "label_2", "a_b": "a_b_2"}
+    (task,) = studio_tasks([suggestion()], [("seven", "big", 1.0, 2.0)], about)
+    assert [task["data"][name] for name in ("id", "id_2", "label_2", "a_b", "a_b_2")] == [
+        "new/a b.jpg", "seven", "big", "1.0", "2.0",
+    ]  # fmt: skip
+    names = [one.attrib["name"] for one in ET.fromstring(labelling_interface(about)).iter() if "name" in one.attrib]
+    assert len(set(names)) == len(names)
+
+
 def test_files_are_named_below_the_folder_that_is_served(tmp_path):
     items = [str(tmp_path / "one" / "a b.jpg"), str(tmp_path / "two" / "c.jpg")]
     tasks = studio_tasks([suggestion(), suggestion()], items, Answering(TWO, "image", "run"))

@@ -21,7 +21,7 @@ from headstart.tune.dora import DORA
 from headstart.tune.lora import LORA
 from headstart.tune.moving.move import make_setting, move, solved_start
 from headstart.tune.structure.low_rank import LowRank
-from headstart.tune.structure.peft_modules import insert_peft, is_transformer
+from headstart.tune.structure.peft_modules import check_peft, insert_peft, is_transformer
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Task
 
@@ -165,3 +165,12 @@ def test_texts_are_learnt_and_the_model_reopens(tmp_path):
     found = again.source.trainable().module.state_dict()
     assert all(torch.equal(found[name], value) for name, value in model.source.trainable().module.state_dict().items())
     np.testing.assert_allclose(again.predict_proba(texts), model.predict_proba(texts), atol=0.02)  # bf16 or not
+
+
+def test_a_missing_peft_is_known_before_any_work(monkeypatch):
+    mine = module(Attention(), np.asarray, name="mine", modality="vector")
+    check_peft("lora", mine)
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(MissingExtraError, match=r"'dora' on a transformer.*headstart\[peft\]"):
+        check_peft("dora", mine)
+    check_peft("dora", module(nn.Linear(16, 16), np.asarray, name="mine", modality="vector"))

@@ -14,8 +14,8 @@ from headstart.params import parse_duration
 from headstart.types import Modality, TaskKind
 
 __all__ = [
-    "FitArguments", "ReadingArguments", "command_line", "engine_of", "fit_arguments", "reading_options", "seconds_of",
-    "sources_to_rank",
+    "FitArguments", "JudgingArguments", "ReadingArguments", "command_line", "engine_of", "fit_arguments",
+    "judging_arguments", "reading_options", "seconds_of", "sources_to_rank",
 ]  # fmt: skip
 
 
@@ -48,6 +48,17 @@ class FitArguments(TypedDict):
     command: str
 
 
+class JudgingArguments(ReadingArguments):
+    """Arguments that `headstart.evaluate` and `headstart.compare` share."""
+
+    split: str | None
+    out: str | None
+    seed: int
+    engine: Engine
+    report_items: int
+    command: str
+
+
 def reading_options(args: argparse.Namespace) -> ReadingArguments:
     """The options that say how to read the data.
 
@@ -67,6 +78,28 @@ def reading_options(args: argparse.Namespace) -> ReadingArguments:
         "group_col": args.group_col,
         "group_pattern": args.group_pattern,
         "time_col": args.time_col,
+    }
+
+
+def judging_arguments(args: argparse.Namespace) -> JudgingArguments:
+    """The options that say what saved models are judged on, and what is written.
+
+    Args:
+        args: of a command with `headstart.cli.parser.common.add_judging`.
+
+    Examples:
+        >>> from headstart.cli.parser import build_parser
+        >>> judging_arguments(build_parser().parse_args(["evaluate", "run", "a.csv", "--split", "val"]))["split"]
+        'val'
+    """
+    return {
+        **reading_options(args),
+        "split": args.split,
+        "out": args.out,
+        "seed": args.seed,
+        "engine": engine_of(args),
+        "report_items": args.report_items,
+        "command": command_line(),
     }
 
 

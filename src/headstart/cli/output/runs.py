@@ -31,7 +31,7 @@ def run_folder(
     """The folder that a fit writes: the one given, or else ``runs/NAME`` for data called NAME.
 
     An existing run under the default name is kept: the new one goes to ``runs/NAME-2`` and so on, which is reported
-    before the work. While the block runs, no other process gets the same name.
+    once it is there. While the block runs, no other process gets the same name.
 
     Args:
         data: path of the data; None for a fit without data.
@@ -56,9 +56,10 @@ def run_folder(
         for folder in chain([first], (first.with_name(f"{first.name}-{number}") for number in count(2))):
             if (overwrite and _is_of(folder, data)) or (_is_free(folder) and stack.enter_context(_claimed(folder))):
                 break
-        if folder != first:
-            reporter.line("run folder", f"{folder}, because {_why_not(first, overwrite=overwrite)}")
+        why = "" if folder == first else _why_not(first, overwrite=overwrite)
         yield folder
+        if why:
+            reporter.line("run folder", f"{folder}, because {why}")
 
 
 def _why_not(first: Path, *, overwrite: bool) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "Verbs",
     "add_common",
     "add_encoding",
+    "add_judging",
     "add_label",
     "add_out",
     "add_overwrite",
@@ -254,6 +255,40 @@ def add_encoding(parser: Parser, *, cluster: bool = False, int8: bool = False) -
         group.add_argument("--workers", type=count, metavar="N", help="Ray worker processes (default: one per CPU)")
     else:
         parser.set_defaults(ray=None, workers=None)  # `engine_of` reads them for every command that encodes
+
+
+def add_judging(parser: Parser, files: str, *, done: str, seeded: str) -> Group:
+    """The options of a command that judges saved models on labelled data: what is read, encoded and written.
+
+    Args:
+        parser: of the command.
+        files: what the folder of ``--out`` holds.
+        done: what is done on the data, for the help of ``--split``.
+        seeded: what the seed is for.
+
+    Returns:
+        The group of the most used options, for those that the command alone has.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add_judging(parser, "metrics.json", done="evaluate", seeded="bootstrap resamples").title
+        'most used'
+        >>> parser.parse_args(["--split", "val", "--seed", "3"]).split
+        'val'
+    """
+    group = first_group(parser)
+    add_label(group)
+    add_out(group, "DIR", f"folder for {files} and report.html")
+    group.add_argument(
+        "--split", choices=["train", "val", "test", "all"],
+        help=f"part to {done} on, if the data come with a split (default: test, else val)",
+    )  # fmt: skip
+    add_seed(group, seeded)
+    add_report_items(group)
+    add_reading(parser, label=False)
+    add_encoding(parser)
+    add_common(parser)
+    return group
 
 
 def count(text: str) -> int:

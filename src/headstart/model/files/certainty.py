@@ -18,6 +18,8 @@ from headstart.types import Task
 __all__ = ["CERTAINTY_FILE", "check_certainty", "read_certainty", "write_certainty"]
 
 CERTAINTY_FILE = "certainty.safetensors"
+ASYMMETRY = 1e-6  # largest difference between two halves of a symmetric matrix, relative to its largest entry
+LEAST_EIGENVALUE = 1e-15  # relative to the largest one
 LARGEST = 1e60  # of a score; a row is at most as large as a feature, 1e30
 
 
@@ -141,6 +143,17 @@ def _check_ranges(certainty: Certainty, k: int) -> None:
         if classes > k:
             raise ValueError(f"'within' of {classes} classes for {k} labels")
         _check_numbers("within", within, (classes, classes))
+        _check_scatter(within)
+
+
+def _check_scatter(within: NDArray[np.float64]) -> None:
+    """Raise unless the matrix can be inverted as the sets of LDA do: together with the direction of ones."""
+    scale = float(np.abs(within).max())
+    if np.abs(within - within.T).max() > ASYMMETRY * scale:
+        raise ValueError("'within' that is not symmetric")
+    values = np.linalg.eigvalsh((within + within.T) / 2 + scale / len(within))
+    if len(within) > 1 and values[0] <= LEAST_EIGENVALUE * values[-1]:
+        raise ValueError("'within' that is not positive definite, or too ill-conditioned to be inverted")
 
 
 def _check_numbers(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:

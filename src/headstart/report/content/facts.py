@@ -261,7 +261,10 @@ def intended_use(record: Record) -> str:
     origin = f"those of {one_line(data['origin'])}" if data["origin"] else "those that it was fitted on"
     sentence = f"Intended for {_ITEMS[data['modality']]} like {origin}; it has not been evaluated on others."
     if TASKS[record["task"]["kind"]].base == "classification":
-        sentence += " It always predicts one of its classes, even for an item that belongs to none of them."
+        sentence += (
+            " It always predicts one of its classes, even for an item that belongs to none of them: headstart predict "
+            "--novel marks items unlike the training data, and --max-error leaves unsure answers empty."
+        )
     return sentence
 
 

@@ -12,6 +12,8 @@ from headstart.reporting.text import visible
 
 __all__ = ["METRICS", "MetricWords", "defined", "interval", "metric_words", "number", "one_line", "series", "shortened"]
 
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class MetricWords:
@@ -90,17 +92,20 @@ def defined(value: float | None) -> TypeGuard[float]:
 def number(value: float | None) -> str:
     """A number with three decimals; large ones without decimals, tiny ones with four significant digits.
 
+    A tiny negative one is rounding error, since what has a unit, as an error has, is not negative: it is shown as 0.
+
     Args:
         value: a number, or None or nan where it is undefined.
 
     Examples:
-        >>> [number(value) for value in (0.93464, 12345.678, 0.00001234, 2048, None, float("nan"))]
-        ['0.935', '12,346', '1.234e-05', '2,048', 'undefined', 'undefined']
+        >>> [number(value) for value in (0.93464, 12345.678, 0.00001234, 2048, None, -6.9e-18)]
+        ['0.935', '12,346', '1.234e-05', '2,048', 'undefined', '0.000']
     """
     if not defined(value):
         return "undefined"
     if isinstance(value, int):
         return f"{value:,}"
+    value = 0.0 if -ROUNDING < value <= 0 else value
     if 1e4 <= abs(value) < 1e15:
         return f"{value:,.0f}"
     return f"{value:.3f}" if value == 0 or 5e-4 <= abs(value) < 1e4 else f"{value:.4g}"

@@ -21,6 +21,7 @@ _COLOURS = """
 """
 
 _TEXT = """
+:root { --behind: var(--paper); --edge: rgba(110, 118, 129, 0.45); }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
@@ -53,7 +54,11 @@ footer { margin-top: 3rem; border-top: 1px solid var(--line); }
 """
 
 _TABLES = """
-.scroll { max-width: 100%; overflow-x: auto; }
+.scroll { max-width: 100%; overflow-x: auto; background:
+  linear-gradient(to right, var(--behind) 30%, transparent) 0 0 / 2rem 100% local no-repeat,
+  linear-gradient(to left, var(--behind) 30%, transparent) 100% 0 / 2rem 100% local no-repeat,
+  linear-gradient(to right, var(--edge), transparent) 0 0 / 0.9rem 100% scroll no-repeat,
+  linear-gradient(to left, var(--edge), transparent) 100% 0 / 0.9rem 100% scroll no-repeat; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { padding: 0.25rem 0; text-align: left; }
 th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
@@ -99,6 +104,7 @@ td.n { white-space: nowrap; }
 """
 
 _ITEMS = """
+.cell, .case, .verdict { --behind: var(--card); }
 .cell { display: none; margin: 1rem 0; padding: 0.5rem 1rem 1rem; border: 1px solid var(--line); border-radius: 0.6rem;
   background: var(--card); scroll-margin-top: 1rem; }
 .cell:target, .cell:has(:target) { display: block; border-color: var(--model); }
@@ -169,7 +175,7 @@ _PRINT = """
   html { scroll-behavior: auto; }
   body { max-width: none; padding: 0 0.5mm; font-size: 10.5pt; orphans: 3; widows: 3; }
   nav, audio, .close, .screen, .repeated, summary { display: none !important; }
-  .scroll { overflow: visible; }
+  .scroll { overflow: visible; background: none; }
   .item, .case, .figures li, figure, tr, .verdict, .lead, .heat { break-inside: avoid; }
   h2, h3, caption, thead, p:has(+ .grid), p:has(+ .plot), p:has(+ .scroll), p:has(+ .cards) { break-after: avoid; }
   tbody th { min-width: 10rem; }

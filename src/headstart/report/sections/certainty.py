@@ -101,7 +101,7 @@ def _coverage(record: Record) -> str:
     caption = f"{what}: how often they hold the true answer"
     shown = table(caption, header, cells, numeric=(1, 2, 3)) if cells else ""
     method = paragraph(found["coverage_method"]) if found.get("coverage_method") else ""
-    use = note(f"On new items: headstart predict --coverage {rows[-1]['promised']:g}") if rows else ""
+    use = note(f"On new items: headstart predict MODEL ITEM --coverage {rows[-1]['promised']:g}") if rows else ""
     return f"<h3>{what}</h3>\n{method}{shown}\n{use}{listing(refused)}"
 
 

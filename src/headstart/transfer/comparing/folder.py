@@ -11,41 +11,22 @@ import numpy as np
 from headstart.evaluate.comparison import PairedComparison
 from headstart.io import atomic_folder, harmless_frame, write_json
 from headstart.report.comparison import ComparedItem, comparison_report
-from headstart.reporting import Reporter
 from headstart.tasks import is_classification, is_regression
 from headstart.transfer.comparing.item_table import deciding_rows, item_table
 from headstart.transfer.comparing.predictions import PredictedByAll
-from headstart.transfer.stages.result_folder import ResultFolder
+from headstart.transfer.stages.result_folder import PROBABILITY_DIGITS, ResultFolder, joined_lists
 from headstart.transfer.stages.thumbnails import show_items
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_comparison_folder", "compared_items", "write_comparison"]
+__all__ = ["COMPARISON", "compared_items", "write_comparison"]
 
-FOLDER = ResultFolder(
+COMPARISON = ResultFolder(
     "a comparison", "comparison of headstart", "comparison.json", ("comparison.json", "items.csv", "report.html")
 )
-DIGITS = 6
+"""The folder that a comparison writes."""
 SOUND_SHARE = 0.2
-
-
-def check_comparison_folder(target: Path, *, overwrite: bool = True, reporter: Reporter | None = None) -> None:
-    """Raise unless a comparison may be written there: the folder is new, empty, or holds one to be replaced.
-
-    Args:
-        target: the folder.
-        overwrite: whether an existing comparison may be replaced.
-        reporter: receives a line if one will be.
-
-    Raises:
-        UsageError: if the folder holds anything else, or a comparison that must be kept.
-        SaveError: if the folder is not writable.
-
-    Examples:
-        >>> check_comparison_folder(Path("a-new-folder"))
-    """
-    FOLDER.check(target, overwrite=overwrite, reporter=reporter)
 
 
 def write_comparison(
@@ -77,9 +58,9 @@ def write_comparison(
     """
     shown = compared_items(*compared, report_items)
     with atomic_folder(target) as scratch:
-        write_json(scratch / "comparison.json", {"kind": FOLDER.kind, **record})
-        joined = items.map(lambda cell: ";".join(map(str, cell)) if isinstance(cell, list) else cell)
-        short = joined if is_regression(compared[0].task) else joined.round(DIGITS)
+        write_json(scratch / "comparison.json", {"kind": COMPARISON.kind, **record})
+        joined = joined_lists(items)
+        short = joined if is_regression(compared[0].task) else joined.round(PROBABILITY_DIGITS)
         harmless_frame(short).to_csv(scratch / "items.csv", index=False)
         (scratch / "report.html").write_text(comparison_report(record, target.name, shown), encoding="utf-8")
 

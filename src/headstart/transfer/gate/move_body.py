@@ -23,18 +23,19 @@ from headstart.evaluate.forgetting import forgetting
 from headstart.evaluate.formatting import figure
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
+from headstart.sources.bodies.trainable import TrainableSource, trainable
 from headstart.transfer.gate.decision import decide
 from headstart.transfer.gate.strategy_choice import AUTO, REPLAYING, UNWEIGHTED, moving_strategy
 from headstart.transfer.stages.judge import FEW_ITEMS, Judged, affordable_folds, judge
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune import MOVING, STRATEGIES, Strategy
-from headstart.tune.moving.contract import ReplaysSource, check_replayed
-from headstart.types import Dataset
+from headstart.tune.moving.contract import ChecksBody, ReplaysSource, check_replayed
+from headstart.types import Dataset, Source
 
 FROZEN_BODY = "frozen"
 MOST_ITEMS = 500  # on which forgetting is measured
 
-__all__ = ["MovedBody", "check_strategy", "move_body"]
+__all__ = ["MovedBody", "check_body", "check_strategy", "move_body"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,32 @@ def check_strategy(strategy: object, class_weight: str | None = None, source_dat
             f"The strategy '{name}' samples its items class by class, so each class already counts the same. Got "
             f"class_weight={class_weight!r} with it; leave that out, or use another strategy."
         )
+
+
+def check_body(strategy: str | Strategy, source: Source) -> None:
+    """Raise, before anything is encoded, if a strategy cannot train the body of a source here.
+
+    Args:
+        strategy: ``"auto"``, a name, or a strategy; the gate itself chooses only strategies without an extra.
+        source: the source that was given.
+
+    Raises:
+        MissingExtraError: if the strategy needs an extra that is not installed.
+        SourceError: if the strategy fine-tunes the body and the source has none that can be.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> check_body("lp_ft", open_source("vector"))
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The source 'vector' has no body that can be fine-tuned; ...
+    """
+    if strategy in (AUTO, FROZEN_BODY):
+        return
+    if not isinstance(source, TrainableSource):
+        trainable(source)
+    found = moving_strategy(strategy)
+    if isinstance(found, ChecksBody):
+        found.check(source)
 
 
 def move_body(

@@ -17,7 +17,7 @@ from headstart.model.certainty import certainty_of_scores
 from headstart.model.coverage import ConformalPredictor
 from headstart.rows import take_rows
 from headstart.transfer.stages.prepare import Prepared
-from headstart.types import Task
+from headstart.types import Rows, Task
 
 __all__ = ["coverage_parts", "coverage_record"]
 
@@ -28,7 +28,7 @@ def coverage_parts(
     """The evaluated items of each part, with the prediction sets or intervals of the fit to its training part.
 
     A held-out part is predicted as the model does; in cross-validation, each fold is compared with the left-out scores
-    of its own head.
+    of its own head, and with those of the items that this head set aside as suspect.
 
     Args:
         prepared: encoded items.
@@ -59,7 +59,8 @@ def coverage_parts(
     found, start = [], 0
     for head, (train, test) in zip(held_out.heads, plan.parts, strict=True):
         stop = start + len(test)
-        predictor = _of_fold(head, task, y[train], None if groups is None else groups[train])
+        suspect = take_rows(prepared.rows, train[head.dropped])
+        predictor = _of_fold(head, task, suspect, y[train], None if groups is None else groups[train])
         if predictor is not None:
             own = None if groups is None else groups[test]
             scores = None if held_out.scores is None else held_out.scores[start:stop]
@@ -69,14 +70,17 @@ def coverage_parts(
 
 
 def _of_fold(
-    head: FittedHead, task: Task, y: NDArray[Any], groups: NDArray[np.int64] | None
+    head: FittedHead, task: Task, suspect: Rows, y: NDArray[Any], groups: NDArray[np.int64] | None
 ) -> ConformalPredictor | None:
     evidence = head.evidence
     if evidence is None:
         return None
-    index = evidence.index
+    index, scores = evidence.index, evidence.scores
+    if len(head.dropped):  # as in the certainty of the model, which the items set aside as suspect belong to
+        index = np.concatenate([index, head.dropped])
+        scores = np.concatenate([scores, head.scores(suspect)])
     kept = certainty_of_scores(
-        evidence.scores,
+        scores,
         y[index],
         ids=[""] * len(index),
         how="left-out",
@@ -103,10 +107,20 @@ def coverage_record(model: TransferModel, coverage: Sequence[RealisedCoverage]) 
     record: dict[str, Any] = {"coverage": [one.to_dict() for one in coverage]}
     refused = [sentence for level in LEVELS if level not in known and (sentence := _refusal(predictor, level))]
     if known:
-        record["coverage_method"] = f"Prediction {predictor.sentence(max(known))}."
+        record["coverage_method"] = f"Prediction {predictor.sentence(max(known))}.{_measured(coverage[0])}"
     if refused:
         record["coverage_refused"] = refused
     return record
+
+
+def _measured(one: RealisedCoverage) -> str:
+    """What the realised coverage is of, where that is not the model itself."""
+    if one.fits == 1:
+        return ""
+    return (
+        f" The coverage on held-out items is that of {one.fits} fits to parts of the data, by the {one.method} with "
+        "the left-out scores of each; new items are answered by the model that is fitted on all."
+    )
 
 
 def _refusal(predictor: ConformalPredictor, level: float) -> str:

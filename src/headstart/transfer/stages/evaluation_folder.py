@@ -8,38 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.io import atomic_folder, harmless_frame, write_csv, write_json
 from headstart.report import EMPTY, Gallery, evaluation_report
-from headstart.reporting import Reporter
 from headstart.tasks import TASKS
-from headstart.transfer.stages.result_folder import ResultFolder
+from headstart.transfer.stages.result_folder import PROBABILITY_DIGITS, ResultFolder, joined_lists
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_evaluation_folder", "write_evaluation"]
+__all__ = ["EVALUATION", "write_evaluation"]
 
 FILES = {"metrics.json", "confusion.csv", "predictions.csv", "predictions.parquet", "report.html"}
-DIGITS = 6  # of a probability
-KIND = "evaluation of headstart"
-FOLDER = ResultFolder("an evaluation", KIND, "metrics.json", FILES)
+EVALUATION = ResultFolder("an evaluation", "evaluation of headstart", "metrics.json", FILES)
+"""The folder that an evaluation writes."""
 TRUE = "true class"  # first column of confusion.csv; the others are the predicted classes
-
-
-def check_evaluation_folder(target: Path, *, overwrite: bool = True, reporter: Reporter | None = None) -> None:
-    """Raise unless an evaluation may be written there: the folder is new, empty, or holds one to be replaced.
-
-    Args:
-        target: the folder.
-        overwrite: whether an existing evaluation may be replaced.
-        reporter: receives a line if one will be.
-
-    Raises:
-        UsageError: if the folder holds anything else, or an evaluation that must be kept.
-        SaveError: if the folder is not writable.
-
-    Examples:
-        >>> check_evaluation_folder(Path("a-new-folder"))
-    """
-    FOLDER.check(target, overwrite=overwrite, reporter=reporter)
 
 
 def write_evaluation(
@@ -59,27 +39,23 @@ def write_evaluation(
     Examples:
         >>> import tempfile
         >>> import pandas as pd
-        >>> from headstart.report.content.example import EVALUATION
+        >>> from headstart.report.content.example import EVALUATION as RECORD
         >>> place = Path(tempfile.mkdtemp()) / "may"
-        >>> write_evaluation(place, EVALUATION, pd.DataFrame({"id": ["0"], "label": ["a"], "predicted": ["a"]}))
+        >>> write_evaluation(place, RECORD, pd.DataFrame({"id": ["0"], "label": ["a"], "predicted": ["a"]}))
         >>> sorted(path.name for path in place.iterdir())[:3]
         ['confusion.csv', 'metrics.json', 'predictions.csv']
     """
     with atomic_folder(target) as scratch:
-        write_json(scratch / "metrics.json", {"kind": KIND, **record})
+        write_json(scratch / "metrics.json", {"kind": EVALUATION.kind, **record})
         confusion = record["evaluation"]["confusion"]
         if confusion is not None:
             labels = [str(label) for label in record["evaluation"]["labels"]]
             counts = [dict(zip(labels, row, strict=True)) for row in confusion]
             rows = [{TRUE: label, **row} for label, row in zip(labels, counts, strict=True)]
             write_csv(scratch / "confusion.csv", rows, [TRUE, *labels])
-        short = predictions if TASKS[record["task"]["kind"]].base == "regression" else predictions.round(DIGITS)
-        harmless_frame(_joined(short)).to_csv(scratch / "predictions.csv", index=False)
+        short = (
+            predictions if TASKS[record["task"]["kind"]].base == "regression" else predictions.round(PROBABILITY_DIGITS)
+        )
+        harmless_frame(joined_lists(short)).to_csv(scratch / "predictions.csv", index=False)
         predictions.to_parquet(scratch / "predictions.parquet", index=False)
         (scratch / "report.html").write_text(evaluation_report(record, target.name, gallery), encoding="utf-8")
-
-
-def _joined(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with lists of labels joined by semicolons."""
-    names = [name for name in ("label", "predicted") if any(isinstance(cell, list) for cell in frame[name])]
-    return frame.assign(**{name: [";".join(map(str, cell)) for cell in frame[name]] for name in names})

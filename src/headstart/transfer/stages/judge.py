@@ -294,7 +294,8 @@ def _penalty(lam: float) -> str:
 
 
 def _prior(weight: float) -> str:
-    return f"the classes' names as {weight:g} examples each, " if weight else ""
+    examples = "1 example" if weight == 1 else f"{weight:g} examples"
+    return f"the classes' names as {examples} each, " if weight else ""
 
 
 def _report(model: TransferModel, evaluation: Evaluation, plan: SplitPlan, reporter: Reporter) -> None:

@@ -1,16 +1,23 @@
-"""The check before a folder of results, such as an evaluation, is written or replaced."""
+"""Folders of results, such as an evaluation: the check before one is written or replaced, and cells of its tables."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headstart.errors import ModelFolderError, UsageError
 from headstart.io import check_writable, read_json, remove_leftovers
 from headstart.reporting import Reporter
 
-__all__ = ["ResultFolder"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PROBABILITY_DIGITS", "ResultFolder", "joined_lists"]
+
+PROBABILITY_DIGITS = 6
+"""Decimals of a probability in a CSV file."""
 
 
 @dataclass(frozen=True)
@@ -67,3 +74,18 @@ class ResultFolder:
             return read_json(folder / self.marker).get("kind") == self.kind
         except ModelFolderError:
             return False
+
+
+def joined_lists(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with lists, such as the labels of an item, as one text each, joined by semicolons.
+
+    Args:
+        frame: any table.
+
+    Examples:
+        >>> import pandas as pd
+        >>> joined_lists(pd.DataFrame({"label": [["sea", "sun"], []], "id": ["0", "1"]}))["label"].tolist()
+        ['sea;sun', '']
+    """
+    names = [name for name in frame if any(isinstance(cell, list) for cell in frame[name])]
+    return frame.assign(**{name: [";".join(map(str, cell)) for cell in frame[name]] for name in names})

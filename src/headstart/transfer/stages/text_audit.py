@@ -7,14 +7,15 @@ from dataclasses import replace
 
 from headstart.data import Audit
 from headstart.data.auditing.findings import Finding
-from headstart.data.auditing.text_findings import check_texts
+from headstart.data.auditing.text_findings import MULTILINGUAL, check_texts
 from headstart.data.auditing.token_counts import TextFacts
 from headstart.data.table.several_columns import parse_column, text_columns
+from headstart.sources.default import installed_sources
 from headstart.sources.fused import FusedSource
 from headstart.sources.transformers.tokenizing import read_by
 from headstart.types import Dataset, Source
 
-__all__ = ["audit_texts", "texts_read_by"]
+__all__ = ["audit_texts", "text_findings", "texts_read_by"]
 
 
 def audit_texts(dataset: Dataset, checked: Audit, source: Source) -> Audit:
@@ -36,10 +37,23 @@ def audit_texts(dataset: Dataset, checked: Audit, source: Source) -> Audit:
     facts = texts_read_by(source, dataset)
     if not facts:
         return checked
-    found: list[Finding] = [finding for one in facts for finding in check_texts(one)]
+    found: list[Finding] = [finding for one in facts for finding in text_findings(one)]
     order = ("error", "warning", "info")
     findings = sorted((*checked.findings, *found), key=lambda finding: order.index(finding.severity))
     return replace(checked, findings=tuple(findings), texts=tuple(facts))
+
+
+def text_findings(facts: TextFacts) -> Iterator[Finding]:
+    """The findings of `headstart.data.auditing.text_findings.check_texts`, with advice for this installation.
+
+    Args:
+        facts: how a source reads a column of texts.
+
+    Examples:
+        >>> [found.kind for found in text_findings(TextFacts(9, {"Latin": 1.0}, source="toy"))]
+        []
+    """
+    return check_texts(facts, multilingual=MULTILINGUAL in installed_sources())
 
 
 def texts_read_by(source: Source, dataset: Dataset) -> list[TextFacts]:

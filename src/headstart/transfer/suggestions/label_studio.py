@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +29,7 @@ __all__ = ["Answering", "document_root", "labelling_interface", "studio_tasks"]
 
 ROUTE = "/data/local-files/?d="
 FILES = ("image", "audio")
+RESERVED = ("id", "why", "prediction", "probability", "label")  # fields of every task, and the control
 TAGS = {"text": "Text", "image": "Image", "audio": "Audio"}
 
 
@@ -55,8 +57,34 @@ class Answering:
     def fields(self) -> dict[str, str]:
         """What is shown, with its kind; the names are those of tags, which hold letters, digits and _ alone."""
         if self.columns:
-            return {"".join(c if c.isalnum() else "_" for c in name): kind for name, kind in self.columns.items()}
+            return dict(zip(self.names.values(), self.columns.values(), strict=True))
         return {self.modality if self.modality in TAGS else "text": self.modality}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The field of each column: its name, with a number where another field or a control has that name."""
+        taken = {*RESERVED, *(f"value{number}" for number in range(len(self.task.labels)))}
+        found = {}
+        for name in self.columns:
+            plain = _tag_name(name)
+            found[name] = next(one for one in chain([plain], (f"{plain}_{k}" for k in count(2))) if one not in taken)
+            taken.add(found[name])
+        return found
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The field of each column whose own name is taken, by the id or the reasons of a suggestion, for example.
+
+        Examples:
+            >>> task, columns = Task("classification", ("ant", "bee")), {"why": "text", "the size": "number"}
+            >>> Answering(task, "multimodal", "insects", columns).renamed
+            {'why': 'why_2'}
+        """
+        return {name: field for name, field in self.names.items() if field != _tag_name(name)}
+
+
+def _tag_name(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name) or "column"
 
 
 def document_root(items: Sequence[Any]) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import UsageError
-from headstart.io import atomic_file, write_csv, write_json
+from headstart.io import atomic_file, path_exists, write_csv, write_json
 from headstart.reporting.summary import summary_text, table_html
 from headstart.reporting.text import shortened
 from headstart.reporting.wording import plural
@@ -34,7 +35,8 @@ class Suggestions:
         pool: number of items that could be read.
         near_training: items that were skipped because they are near duplicates of training items.
         near_chosen: items that were skipped because they are near duplicates of a suggested item.
-        share: the share of the pool's mean predictive variance that all labels together would remove.
+        share: the share of the pool's predictive variance that all labels together would remove; in its mean an item
+            weighs the more the less decided the model is about it.
         failures: the reason for each item that could not be read, by its name.
         notes: what else the reader should know, one sentence each.
         chosen: the suggested items themselves, in the same order; empty where only rows were given.
@@ -116,10 +118,26 @@ class Suggestions:
             return None
         return document_root(self.chosen)
 
+    def interface(self, path: str | Path) -> Path:
+        """The file of the labelling interface beside tasks: ``NAME.xml``, or ``NAME-2.xml`` and so on.
+
+        A file of that name that holds anything else is kept.
+
+        Args:
+            path: the file of the tasks.
+
+        Raises:
+            UsageError: for suggestions of rows alone, which have no tasks.
+        """
+        first, text = Path(path).with_suffix(".xml"), self._interface_text()
+        others = (first.with_name(f"{first.stem}-{number}.xml") for number in count(2))
+        return next(one for one in chain([first], others) if not path_exists(one) or _holds(one, text))
+
     def save(self, path: str | Path) -> Path:
         """Write the suggestions: ``.csv`` as a table, ``.json`` as tasks for Label Studio.
 
-        Beside the tasks, a file of the same name with the extension ``.xml`` holds the labelling interface.
+        Beside the tasks, a file of the same name with the extension ``.xml`` holds the labelling interface; if there is
+        another file of this name already, it is kept, and the interface gets a name of its own (`interface`).
 
         Args:
             path: the file to write.
@@ -141,13 +159,24 @@ class Suggestions:
         return target
 
     def _save_tasks(self, target: Path) -> None:
-        if self.about is None:
-            raise UsageError("Only suggestions that `suggest` made can be written as tasks; save them as .csv.")
-        tasks = studio_tasks(self.items, self.chosen, self.about)
+        text, beside = self._interface_text(), self.interface(target)
+        tasks = studio_tasks(self.items, self.chosen, self._answering())
         with atomic_file(target) as scratch:
             write_json(scratch, tasks)
-        with atomic_file(target.with_suffix(".xml")) as scratch:
-            scratch.write_text(labelling_interface(self.about) + "\n", encoding="utf-8", errors="backslashreplace")
+        with atomic_file(beside) as scratch:
+            scratch.write_bytes(text)
+
+    def _interface_text(self) -> bytes:
+        return f"{labelling_interface(self._answering())}\n".encode("utf-8", "backslashreplace")
+
+    def _answering(self) -> Answering:
+        if self.about is None:
+            raise UsageError("Only suggestions that `suggest` made can be written as tasks; save them as .csv.")
+        return self.about
+
+
+def _holds(file: Path, text: bytes) -> bool:
+    return file.is_file() and file.stat().st_size == len(text) and file.read_bytes() == text
 
 
 def _percent(probability: float | None) -> str:

@@ -131,6 +131,25 @@ class ReplaysSource(Protocol):
         ...
 
 
+@runtime_checkable
+class ChecksBody(Protocol):
+    """A strategy that can tell before any work that it cannot train a body here.
+
+    Examples:
+        >>> from headstart.tune.registry import MOVING, STRATEGIES
+        >>> [name for name in MOVING if isinstance(STRATEGIES[name], ChecksBody)]
+        ['dora', 'lora']
+    """
+
+    def check(self, source: Source) -> None:
+        """Raise if the body of the source cannot be trained, for example because an extra is missing.
+
+        Args:
+            source: the source that was given.
+        """
+        ...
+
+
 def check_replayed(name: str, source_data: object) -> None:
     """Raise if a strategy that replays the source task has no source items.
 

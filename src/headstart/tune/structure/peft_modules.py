@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from torch import nn
 
 from headstart.errors import MissingExtraError
+from headstart.sources.bodies.trainable import trainable
 from headstart.tune.network.body_and_head import Network
+from headstart.types import Source
 
-__all__ = ["insert_peft", "is_transformer"]
+__all__ = ["check_peft", "insert_peft", "is_transformer"]
 
 ATTENTION = ("qkv", "query", "q_proj", "q_lin", "to_q", "q")  # usual names of the query projection of an attention
 
@@ -29,10 +32,38 @@ def is_transformer(network: Network) -> bool:
         >>> is_transformer(network)
         True
     """
-    if network.trainable.kind == "tokens":
-        return True
-    parts = network.body.named_modules()
-    return any(isinstance(part, nn.Linear) and name.rpartition(".")[2] in ATTENTION for name, part in parts)
+    return _attends(network.trainable.kind, network.body)
+
+
+def _attends(kind: str, body: nn.Module) -> bool:
+    parts = body.named_modules()
+    return kind == "tokens" or any(
+        isinstance(part, nn.Linear) and name.rpartition(".")[2] in ATTENTION for name, part in parts
+    )
+
+
+def check_peft(name: str, source: Source) -> None:
+    """Raise if the body of a source is a transformer and peft is not installed.
+
+    The body is only loaded where peft is missing.
+
+    Args:
+        name: name of the strategy, for the message.
+        source: gives the body.
+
+    Raises:
+        MissingExtraError: with the pip command.
+        SourceError: if peft is missing and the source has no body that can be fine-tuned.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> check_peft("lora", open_source("headstart:image"))  # a convolutional network
+    """
+    if find_spec("peft") is not None:
+        return
+    body = trainable(source)
+    if _attends(body.kind, body.module):
+        raise MissingExtraError(f"The strategy '{name}' on a transformer", "peft")
 
 
 def insert_peft(
