@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -73,15 +75,15 @@ class Browser:
             raw += part
         return json.loads(raw[:-1])
 
-    def open(self, path: Path, *, width: int = 1000, dark: bool = False, script: bool = True) -> None:
-        """Open a file; with ``script=False`` the page may run nothing."""
+    def open(self, path: Path | str, *, width: int = 1000, dark: bool = False, script: bool = True) -> None:
+        """Open a file or an address; with ``script=False`` the page may run nothing."""
         self.events.clear()
         self.call("Emulation.setScriptExecutionDisabled", value=not script)
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         wanted = {"prefers-color-scheme": "dark" if dark else "light", "prefers-reduced-motion": "reduce"}
         features = [{"name": name, "value": value} for name, value in wanted.items()]
         self.call("Emulation.setEmulatedMedia", features=features)
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=path if isinstance(path, str) else path.as_uri())
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(self.next_message())
 
@@ -90,6 +92,24 @@ class Browser:
         found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
+
+    def wait_for(self, expression: str, seconds: float = 30.0) -> object:
+        """The value of a JavaScript expression once it is true."""
+        until = time.monotonic() + seconds
+        while not (found := self.value(expression)):
+            assert time.monotonic() < until, f"{expression} did not become true within {seconds:g} seconds"
+            time.sleep(0.05)
+        return found
+
+    def write(self, selector: str, text: str) -> None:
+        """Click on a field and type into it."""
+        self.click(selector)
+        self.call("Input.insertText", text=text)
+
+    def screenshot(self, path: Path) -> None:
+        """Save a picture of the whole page."""
+        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(shot["data"]))
 
     def click(self, selector: str) -> None:
         """Press the mouse on an element."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from headstart.engine.capabilities import BatchPreparing, Branching, Cacheable, Runtime, runtime_of
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.errors import ItemError, ParameterError
+from headstart.errors import HeadstartError, ItemError, ParameterError
 from headstart.linear.selective import check_max_error
 from headstart.model import TransferModel
 from headstart.model.abstention import SelectivePredictor
@@ -160,6 +160,14 @@ class ServedModel:
                 self._novelty.check(FALSE_ALARM)
             if len(self._checked) < MOST_OPTIONS:
                 self._checked.add(options)
+
+    def allows(self, options: AnswerOptions) -> bool:
+        """Whether the model can answer with these options."""
+        try:
+            self.check(options)
+        except HeadstartError:
+            return False
+        return True
 
     def answers(self, rows: NDArray[Any], options: AnswerOptions) -> list[dict[str, Any]]:
         """The answer for each row (n, d), as plain JSON values.

@@ -86,7 +86,7 @@ function correction() {
 }
 
 async function correct(label) {
-  const fields = { label, key: crypto.randomUUID() };
+  const fields = { label, key: newKey() };
   if (state.answer.label) fields.predicted = state.answer.label;
   if (state.answer.probability) fields.probability = state.answer.probability;
   fields.model_version = state.answer.version;
@@ -98,6 +98,11 @@ async function correct(label) {
   } catch (error) {
     complain(error);
   }
+}
+
+// 128 random bits; crypto.randomUUID is missing where the page is not served from this machine or by TLS.
+function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function reasons() {

@@ -21,7 +21,7 @@ const ENGLISH = {
   set_one: "With {share} certainty it is: {labels}",
   set_none: "At {share} certainty no class fits.",
   interval: "With {share} certainty it lies between {low} and {high}.",
-  other_classes: "and {count} more classes",
+  other_classes: "and {count} more",
   reasons: "Why?",
   reasons_loading: "Looking for the reasons …",
   reasons_title: "Reasons for this answer",
