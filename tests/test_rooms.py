@@ -98,6 +98,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "options": set(),
         "batching": set(),
         "http": {"options"},
+        "page": set(),
         "store": set(),
         "routes": {"batching", "http", "options"},
     },

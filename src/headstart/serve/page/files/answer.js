@@ -33,7 +33,9 @@ function classes(answer, asked) {
 function bars(ranked) {
   const list = element("ul", { className: "bars" });
   for (const [label, share] of ranked.slice(0, SHOWN)) {
-    const meter = element("meter", { min: 0, max: 1, value: share, ariaLabel: `${label} ${percent(share)}` });
+    const filled = element("span");
+    filled.style.width = `${100 * share}%`;
+    const meter = element("span", { className: "bar", ariaHidden: "true" }, filled);
     const number = element("span", { className: "number", textContent: percent(share) });
     list.append(element("li", {}, element("span", { textContent: label }), meter, number));
   }
