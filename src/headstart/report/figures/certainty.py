@@ -35,7 +35,9 @@ def draw_reliability(bins: Sequence[Mapping[str, Any]], ax: Axes | None = None, 
     errors = [[one["share"] - one["low"] for one in bins], [one["high"] - one["share"] for one in bins]]
     ax.errorbar(confidence, share, yerr=errors, fmt="none", ecolor=ink(), elinewidth=1, capsize=3, zorder=2)
     most = max((one["count"] for one in bins), default=1)
-    ax.scatter(confidence, share, s=[20 + 60 * one["count"] / most for one in bins], color=MODEL, zorder=3)
+    ax.scatter(
+        confidence, share, s=[20 + 60 * one["count"] / most for one in bins], color=MODEL, zorder=3, clip_on=False
+    )
     ax.set(xlim=(start, 1.01), ylim=(start, 1.01), xlabel="confidence", ylabel=f"share of the {what} that is right")
     ax.set_title(f"Reliability on {sum(one['count'] for one in bins):,} {what}")
     percentages(ax.xaxis)
@@ -59,7 +61,7 @@ def draw_risk_coverage(found: Mapping[str, Any], ax: Axes | None = None) -> Axes
     points = found["points"]
     coverage = [one["coverage"] for one in points]
     ax.fill_between(
-        coverage, [one["low"] for one in points], [one["high"] for one in points], color=MODEL, alpha=0.2, linewidth=0
+        coverage, [one["low"] for one in points], [one["high"] for one in points], color=MODEL, alpha=0.28, linewidth=0
     )
     ax.plot(coverage, [one["risk"] for one in points], color=MODEL, linewidth=2)
     ax.set(xlim=(0, 1), ylim=(0, risk_limit(points)), xlabel="items answered", ylabel="mistakes among them")
