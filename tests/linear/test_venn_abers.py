@@ -44,3 +44,25 @@ def test_bad_input_is_refused() -> None:
         venn_abers([0.1], [2], [0.5])
     with pytest.raises(DataError, match="finite"):
         venn_abers([0.1], [1], [np.nan])
+
+
+def test_the_package_venn_abers_gives_the_same_where_it_is_installed() -> None:
+    package = pytest.importorskip("venn_abers")
+    rng = np.random.default_rng(3)
+    scores, new = rng.random(300), rng.random(40)
+    y = (rng.random(300) < scores).astype(int)
+    theirs = package.VennAbers()
+    theirs.fit(np.stack([1 - scores, scores], axis=1), y)
+    one, pairs = theirs.predict_proba(np.stack([1 - new, new], axis=1))
+    found = venn_abers(scores, y, new)
+    assert found == pytest.approx(pairs, abs=1e-12)
+    assert merged(found) == pytest.approx(one[:, 1], abs=1e-12)
+
+
+def test_both_probabilities_grow_with_the_score_also_on_many_scores_with_ties() -> None:
+    rng = np.random.default_rng(4)
+    scores = np.round(rng.normal(size=5000), 2)
+    y = (rng.random(5000) < 1 / (1 + np.exp(-scores))).astype(int)
+    found = venn_abers(scores, y, np.linspace(-5, 5, 2001))
+    assert (np.diff(found, axis=0) >= -1e-12).all()
+    assert np.abs(found[1000] - 0.5).max() < 0.06

@@ -220,7 +220,13 @@ SECTIONS = (
     ),
     Section(
         "Calibration",
-        _functions("headstart.linear.calibration", "headstart.tasks.prior_correction"),
+        _functions(
+            "headstart.linear.calibration",
+            "headstart.linear.vector_scaling",
+            "headstart.linear.calibration_choice",
+            "headstart.linear.venn_abers",
+            "headstart.tasks.prior_correction",
+        ),
         "headstart fit DATA",
     ),
     Section(
