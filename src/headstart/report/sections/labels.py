@@ -64,13 +64,17 @@ def suspects(gallery: Gallery) -> PageSection:
         f"{many} that the others contradict: a fit without the item gives another label at least ten times the "
         f"probability.{some} Check them first: some are wrong labels, others are hard items."
     )
+    which = (
+        "The probabilities are those of a fit to all training items but this one. 'Where it errs' shows those of a fit "
+        "without the whole held-out part, so an item that is in both has two. "
+    )
     how = (
         "Beside each: the training items of the predicted class with the largest influence on that prediction."
         if gallery.influence
         else "Beside each: the most similar training items of the predicted class."
     )
     cases = "\n".join(_case(one, gallery) for one in gallery.suspects)
-    return PageSection("suspects", "Labels that look wrong", f"{said}\n{note(how)}\n{cases}", "suspect labels")
+    return PageSection("suspects", "Labels that look wrong", f"{said}\n{note(which + how)}\n{cases}", "suspect labels")
 
 
 def _case(one: SuspectedItem, gallery: Gallery) -> str:
