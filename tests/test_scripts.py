@@ -44,7 +44,8 @@ def test_without_a_python_the_scripts_say_what_to_install(tmp_path):
 def test_absent_real_data_skip_for_a_developer_and_fail_in_ci(tmp_path, ci, code, outcome):
     (tmp_path / "test_a.py").write_text("def test_a(real_data):\n    assert real_data\n")
     path = os.pathsep.join(str(ROOT / folder) for folder in ("src", "tests", "tests/helpers"))
-    environment = {**os.environ, "CI": ci, "HEADSTART_DATA": str(tmp_path / "none"), "PYTHONPATH": path}
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # plugins take seconds to load
+    environment |= {"CI": ci, "HEADSTART_DATA": str(tmp_path / "none"), "PYTHONPATH": path}
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-rs", "-p", "conftest", "test_a.py"]
     command += ["-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
