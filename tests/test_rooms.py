@@ -53,6 +53,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "leave_one_word_out": {"asking", "registry"},
         "checking": {"asking", "explain", "leave_one_word_out", "registry"},
     },
+    "export": {"checking": set(), "graph": set(), "readers": set()},
     "evaluate": {
         "metrics": set(),
         "intervals": {"metrics"},
@@ -145,6 +146,7 @@ ENTRIES = {
     "cli.reference": "run by name: the page of commands",
     "cli.methods": "run by name: the page of methods",
     "model.explaining": "TransferModel.explain, whose work a layer above does",
+    "model.exporting": "TransferModel.export, whose work a layer above does",
     "data.hugging_face": "a kind of input: datasets of Hugging Face",
     "data.labels": "a word of the package: from label columns to a task and its codes",
     "data.python_inputs": "a kind of input: lists, arrays and frames",

@@ -95,6 +95,7 @@ _WHERE = {
 }
 
 OPERATIONS.register("explain", "headstart.explain.explain:explain")
+OPERATIONS.register("export", "headstart.export.export:export")
 OPERATIONS.register("suggest", "headstart.transfer.suggest:suggest")
 
 

@@ -5,6 +5,7 @@ The tree, with the exit code that the command line gives for each::
     HeadstartError                1   something failed
       + TrainingError             1   training gave nothing worth keeping
       + SaveError                 1   a result could not be written
+      + ParityError               1   an exported model answers otherwise than the model
       + DigestError               1   a file does not have the expected digest
       + ModelFolderError          1   a run folder is damaged or incomplete
           - NoModelError          2   a folder that is not a model
@@ -33,6 +34,7 @@ __all__ = [
     "ModelFolderError",
     "NoModelError",
     "ParameterError",
+    "ParityError",
     "SaveError",
     "SourceError",
     "TrainingError",
@@ -72,6 +74,15 @@ class SaveError(HeadstartError):
     Examples:
         >>> str(SaveError("cannot write 'run': no space left on device"))
         "cannot write 'run': no space left on device"
+    """
+
+
+class ParityError(HeadstartError):
+    """An exported model does not answer as the model does, or does not run; nothing was written.
+
+    Examples:
+        >>> ParityError("3 of 500 labels differ").exit_code
+        1
     """
 
 

@@ -27,6 +27,7 @@ from headstart.model.abstention import answer_or_abstain, selective_predictor
 from headstart.model.certainty import Certainty
 from headstart.model.coverage import ConformalPredictor, SetMethod, no_certainty
 from headstart.model.explaining import explain_answer
+from headstart.model.exporting import export_model
 from headstart.model.files.parts import read_parts
 from headstart.model.files.version_files import version_folder
 from headstart.model.files.writing import write_model
@@ -303,6 +304,7 @@ class TransferModel:
     novelty = novelty_p_values
     novelty_detector = novelty_detector
     explain = explain_answer
+    export = export_model
     suggest = suggest_labels
 
     def _as_list(self, items: Any) -> Sequence[Any]:

@@ -198,6 +198,7 @@ SECTIONS = (
     Section("Strategies of parameter transfer", _registered(STRATEGIES, "parameters"), STRATEGY, MOVE, helpers=False),
     Section("Strategies of structure transfer", _registered(STRATEGIES, "structure"), STRATEGY, MOVE, helpers=False),
     Section("Explanations", _registered("headstart.explain:METHODS"), "headstart explain RUN ITEM --method {name}"),
+    Section("Export formats", _registered("headstart.export:FORMATS"), "headstart export RUN --format {name} -o DIR"),
     Section(
         "Which labels would help",
         _modules("headstart.evaluate.learning_curve", "headstart.linear.optimal_design", "headstart.transfer.suggest"),

@@ -12,6 +12,7 @@ from headstart.cli.parser import (
     embed,
     evaluate,
     explain,
+    export,
     fit,
     inspect,
     predict,
@@ -43,7 +44,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"headstart {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND", prog="headstart")
-    for module in (inspect, rank, fit, predict, explain, evaluate, compare, suggest, embed, distill, serve):
+    for module in (inspect, rank, fit, predict, explain, evaluate, compare, suggest, export, embed, distill, serve):
         module.add(verbs)
     teach.add_update(verbs)
     teach.add_forget(verbs)

@@ -1,0 +1,55 @@
+"""``headstart export``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from headstart.cli.input.arguments import engine_of
+from headstart.cli.output.console import json_text, reporter_of, write_line, write_pair
+
+if TYPE_CHECKING:
+    from headstart.export import Exported
+
+__all__ = ["run"]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write a model in another format, and print what was compared.
+
+    Examples:
+        >>> from headstart.cli.main import main
+        >>> main(["export", "no-such-model", "-o", "a-new-folder"])     # the reason goes to standard error
+        2
+    """
+    from headstart.export import FORMATS, export
+    from headstart.model import TransferModel
+
+    reporter = reporter_of(args, sys.stderr)
+    chosen = FORMATS[args.format]
+    model = TransferModel.load(args.model, engine=engine_of(args))
+    with reporter.progress("exporting and comparing"):
+        found = export(
+            model, chosen, args.out, check=args.check, tolerance=args.tolerance, overwrite=args.overwrite
+        )  # fmt: skip
+    if args.json:
+        write_line(json_text(found.to_dict()))
+        return 0
+    _print(found)
+    reporter.line("saved", str(found.folder))
+    return 0
+
+
+def _print(found: Exported) -> None:
+    parity = found.parity
+    write_pair("format", found.format)
+    for name, size in found.sizes.items():
+        write_pair("file", f"{name}, {size / 1e6:,.1f} MB")
+    write_pair("parity", parity.sentence)
+    if parity.runtime != parity.reference:
+        write_pair(
+            "",
+            f"It was compared with the body in fp32. Here 'predict' runs it by {parity.runtime}: by that number format "
+            f"its answers differ by up to {parity.predict.largest:.2g}, and {parity.predict.flips} labels do.",
+        )

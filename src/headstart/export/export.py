@@ -1,0 +1,155 @@
+"""`export`: a model in another format, checked by running it before it is handed over."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from headstart.errors import UsageError
+from headstart.export.checking.as_files import as_files
+from headstart.export.checking.items import CheckItems, items_to_check
+from headstart.export.checking.parity import TOLERANCE, Parity, difference
+from headstart.export.checking.process import run_reader
+from headstart.export.checking.reference import model_answers
+from headstart.export.registry import FORMATS, ExportFormat, Written
+from headstart.io import atomic_folder, check_writable, file_digest, follow_umask, write_json
+from headstart.model import TransferModel
+from headstart.params import check_number
+
+__all__ = ["PARITY", "Exported", "export"]
+
+PARITY = "parity.json"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An exported model.
+
+    Attributes:
+        format: its name.
+        folder: where it is.
+        parity: what was compared.
+        sizes: the bytes of each file.
+    """
+
+    format: str
+    folder: Path
+    parity: Parity
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain JSON values.
+
+        Examples:
+            >>> from headstart.export.checking.parity import Gap
+            >>> same = Gap(0.0, 0.0, 0, 0)
+            >>> parity = Parity(3, "items given", same, same, "fp32", "fp32", 0.01, {}, 0.1)
+            >>> Exported("onnx", Path("shop"), parity, {"model.onnx": 9}).to_dict()["sizes"]
+            {'model.onnx': 9}
+        """
+        return {
+            "format": self.format, "folder": str(self.folder), "sizes": dict(self.sizes),
+            "parity": self.parity.to_dict(),
+        }  # fmt: skip
+
+
+def export(
+    model: TransferModel,
+    chosen: str | ExportFormat,
+    folder: str | Path,
+    *,
+    check: Any = None,
+    tolerance: float = TOLERANCE,
+    overwrite: bool = False,
+) -> Exported:
+    """Write a model in another format, which runs without Headstart.
+
+    Everything is first written beside the folder, and run there by the format's own runtime in a new process, on up to
+    500 items. Only if its answers are those of the model is it handed over; otherwise nothing is left behind.
+
+    Args:
+        model: a fitted model.
+        chosen: a name in `headstart.export.FORMATS`, or a format with options of its own.
+        folder: where to write; it must be new or empty.
+        check: the items to compare on: a folder, a table or a list; default: items of the fit that are still where it
+            found them, with the same content, and else examples of the install.
+        tolerance: the largest difference of a probability that is allowed (of a value: in units of its standard
+            deviation over the items); default 0.01. A label that differs is never allowed, unless its two most probable
+            labels are within 0.001.
+        overwrite: whether an earlier export in the folder may be replaced.
+
+    Returns:
+        What was written and compared; ``parity.json`` in the folder has it too.
+
+    Raises:
+        UnknownNameError: for an unknown format.
+        SourceError: if the format cannot hold the model.
+        ParityError: if the exported model does not run by itself, or answers otherwise; nothing is left behind.
+        UsageError: if the folder holds something else.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from headstart import fit
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> model = fit((rows, ["left"] * 10 + ["right"] * 10), heads=["ridge"], verbose=False).model
+        >>> found = export(model, "onnx", Path(tempfile.mkdtemp()) / "left-or-right", check=rows)
+        >>> found.parity.items, found.parity.flips, sorted(found.sizes)
+        (20, 0, ['model.onnx', 'model.py'])
+    """
+    found = FORMATS[chosen] if isinstance(chosen, str) else chosen
+    check_number(tolerance, "tolerance", "export", low=0)
+    target = Path(folder)
+    _check_target(target, overwrite=overwrite)
+    with atomic_folder(target) as scratch:
+        written = found.write(model, scratch)
+        given = items_to_check(written.model or model, check)
+        parity = _compared(written.model or model, given, found, scratch / written.reader, written)
+        parity = replace(parity, tolerance=float(tolerance))
+        parity.check(found.name)
+        files = {path.name: path for path in sorted(scratch.iterdir()) if path.is_file()}
+        digests = {name: file_digest(path) for name, path in files.items()}
+        about = {"format": found.name, "headstart": version("headstart"), "machine": platform.machine()}
+        write_json(scratch / PARITY, {**about, **parity.to_dict(), "sha256": digests})
+        follow_umask(scratch)
+        sizes = {name: path.stat().st_size for name, path in files.items()}
+    return Exported(found.name, target, parity, sizes)
+
+
+def _check_target(target: Path, *, overwrite: bool) -> None:
+    """Raise unless the folder is new, empty, or an earlier export that may be replaced."""
+    check_writable(target)
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise UsageError(f"'{target}' is a file, not a folder; name another folder with --out.")
+    if not any(target.iterdir()):
+        return
+    if not (target / PARITY).is_file():
+        raise UsageError(
+            f"'{target}' holds something other than an exported model and is left alone; name another folder with "
+            "--out."
+        )
+    if not overwrite:
+        raise UsageError(
+            f"'{target}' holds an exported model, which is kept; name another folder with --out, or add --overwrite."
+        )
+
+
+def _compared(model: TransferModel, given: CheckItems, chosen: ExportFormat, reader: Path, written: Written) -> Parity:
+    """The answers of a reader and those of the model, for the items that the model can read."""
+    answers = model_answers(model, given.items)
+    readable = [given.items[k] for k in answers.index]
+    with tempfile.TemporaryDirectory(prefix="headstart-items-") as place:
+        items = as_files(readable, model.source.info.modality, Path(place))
+        found = run_reader(reader, items, written.packages, chosen.banned)
+    exact, predicted = (difference(one, found.outputs, model.task) for one in (answers.exact, answers.predicted))
+    return Parity(
+        len(readable), given.origin, exact, predicted, answers.exact_runtime, answers.runtime, TOLERANCE,
+        found.packages, found.seconds, written.facts,
+    )  # fmt: skip

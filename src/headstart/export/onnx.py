@@ -1,0 +1,67 @@
+"""ONNX: one file of standard operators, from pixels, token ids, a waveform or rows to calibrated outputs.
+
+The folder holds ``model.onnx``, ``model.py``, which runs it from file to label with numpy and onnxruntime alone, for a
+text ``tokenizer.json``, and ``parity.json``.
+
+Pictures go in as bytes (n, height, width, 3) of any size: resize, crop and normalisation are in the graph. Texts go in
+as ``input_ids`` and ``attention_mask`` (n, tokens); sounds as waveforms at 16 kHz, with the log-mel spectrogram in the
+graph. Label names, thresholds, licence and preprocessing are metadata of the file.
+
+Reference: ONNX, "Open Neural Network Exchange", opset 18, https://onnx.ai.
+
+Command: headstart export RUN --format onnx -o DIR
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.export.graph.onnx_file import model_graph, write_onnx
+from headstart.export.readers.places import copy_reader
+from headstart.export.registry import Written
+from headstart.model import TransferModel
+
+__all__ = ["ONNX", "Onnx"]
+
+PACKAGES = {"image": ("pillow",), "text": ("tokenizers",), "sound": ("soundfile",), "rows": ()}
+
+
+@dataclass(frozen=True)
+class Onnx:
+    """One ONNX file.
+
+    Attributes:
+        name: ``"onnx"``.
+        title: what it is.
+        banned: Headstart and torch.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from headstart import fit
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> model = fit((rows, ["left"] * 10 + ["right"] * 10), heads=["ridge"], verbose=False).model
+        >>> folder = Path(tempfile.mkdtemp()) / "left-or-right"
+        >>> model.export("onnx", folder, check=rows).parity.flips
+        0
+        >>> sorted(path.name for path in folder.iterdir())
+        ['model.onnx', 'model.py', 'parity.json']
+    """
+
+    name: str = "onnx"
+    title: str = "ONNX, standard operators"
+    banned: tuple[str, ...] = ("headstart", "torch")
+
+    def write(self, model: TransferModel, folder: Path) -> Written:
+        """Write ``model.onnx``, ``model.py`` and what the reader needs beside them."""
+        graph = model_graph(model, self.name)
+        write_onnx(model, graph, folder / "model.onnx")
+        if graph.write is not None:
+            graph.write(folder)
+        return Written(
+            copy_reader(f"onnx_{graph.kind}", folder / "model.py"), ("numpy", "onnxruntime", *PACKAGES[graph.kind])
+        )
+
+
+ONNX = Onnx()

@@ -1,0 +1,75 @@
+"""The registry of export formats, and what each of them provides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from headstart.model import TransferModel
+from headstart.registry import Registry
+
+__all__ = ["FORMATS", "ExportFormat", "Written"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a format wrote, and how its folder is run without Headstart.
+
+    Attributes:
+        reader: the file in the folder that runs it: a Python file with a function ``probabilities(items)``, which takes
+            a list of files or texts and returns (n, k).
+        packages: the packages that the reader imports, whose versions `parity.json` states.
+        model: the same model in the number format that was written, where its head was solved again; None otherwise.
+        facts: further facts for `parity.json`, as plain JSON values.
+
+    Examples:
+        >>> Written("model.py", ("numpy", "onnxruntime")).model is None
+        True
+    """
+
+    reader: str
+    packages: tuple[str, ...]
+    model: TransferModel | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class ExportFormat(Protocol):
+    """An export format: one frozen dataclass each.
+
+    Attributes:
+        name: its name in the registry.
+        title: what it is, in words.
+        banned: packages that its reader must do without.
+        options: names of the options that it takes besides those of every format.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name in the registry."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What it is, in words."""
+        ...
+
+    @property
+    def banned(self) -> tuple[str, ...]:
+        """Packages that its reader must do without: with them in the way of its imports it is checked."""
+        ...
+
+    def write(self, model: TransferModel, folder: Path) -> Written:
+        """Write a model into an empty folder.
+
+        Raises:
+            ExportError: if the format cannot hold the model.
+            MissingExtraError: if a package that writes it is not installed.
+        """
+        ...
+
+
+FORMATS: Registry[ExportFormat] = Registry("format")
+FORMATS.register("onnx", "headstart.export.onnx:ONNX")
