@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from headstart.data.media.pictures import UnreadPictureError, open_picture_file
 from headstart.data.media.readers import sound_seconds
 from headstart.errors import ItemError
@@ -109,7 +112,7 @@ def _media(value: Any, modality: str) -> Any:
     """The bytes of a picture or sound, or its base64, which is decoded later."""
     if isinstance(value, Mapping):
         value = next((value[key] for key in (*KEYS, modality) if key in value), value)
-    if isinstance(value, bytes | str) and value:
+    if isinstance(value, bytes | str | np.ndarray) and len(value):
         return value
     what = MEDIA[modality]
     return ItemError(f"A {what} must be sent as a file, or as base64 or a data URI. Got {kind_of(value)}.")
@@ -157,9 +160,14 @@ def decode_base64(text: str) -> bytes:
         raise ItemError("The text is not base64, so it is no file; paths and URLs are not read.") from None
 
 
-def _picture(value: str | bytes, most: int) -> bytes:
-    raw = decode_base64(value) if isinstance(value, str) else value
+def _picture(value: str | bytes | NDArray[Any], most: int) -> bytes | NDArray[Any]:
     from PIL import Image
+
+    if isinstance(value, np.ndarray):
+        if value.shape[0] * value.shape[1] > most:
+            raise ItemError(f"A picture may have at most {most} pixels. Got {value.shape[0]} x {value.shape[1]}.")
+        return value
+    raw = decode_base64(value) if isinstance(value, str) else value
 
     try:
         with open_picture_file(raw, None, most):  # the header alone, so that no large one is decoded
@@ -200,6 +208,8 @@ def _record(served: ServedModel, limits: RequestLimits, value: Mapping[str, Any]
                 "bytes": _picture(found, limits.pixels) if column.kind == "image" else _sound(found, limits.seconds)
             }
             given["path"] = None
+        elif isinstance(given, bytes):
+            given = given.decode("utf-8", "replace")
         elif given is not None and not isinstance(given, str | int | float):
             raise ItemError(f"The value of '{column.name}' must be a text or a number. Got {kind_of(given)}.")
         cells[column.name] = given

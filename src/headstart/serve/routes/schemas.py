@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from headstart.serve.routes.asking import OPTION_SCHEMAS
 
-__all__ = ["ERRORS", "ITEM", "PREDICT", "answer_schema", "body_of", "with_errors"]
+__all__ = ["ERRORS", "ITEM", "PREDICT", "answer_schema", "body_of", "path_parameters", "with_errors"]
 
 ITEM: dict[str, Any] = {
     "description": "A text; a list of numbers; a picture or sound as base64 or a data URI; or an object with a value "
@@ -78,6 +79,17 @@ def body_of(members: dict[str, Any], *, required: list[str], files: bool = True,
         binary = {"type": "array", "items": {"type": "string", "contentMediaType": "application/octet-stream"}}
         content["multipart/form-data"] = {"schema": {"type": "object", "properties": {"files": binary}}}
     return {"required": True, "content": content}
+
+
+def path_parameters(path: str) -> list[dict[str, Any]]:
+    """What the placeholders of a path stand for.
+
+    Examples:
+        >>> [one["name"] for one in path_parameters("/models/{name}/versions/{version}")]
+        ['name', 'version']
+    """
+    names = re.findall(r"{(\w+)}", path)
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
 
 
 QUERY = [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in OPTION_SCHEMAS.items()]
