@@ -101,7 +101,9 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "http": {"options"},
         "page": set(),
         "store": set(),
-        "routes": {"batching", "http", "options"},
+        "items": {"batching", "options", "store"},
+        "teaching": {"batching", "items", "options", "store"},
+        "routes": {"batching", "http", "items", "options", "store", "teaching"},
     },
     "sources": {
         "preprocessing": set(),

@@ -97,6 +97,7 @@ _WHERE = {
 OPERATIONS.register("explain", "headstart.explain.explain:explain")
 OPERATIONS.register("export", "headstart.export.export:export")
 OPERATIONS.register("suggest", "headstart.transfer.suggest:suggest")
+OPERATIONS.register("update", "headstart.transfer.update:update")
 
 
 class _Evaluate(ModuleType):

@@ -76,7 +76,9 @@ def create_app(run: str | Path, options: ServeOptions | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(serving.watch())
         yield
+        watching.cancel()
         await asyncio.to_thread(serving.close)
 
     app = FastAPI(

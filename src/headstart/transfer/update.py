@@ -71,6 +71,7 @@ def update(
     verbose: bool = True,
     reporter: Reporter | None = None,
     command: str | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Taught:
     """Fit a model on further items too, exactly, and keep it as the next version of its run folder.
 
@@ -95,6 +96,7 @@ def update(
         verbose: whether to report progress and results.
         reporter: receives the reports instead.
         command: the command line, for the record.
+        about: further JSON values that the description of the version keeps.
 
     Returns:
         The new model and its version, what was added, and what changed.
@@ -143,9 +145,9 @@ def update(
             found = replace(found, before=judge(opened.model), after=judge(updater.model))
     if plan.changes:
         with clock("write"):
-            about = _about(found, command, clock.seconds)
+            noted = {**(about or {}), **_about(found, command, clock.seconds)}
             write = partial(_write_table, known=known, plan=plan)
-            found = replace(found, version=opened.write(found.model, about, write))
+            found = replace(found, version=opened.write(found.model, noted, write))
     found = replace(found, seconds=dict(clock.seconds))
     _report(found, reporter)
     return found

@@ -60,6 +60,7 @@ class ServedModel:
     Args:
         model: the model.
         version: its name in answers.
+        like: another version, which may have the same source.
 
     Attributes:
         model: the same.
@@ -78,10 +79,13 @@ class ServedModel:
         'up'
     """
 
-    def __init__(self, model: TransferModel, version: str) -> None:
+    def __init__(self, model: TransferModel, version: str, *, like: ServedModel | None = None) -> None:
         self.model, self.version = model, version
-        _choose(model.source, model.engine)
-        self.gate = BoundedSemaphore(max(1, self.streams))
+        if like is not None and like.model.source is model.source:
+            self.gate = like.gate  # the body is one, so its threads are counted together
+        else:
+            _choose(model.source, model.engine)
+            self.gate = BoundedSemaphore(max(1, self.streams))
         self._lock = Lock()
         self._checked: set[AnswerOptions] = set()
 

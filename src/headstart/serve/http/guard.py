@@ -68,7 +68,7 @@ class Guard:
         >>> from starlette.testclient import TestClient
         >>> app = Guard(Starlette(), options=ServeOptions(), meters=Meters())
         >>> TestClient(app, base_url="http://evil.example").get("/health").json()
-        {'error': "The host 'evil.example' is not served here; open it as 127.0.0.1, or allow the name with --host..."}
+        {'error': "The host 'evil.example' is not served here; open it as 127.0.0.1, or allow it with --host-..."}
     """
 
     def __init__(self, app: ASGIApp, *, options: ServeOptions, meters: Meters) -> None:

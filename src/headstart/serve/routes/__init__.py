@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from headstart.serve.routes import health, instances, label_studio, open_inference, page, predict
+from headstart.serve.routes import (
+    documentation,
+    explain,
+    feedback,
+    health,
+    instances,
+    label_studio,
+    open_inference,
+    page,
+    predict,
+    versions,
+)  # fmt: skip
 from headstart.serve.routes.context import Serving
 
 __all__ = ["add_routes"]
@@ -26,5 +37,16 @@ def add_routes(app: FastAPI, serving: Serving) -> None:
         >>> "/predict" in [route.path for route in app.routes]
         True
     """
-    for module in (predict, instances, open_inference, label_studio, health, page):
+    for module in (
+        predict,
+        explain,
+        feedback,
+        versions,
+        instances,
+        open_inference,
+        label_studio,
+        health,
+        documentation,
+        page,
+    ):
         module.add(app, serving)

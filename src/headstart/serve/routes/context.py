@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, ParamSpec, TypeVar
 
 from headstart.errors import HeadstartError
-from headstart.model import TransferModel
+from headstart.model.versions import current_version
 from headstart.serve.batching.batcher import Batcher
 from headstart.serve.batching.calls import Answer, BusyError, ClosedError
+from headstart.serve.batching.lanes import Lane
 from headstart.serve.batching.served import AnswerOptions, ServedModel
 from headstart.serve.batching.slot import Slot
 from headstart.serve.http.errors import RequestError
 from headstart.serve.http.meters import Meters
+from headstart.serve.items.reading import converter, item_of
 from headstart.serve.options import ServeOptions
-from headstart.serve.routes.items import converter, item_of
+from headstart.serve.store.events import FeedbackStore
+from headstart.serve.teaching.opening import open_version, pointer_stamp
 
 __all__ = ["Serving"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+LOG = logging.getLogger("headstart.serve")
+STORE = "feedback.db"
+FOLLOW_SECONDS = 1.0  # between looks at the pointer to the version in force
+LONG = 600.0  # seconds for what changes the model
+EXPLAINING = 2  # threads
 
 
 @dataclass(eq=False)
@@ -41,7 +55,7 @@ class Serving:
         >>> serving = Serving(Path("run"), ServeOptions(), Slot(served), batcher, Meters())
         >>> asyncio.run(serving.answers(served, ["a parcel"], AnswerOptions(top=1)))[0]["label"]
         'parcel'
-        >>> batcher.close()
+        >>> serving.close()
     """
 
     run: Path
@@ -50,6 +64,11 @@ class Serving:
     batcher: Batcher
     meters: Meters
     problem: str = ""
+    _stamp: tuple[int, int, int] = (0, 0, 0)
+    _following: Lock = field(default_factory=Lock)
+    _explaining: Lane = field(default_factory=lambda: Lane("explain", EXPLAINING))
+    _storing: Lane = field(default_factory=lambda: Lane("store", 1))
+    _changing: Lane = field(default_factory=lambda: Lane("change", 1))
 
     @classmethod
     def open(cls, run: Path, options: ServeOptions) -> Serving:
@@ -58,23 +77,88 @@ class Serving:
         Raises:
             NoModelError: if the folder is not a model.
             ModelFolderError: if it is damaged.
+            UsageError: if the store of feedback cannot be opened.
         """
-        limits, meters = options.limits, Meters()
-        served = ServedModel(TransferModel.load(run, engine=options.engine), "1")
-        served.warm_up()
+        limits, meters, stamp = options.limits, Meters(), pointer_stamp(run)
+        served = open_version(run, options.engine)
         batcher = Batcher(most_items=limits.batch, wait=limits.wait / 1000, queue=limits.queue, observe=meters.batch)
         meters.watch(lambda: batcher.depth)
         meters.version(served.version)
-        return cls(run, options, Slot(served), batcher, meters)
+        return cls(run, options, Slot(served), batcher, meters, _stamp=stamp)
+
+    @cached_property
+    def store(self) -> FeedbackStore:
+        """Where feedback is kept; made on first use, so that a server that only answers writes nothing."""
+        from headstart.serve.store.sql import open_store
+
+        return open_store(self.run / STORE if self.options.store is None else self.options.store)
 
     def close(self) -> None:
         """Answer what waits, and end."""
         self.batcher.close()
+        for lane in (self._explaining, self._storing, self._changing):
+            lane.close()
+        if "store" in self.__dict__:
+            self.store.close()
 
     @property
     def name(self) -> str:
         """The model's name in URLs: that of its run folder."""
         return self.run.resolve().name or "model"
+
+    def follow(self) -> None:
+        """Serve the version in force, if it is another one; blocks, so not in the event loop.
+
+        Requests that were taken by the version before are answered by it.
+
+        Raises:
+            HeadstartError: if it cannot be opened; the version before goes on.
+        """
+        with self._following:
+            stamp, served = pointer_stamp(self.run), self.slot.current
+            if stamp == self._stamp:
+                return
+            if str(current_version(self.run)) != served.version:
+                self.slot.swap(open_version(self.run, self.options.engine, like=served))
+                self.meters.version(self.slot.current.version)
+            self._stamp, self.problem = stamp, ""
+
+    async def watch(self) -> None:
+        """Follow the pointer to the version in force, which another process may move; never returns."""
+        failed: tuple[int, int, int] | None = None
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            stamp = pointer_stamp(self.run)
+            if stamp in (self._stamp, failed):
+                continue
+            try:
+                await asyncio.to_thread(self.follow)
+            except HeadstartError as error:
+                failed, self.problem = stamp, str(error)
+                LOG.error("The version in force cannot be served: %s", error)
+
+    async def explaining(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what takes seconds in a thread."""
+        return await self._in_lane(self._explaining, self.options.limits.deadline, function, *args, **kwargs)
+
+    async def storing(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what reads or writes the store in a thread."""
+        return await self._in_lane(self._storing, self.options.limits.deadline, function, *args, **kwargs)
+
+    async def changing(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what changes the model in a thread; one at a time, with a longer deadline."""
+        return await self._in_lane(self._changing, LONG, function, *args, **kwargs)
+
+    async def _in_lane(
+        self, lane: Lane, deadline: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        try:
+            return await lane.run(deadline, function, *args, **kwargs)
+        except TimeoutError:
+            raise RequestError(504, f"There was no answer within {deadline:g} seconds.", {"Retry-After": "5"}) from None
+        except BusyError as busy:
+            after = {"Retry-After": str(busy.seconds)}
+            raise RequestError(503, "The server is busy; try again.", after) from None
 
     async def answers(self, served: ServedModel, items: Sequence[Any], options: AnswerOptions) -> list[Answer]:
         """The answers of items as a client sent them, in their order.

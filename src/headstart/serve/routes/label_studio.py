@@ -21,14 +21,16 @@ from headstart.serve.batching.served import AnswerOptions
 from headstart.serve.http.bodies import read_json
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.routes.context import Serving
+from headstart.serve.routes.feedback import keep
 from headstart.serve.routes.schemas import answer_schema, body_of, with_errors
 
-__all__ = ["Control", "add", "control_of", "predict", "result_of"]
+__all__ = ["Control", "add", "control_of", "events_of", "predict", "result_of"]
 
 LONGEST_CONFIG = 200_000  # characters
 TAG = re.compile(r"<(Choices|Number|Text|Image|Audio|HyperText|Paragraphs)\b([^<>]*)>")
 ATTRIBUTE = re.compile(r"""([A-Za-z]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 KINDS = {"Choices": "choices", "Number": "number"}
+KEPT = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED")
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,44 @@ def _item(task: Mapping[str, Any], control: Control) -> Any:
     return next(iter(data.values())) if len(data) == 1 else data
 
 
+def events_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The feedback in a webhook about an annotation; none if it holds no choice or number.
+
+    Args:
+        body: ``action``, ``task`` and ``annotation``, and perhaps ``project`` with ``label_config``.
+
+    Examples:
+        >>> chosen = {"type": "choices", "value": {"choices": ["up"]}, "from_name": "mood", "to_name": "t"}
+        >>> body = {"task": {"data": {"t": "fine"}}, "annotation": {"id": 3, "result": [chosen]}}
+        >>> events_of(body)
+        [{'item': 'fine', 'label': 'up', 'key': 'label-studio-3-', 'who': 'Label Studio'}]
+    """
+    task, annotation = body.get("task"), body.get("annotation")
+    if not isinstance(task, dict) or not isinstance(annotation, dict):
+        return []
+    results = annotation.get("result")
+    project = body.get("project")
+    config = project.get("label_config") if isinstance(project, dict) else None
+    label = _label(results if isinstance(results, list) else [])
+    if label is None:
+        return []
+    key = f"label-studio-{annotation.get('id')}-{annotation.get('updated_at') or ''}"[:200]
+    item = _item(task, control_of(config if isinstance(config, str) else ""))
+    return [{"item": item, "label": label, "key": key, "who": "Label Studio"}]
+
+
+def _label(results: list[Any]) -> Any:
+    """The first choice, choices or number of an annotation."""
+    for one in results:
+        value = one.get("value") if isinstance(one, dict) else None
+        if isinstance(value, dict) and isinstance(value.get("choices"), list) and value["choices"]:
+            choices = value["choices"]
+            return choices[0] if len(choices) == 1 else choices
+        if isinstance(value, dict) and isinstance(value.get("number"), int | float):
+            return value["number"]
+    return None
+
+
 def add(app: FastAPI, serving: Serving) -> None:
     """Add /setup and /webhook; /predict and /health answer Label Studio as well.
 
@@ -140,7 +180,9 @@ def add(app: FastAPI, serving: Serving) -> None:
         body = await read_json(request)
         if not isinstance(body, dict) or not isinstance(body.get("action"), str):
             raise RequestError(422, "The body must be an object with 'action'.")
-        return JsonAnswer({"status": "ok", "model_version": serving.slot.current.version}, status_code=201)
+        numbers = await keep(serving, events_of(body)) if body["action"] in KEPT else []
+        version = serving.slot.current.version
+        return JsonAnswer({"status": "ok", "numbers": numbers, "model_version": version}, status_code=201)
 
     done = {"model_version": {"type": "string"}}
     setup_body = body_of({"project": {}, "schema": {}, "extra_params": {}}, required=[], files=False)

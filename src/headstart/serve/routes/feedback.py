@@ -1,0 +1,169 @@
+"""POST /feedback: labels and corrections of items, acknowledged when they are committed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from headstart.errors import ItemError, ParameterError, SaveError
+from headstart.serve.batching.calls import Answer
+from headstart.serve.batching.served import AnswerOptions, ServedModel
+from headstart.serve.http.bodies import media_type, read_form, read_json
+from headstart.serve.http.errors import JsonAnswer, RequestError
+from headstart.serve.items.keeping import item_to_keep
+from headstart.serve.routes.context import Serving
+from headstart.serve.routes.schemas import ERRORS, ITEM, answer_schema, body_of, with_errors
+from headstart.serve.store.events import ConflictError, Feedback
+from headstart.serve.teaching.from_feedback import label_problem
+from headstart.tasks import is_classification, is_multilabel
+
+__all__ = ["add", "keep"]
+
+FORM = "multipart/form-data"
+MEMBERS = ("item", "label", "key", "who")
+HEADER = "Idempotency-Key"
+LABEL = {
+    "description": "The right label; a list of labels, or a value, for other tasks. A new label becomes a new class.",
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "number"},
+        {"type": "array", "items": {"type": "string", "minLength": 1}},
+    ],
+}
+EVENT = {
+    "item": ITEM,
+    "label": LABEL,
+    "key": {"type": "string", "minLength": 1, "maxLength": 200, "description": "Makes a repeated request harmless."},
+    "who": {"type": "string", "maxLength": 200},
+}
+
+
+def add(app: FastAPI, serving: Serving) -> None:
+    """Add the route.
+
+    Examples:
+        >>> app = FastAPI()
+        >>> add(app, None)
+        >>> [route.path for route in app.routes][-1]
+        '/feedback'
+    """
+
+    async def feedback(request: Request) -> Response:
+        """Keep labels; when the answer comes, they are committed to disk."""
+        if media_type(request) == FORM:
+            given = await _of_form(request, serving)
+        else:
+            given = _of_json(await read_json(request))
+        if len(given) == 1 and HEADER in request.headers:
+            given[0].setdefault("key", request.headers[HEADER])
+        numbers = await keep(serving, given)
+        version = serving.slot.current.version
+        return JsonAnswer({"numbers": numbers, "kept": len(numbers), "model_version": version}, status_code=201)
+
+    body = body_of(
+        {**EVENT, "events": {"type": "array", "items": {"type": "object", "properties": EVENT}}},
+        required=[],
+        example={"item": "Where is my parcel?", "label": "delivery"},
+    )  # fmt: skip
+    kept = {"numbers": {"type": "array", "items": {"type": "integer"}}, "kept": {"type": "integer"}}
+    responses = with_errors(answer_schema("201", "Committed.", kept), (*ERRORS, "409"))
+    app.add_api_route(
+        "/feedback", feedback, methods=["POST"], tags=["feedback"], status_code=201,
+        openapi_extra={"requestBody": body, "responses": responses},
+    )  # fmt: skip
+
+
+def _of_json(body: Any) -> list[dict[str, Any]]:
+    if not isinstance(body, dict):
+        raise RequestError(422, "The body must be an object with 'item' and 'label', or with 'events'.")
+    events = body.get("events")
+    if events is None:
+        events = [body]
+    elif set(body) != {"events"} or not isinstance(events, list):
+        raise RequestError(422, "The member 'events' must be a list, and stand alone.")
+    for one in events:
+        if not isinstance(one, dict) or "item" not in one or "label" not in one or not set(one) <= set(MEMBERS):
+            raise RequestError(422, f"Each event must be an object with 'item' and 'label', of {', '.join(MEMBERS)}.")
+    return [dict(one) for one in events]
+
+
+async def _of_form(request: Request, serving: Serving) -> list[dict[str, Any]]:
+    """One file or text, with its label."""
+    form = await read_form(request, serving.options.limits)
+    fields = {name: values[-1] for name, values in form.fields.items()}
+    unknown = [name for name in fields if name not in MEMBERS]
+    if unknown or len(form.files) + ("item" in fields) != 1 or "label" not in fields:
+        raise RequestError(422, "The form must hold one file or a field 'item', and a field 'label'.")
+    item: Any = form.files[0][0] if form.files else fields["item"]
+    return [{**fields, "item": item}]
+
+
+async def keep(serving: Serving, given: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Check feedback, and commit it: all or none.
+
+    Args:
+        serving: the application.
+        given: events with ``item`` and ``label``, and perhaps ``key`` and ``who``.
+
+    Returns:
+        The number of each in the store.
+
+    Raises:
+        RequestError: 422 for an item or label that does not fit the model, 409 for a key that was used for other
+            feedback, 503 if it cannot be committed.
+    """
+    served = serving.slot.current
+    found = await serving.answers(served, [one["item"] for one in given], AnswerOptions(top=1))
+    events = await serving.storing(_checked, serving, served, given, found)
+    return await serving.storing(_committed, serving, events)
+
+
+def _checked(
+    serving: Serving, served: ServedModel, given: Sequence[Mapping[str, Any]], found: Sequence[Answer]
+) -> list[Feedback]:
+    """The events as they are kept, each with what the model answered."""
+    events = []
+    for place, (one, answer) in enumerate(zip(given, found, strict=True)):
+        label = _fitting(one["label"], served)
+        reason = answer.get("error") or label_problem(label, served)
+        if reason:
+            raise RequestError(422, f"Event {place} is not kept: {reason}")
+        try:
+            kind, raw = item_to_keep(one["item"], served, serving.options.limits)
+            keys = {"key": one["key"]} if one.get("key") is not None else {}
+            who = one.get("who") or ""
+            said = answer.get("label", answer.get("labels", answer.get("value", answer.get("values"))))
+            events.append(
+                Feedback(kind, raw, label, predicted=said, probability=answer.get("probability"), who=who,
+                         model_version=served.version, **keys)
+            )  # fmt: skip
+        except (ItemError, ParameterError) as error:
+            raise RequestError(422, f"Event {place} is not kept: {error}") from None
+    return events
+
+
+def _fitting(label: Any, served: ServedModel) -> Any:
+    """The label as the task has it: forms hold texts only, and JSON may hold the number of a class."""
+    task = served.model.task
+    if is_classification(task):
+        return str(label) if isinstance(label, int) and not isinstance(label, bool) else label
+    if not isinstance(label, str):
+        return label
+    try:
+        value = json.loads(label)
+    except (ValueError, RecursionError):
+        value = label
+    return [label] if is_multilabel(task) and not isinstance(value, list) else value
+
+
+def _committed(serving: Serving, events: Sequence[Feedback]) -> list[int]:
+    try:
+        return serving.store.append(events)
+    except ConflictError as error:
+        raise RequestError(409, str(error)) from None
+    except SaveError as error:
+        raise RequestError(503, str(error), {"Retry-After": "2"}) from None

@@ -1,0 +1,137 @@
+"""GET /versions, POST /rollback and POST /teach: the versions of the run folder, and how they change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from headstart.errors import HeadstartError, NoModelError, SaveError
+from headstart.model.versions import Version, rollback, versions_of
+from headstart.serve.http.bodies import read_json
+from headstart.serve.http.errors import JsonAnswer, RequestError
+from headstart.serve.routes.context import Serving
+from headstart.serve.routes.schemas import ERRORS, answer_schema, body_of, with_errors
+from headstart.serve.teaching.from_feedback import Lesson, taught_up_to, teach
+
+__all__ = ["add"]
+
+SHOWN = ("base", "added", "removed", "relabelled", "new_labels", "metrics", "feedback")
+LARGEST = 2**31
+NUMBER = {"type": "integer", "minimum": 0, "maximum": LARGEST - 1}
+VERSION = {"model_version": {"type": "string"}}
+
+
+def add(app: FastAPI, serving: Serving) -> None:
+    """Add the routes.
+
+    Examples:
+        >>> app = FastAPI()
+        >>> add(app, None)
+        >>> [route.path for route in app.routes][-3:]
+        ['/versions', '/rollback', '/teach']
+    """
+
+    async def versions() -> Response:
+        """The versions, oldest first, and how much feedback waits."""
+        found = await serving.storing(_listed, serving)
+        return JsonAnswer({**found, "model_version": serving.slot.current.version})
+
+    async def go_back(request: Request) -> Response:
+        """Put an earlier version in force; it answers from the next request on."""
+        wanted = _number(await _optional_body(request, ("version",)), "version")
+        await serving.changing(_rolled_back, serving, wanted)
+        return JsonAnswer({"model_version": serving.slot.current.version})
+
+    async def learn(request: Request) -> Response:
+        """Make a new version from feedback, and put it in force."""
+        body = await _optional_body(request, ("after", "up_to"))
+        after, up_to = _number(body, "after"), _number(body, "up_to")
+        lesson = await serving.changing(_taught, serving, after, up_to)
+        return JsonAnswer({**_told(lesson), "model_version": serving.slot.current.version})
+
+    codes = (*ERRORS, "404", "409")
+    app.add_api_route(
+        "/versions", versions, methods=["GET"], tags=["versions"],
+        openapi_extra={"responses": with_errors(
+            answer_schema("200", "The versions.", {"versions": {"type": "array"}, **VERSION}),
+            ("401", "403", "503", "504"),
+        )},
+    )  # fmt: skip
+    app.add_api_route(
+        "/rollback", go_back, methods=["POST"], tags=["versions"],
+        openapi_extra={
+            "requestBody": {**body_of({"version": NUMBER}, required=[], files=False), "required": False},
+            "responses": with_errors(answer_schema("200", "The version in force now.", VERSION), codes),
+        },
+    )  # fmt: skip
+    app.add_api_route(
+        "/teach", learn, methods=["POST"], tags=["versions"],
+        openapi_extra={
+            "requestBody": {**body_of({"after": NUMBER, "up_to": NUMBER}, required=[], files=False), "required": False},
+            "responses": with_errors(answer_schema("200", "What was taught.", {**VERSION, "events": NUMBER}), codes),
+        },
+    )  # fmt: skip
+
+
+async def _optional_body(request: Request, known: tuple[str, ...]) -> dict[str, Any]:
+    """The members of a body that may be left out."""
+    body = {} if not await request.body() else await read_json(request)
+    if not isinstance(body, dict) or not set(body) <= set(known):
+        raise RequestError(422, f"The body must be an object with no members but {', '.join(known)}.")
+    return body
+
+
+def _number(body: dict[str, Any], name: str) -> int | None:
+    value = body.get(name)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LARGEST):
+        raise RequestError(422, f"The member '{name}' must be a whole number.")
+    return value
+
+
+def _listed(serving: Serving) -> dict[str, Any]:
+    found = versions_of(serving.run)
+    done = taught_up_to(serving.run)
+    last = serving.store.last()
+    return {"versions": [_described(one) for one in found], "feedback": {"last": last, "taught_up_to": done}}
+
+
+def _described(version: Version) -> dict[str, Any]:
+    about = {name: version.about[name] for name in SHOWN if version.about.get(name) is not None}
+    named = {"number": version.number, "what": version.what, "when": version.when, "digest": version.digest}
+    return {**named, "in_force": version.in_force, **about}
+
+
+def _rolled_back(serving: Serving, wanted: int | None) -> None:
+    try:
+        rollback(serving.run, wanted)
+    except HeadstartError as error:
+        raise _conflict(error) from None
+    serving.follow()
+
+
+def _taught(serving: Serving, after: int | None, up_to: int | None) -> Lesson:
+    limits = serving.options.limits
+    try:
+        lesson = teach(serving.run, serving.slot.current, serving.store, limits=limits, after=after, up_to=up_to)
+    except HeadstartError as error:
+        raise _conflict(error) from None
+    serving.follow()
+    return lesson
+
+
+def _conflict(error: HeadstartError) -> RequestError:
+    if isinstance(error, SaveError):
+        return RequestError(503, str(error), {"Retry-After": "2"})
+    return RequestError(404 if isinstance(error, NoModelError) else 409, str(error))
+
+
+def _told(lesson: Lesson) -> dict[str, Any]:
+    kept = ("added", "removed", "relabelled", "new_labels", "duplicates", "contradictions", "failures", "notes")
+    report = {name: lesson.report[name] for name in kept if name in lesson.report}
+    left_out = [{"number": number, "reason": reason} for number, reason in lesson.failures.items()]
+    return {
+        "version": lesson.version, "after": lesson.after, "up_to": lesson.up_to, "events": lesson.events,
+        "report": report, "left_out": left_out,
+    }  # fmt: skip
