@@ -154,6 +154,7 @@ ENTRIES = {
     "data.python_inputs": "a kind of input: lists, arrays and frames",
     "model.removal": "a method: exact unlearning, and what may be forgotten",
     "model.suggesting": "a method of the model whose work a layer above does",
+    "serve.workers": "several processes on one port",
     "tune.pretraining": "a method: a source task that is trained from scratch",
 }
 MOST_MODULES = 33  # of one folder: what a reader can still look over; the strategies are the most

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.errors import UsageError
 from headstart.serve.application import check_extra, create_app
 from headstart.serve.options import ServeOptions
+from headstart.serve.workers import run_workers
 
 if TYPE_CHECKING:
     from headstart.serve.http.connections import QuietServer
@@ -109,6 +110,9 @@ def serve(run: str | Path, options: ServeOptions | None = None, *, ready: Callab
     check_extra()
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     with bound_socket(options) as found:
+        if options.workers > 1:
+            found.listen(options.limits.connections)
+            return run_workers(Path(run), options, found, lambda: ready(url_of(found)))
         server = server_of(create_app(run, options), options)
         found.listen(options.limits.connections)  # from now on clients are not refused, but wait
         ready(url_of(found))

@@ -67,8 +67,8 @@ class Guard:
         >>> from starlette.applications import Starlette
         >>> from starlette.testclient import TestClient
         >>> app = Guard(Starlette(), options=ServeOptions(), meters=Meters())
-        >>> TestClient(app, base_url="http://evil.example").get("/health").json()
-        {'error': "The host 'evil.example' is not served here; open it as 127.0.0.1, or allow it with --host-..."}
+        >>> TestClient(app, base_url="http://evil.com").get("/health").json()
+        {'error': "The host 'evil.com' is not served here; open it as 127.0.0.1, or allow it with --host-name."}
     """
 
     def __init__(self, app: ASGIApp, *, options: ServeOptions, meters: Meters) -> None:

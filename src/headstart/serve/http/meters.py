@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 __all__ = ["Meters"]
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+MANY = "PROMETHEUS_MULTIPROC_DIR"  # set where several processes count
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -38,12 +41,16 @@ class Meters:
         self._abstained = Counter("headstart_abstained", "Answers that were withheld.", registry=own)
         self._novel = Counter("headstart_novel", "Items unlike all training items.", registry=own)
         self._failed = Counter("headstart_failed_items", "Items that could not be read.", registry=own)
-        self._model = Gauge("headstart_model_info", "The version that answers.", ["version"], registry=own)
-        self._depth = Gauge("headstart_queue_depth", "Items that wait.", registry=own)
+        self._model = Gauge(
+            "headstart_model_info", "The version that answers.", ["version"], registry=own, multiprocess_mode="livemax"
+        )
+        self._depth = Gauge("headstart_queue_depth", "Items that wait.", registry=own, multiprocess_mode="livesum")
+        self._waiting: Callable[[], int] = lambda: 0
+        self._version = ""
 
     def watch(self, depth: Callable[[], int]) -> None:
         """Ask ``depth`` how many items wait, whenever the metrics are read."""
-        self._depth.set_function(depth)
+        self._waiting = depth
 
     def answered(self, route: str, code: int, seconds: float) -> None:
         """Count a request.
@@ -69,9 +76,16 @@ class Meters:
 
     def version(self, name: str) -> None:
         """Say which version answers."""
-        self._model.clear()
+        if self._version:
+            self._model.labels(self._version).set(0)
+        self._version = name
         self._model.labels(name).set(1)
 
     def text(self) -> bytes:
-        """All metrics, as Prometheus reads them."""
-        return generate_latest(self.registry)
+        """All metrics, as Prometheus reads them; of all processes where there are several."""
+        self._depth.set(self._waiting())
+        if MANY not in os.environ:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)
+        return generate_latest(together)
