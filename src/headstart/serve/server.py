@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.errors import UsageError
+from headstart.errors import HeadstartError, UsageError
 from headstart.serve.application import check_extra, create_app
 from headstart.serve.options import ServeOptions
 from headstart.serve.workers import run_workers
@@ -112,12 +113,39 @@ def serve(run: str | Path, options: ServeOptions | None = None, *, ready: Callab
     with bound_socket(options) as found:
         if options.workers > 1:
             found.listen(options.limits.connections)
-            return run_workers(Path(run), options, found, lambda: ready(url_of(found)))
+            return run_workers(Path(run), options, found, work=serve_in_process, ready=lambda: ready(url_of(found)))
         server = server_of(create_app(run, options), options)
         found.listen(options.limits.connections)  # from now on clients are not refused, but wait
         ready(url_of(found))
         server.run(sockets=[found])
     return server.signal
+
+
+def serve_in_process(run: Path, options: ServeOptions, found: socket.socket, pipe: Connection) -> None:
+    """What one of several processes does.
+
+    Args:
+        run: the run folder.
+        options: how it is served.
+        found: the bound socket that the processes share.
+        pipe: receives an empty message when the model is loaded, or the reason why it could not be.
+
+    Examples:
+        >>> from multiprocessing import Pipe
+        >>> here, there = Pipe(duplex=False)
+        >>> with socket.socket() as found:
+        ...     serve_in_process(Path("no-such-run"), ServeOptions(), found, there)
+        >>> here.recv_bytes()[:37]
+        b"'no-such-run' is not a model folder ("
+    """
+    try:
+        server = server_of(create_app(run, options), options)
+    except HeadstartError as error:
+        pipe.send_bytes(str(error).encode())
+        return
+    pipe.send_bytes(b"")
+    pipe.close()
+    server.run(sockets=[found])
 
 
 def url_of(found: socket.socket) -> str:

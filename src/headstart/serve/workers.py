@@ -25,13 +25,20 @@ LOADING = 600.0  # seconds that a process may take to load the model
 METRICS = "PROMETHEUS_MULTIPROC_DIR"  # where the processes leave their counts; read by prometheus_client
 
 
-def run_workers(run: Path, options: ServeOptions, found: socket.socket, ready: Callable[[], None]) -> int:
+Work = Callable[[Path, ServeOptions, socket.socket, Connection], None]
+"""What a process does: it reports that it is ready, or why not, and then serves until SIGTERM."""
+
+
+def run_workers(
+    run: Path, options: ServeOptions, found: socket.socket, *, work: Work, ready: Callable[[], None]
+) -> int:
     """Serve with several processes until a signal comes; one that dies is replaced.
 
     Args:
         run: the run folder.
         options: with the number of processes.
         found: the bound socket, on which all of them accept connections.
+        work: a function of a module, which each process runs.
         ready: called when all have loaded the model.
 
     Returns:
@@ -41,16 +48,16 @@ def run_workers(run: Path, options: ServeOptions, found: socket.socket, ready: C
         HeadstartError: if the first process cannot load the model, with its reason.
 
     Examples:
-        >>> with socket.socket() as found:
-        ...     found.bind(("127.0.0.1", 0))
-        ...     run_workers(Path("no-such-run"), ServeOptions(workers=2), found, print)     # doctest: +SKIP
+        >>> from headstart.serve.server import serve_in_process
+        >>> with socket.socket() as found:     # doctest: +SKIP
+        ...     run_workers(Path("no-such-run"), ServeOptions(workers=2), found, work=serve_in_process, ready=print)
         Traceback (most recent call last):
         headstart.errors.HeadstartError: 'no-such-run' is not a model folder (it has no config.json); ...
     """
     metrics = tempfile.mkdtemp(prefix="headstart-metrics-")
     before = os.environ.get(METRICS)
     os.environ[METRICS] = metrics
-    pool = _Pool(run, options, found)
+    pool = _Pool(run, options, found, work)
     try:
         return pool.run(ready)
     finally:
@@ -64,8 +71,8 @@ def run_workers(run: Path, options: ServeOptions, found: socket.socket, ready: C
 class _Pool:
     """The processes, and the signal that ends them."""
 
-    def __init__(self, run: Path, options: ServeOptions, found: socket.socket) -> None:
-        self.run_folder, self.options, self.found = run, options, found
+    def __init__(self, run: Path, options: ServeOptions, found: socket.socket, work: Work) -> None:
+        self.run_folder, self.options, self.found, self.work = run, options, found, work
         self.signal = 0
         self.processes: list[SpawnProcess] = []
         self._context = multiprocessing.get_context("spawn")
@@ -93,7 +100,7 @@ class _Pool:
     def _start(self) -> Connection:
         here, there = self._context.Pipe(duplex=False)
         process = self._context.Process(
-            target=_work, args=(self.run_folder, self.options, self.found, there), name="headstart-worker"
+            target=self.work, args=(self.run_folder, self.options, self.found, there), name="headstart-worker"
         )
         process.start()
         there.close()
@@ -137,19 +144,3 @@ class _Pool:
             if process.is_alive():
                 process.kill()
                 process.join()
-
-
-def _work(run: Path, options: ServeOptions, found: socket.socket, pipe: Connection) -> None:
-    """The life of one process."""
-    from headstart.serve.application import create_app
-    from headstart.serve.server import server_of
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent passes SIGTERM on
-    try:
-        server = server_of(create_app(run, options), options)
-    except HeadstartError as error:
-        pipe.send_bytes(str(error).encode())
-        return
-    pipe.send_bytes(b"")
-    pipe.close()
-    server.run(sockets=[found])
