@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from private_folder import PrivateFolder, remove_abandoned
+from private_folder import PREFIX, PrivateFolder, remove_abandoned
 
 ROOT = Path(__file__).resolve().parents[1]
 HELPERS = ROOT / "tests" / "helpers"
@@ -73,7 +73,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a signal of POSIX")
 def test_the_folder_of_a_killed_run_is_removed_and_no_other(place):
-    for name in ("headstart-tests-made-just-now", "headstart-cache", "other"):
+    for name in (f"{PREFIX}made-just-now", "headstart-cache", "other"):
         (place / name).mkdir()
     others = {*place.iterdir()}
     in_use = PrivateFolder(place)

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-PREFIX, LOCK = "headstart-tests-", "in-use"
+PREFIX, LOCK = "hs-tests-", "in-use"  # short: sockets below it have at most 107 bytes in their name
 
 
 class PrivateFolder:
