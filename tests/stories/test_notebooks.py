@@ -13,7 +13,6 @@ from notebooks import code_cells, in_kernel, in_process, parameters, text_of
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NOTEBOOKS = ("tutorial.ipynb", "tutorial.zh.ipynb")
-EXECUTED = ("tutorial.zh.ipynb",)  # those whose outputs are saved
 CALLS = (
     "headstart.fit(", "run.plot.", "predict_sets(", "predict_or_abstain(", "novelty(", "explain(", "learning_curve",
     "suggest(", "headstart.compare(", "headstart.load(", "headstart.evaluate(",
@@ -31,7 +30,6 @@ def fit_cell(book):
     return next(cell for cell in code_cells(book) if cell.source.startswith("run = headstart.fit("))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NOTEBOOKS)
 @pytest.mark.filterwarnings("ignore:No installed font has the characters")
 def test_the_code_of_a_notebook_runs_on_a_tiny_source(name, tmp_path, monkeypatch, three_folds, few_penalties):
@@ -46,7 +44,7 @@ def test_the_code_of_a_notebook_runs_on_a_tiny_source(name, tmp_path, monkeypatc
     assert names["run"].record["source"]["name"] == "toy"
 
 
-@pytest.mark.parametrize("name", EXECUTED)
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_the_saved_outputs_are_complete_small_and_of_no_machine(name):
     book = read(name)
     cells = code_cells(book)
@@ -85,8 +83,6 @@ def test_a_notebook_runs_in_a_kernel_and_finds_what_it_shows(name, extra, tmp_pa
         for output in cell.outputs
         if output.output_type == "display_data"
     )
-    if name not in EXECUTED:
-        return
     for cell, before in zip(code_cells(book), code_cells(saved), strict=True):
         kinds = [{output.output_type, *output.get("data", {})} - {"stream"} for output in cell.outputs]
         wanted = [{output.output_type, *output.get("data", {})} - {"stream"} for output in before.outputs]
