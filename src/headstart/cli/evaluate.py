@@ -24,6 +24,6 @@ def run(args: argparse.Namespace) -> int:
     found = evaluate(named_version(args), args.data, reporter=reporter_of(args), **judging_arguments(args))
     if args.json:
         about = {"model": args.model, "data": args.data, "part": found.record["part"], "fitted_on": found.fitted_on}
-        shift = found.record["shift"]
-        write_line(json_text({**about, **found.evaluation.to_dict(), "shift": shift, "out": args.out}))
+        further = {"shift": found.record["shift"], "drift": found.record["drift"], "out": args.out}
+        write_line(json_text({**about, **found.evaluation.to_dict(), **further}))
     return 0

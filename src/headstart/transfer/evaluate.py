@@ -18,6 +18,7 @@ from headstart.evaluate.diagrams import diagrams, subgroups
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.formatting import figure
 from headstart.evaluate.shift import LossShift, loss_shift
+from headstart.linear.mean_drift import MeanDrift
 from headstart.model import Prediction, TransferModel
 from headstart.model.as_fitted import check_any_left, part_of, read_for
 from headstart.params import check_number
@@ -37,6 +38,7 @@ from headstart.transfer.stages.gallery import REPORT_ITEMS, GalleryPlan, plan_ev
 from headstart.transfer.stages.record import environment
 from headstart.transfer.stages.text_audit import text_findings, texts_read_by
 from headstart.transfer.stages.training_items import are_among, training_contents
+from headstart.transfer.teaching.drift import drift_of
 from headstart.types import Dataset, Modality, TaskKind
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class ModelEvaluation:
         shift: whether the losses differ from the leave-one-out losses of the fit; None if that is unknown.
         record: everything above except the items, as plain JSON values, as in ``metrics.json`` and the report.
         gallery: the items that the report shows; None for none.
+        drift: how far the items lie from those of the fit, given their classes; None where that is unknown, and for
+            items of the fit.
 
     Examples:
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
@@ -82,6 +86,7 @@ class ModelEvaluation:
     shift: LossShift | None
     record: Mapping[str, Any] = field(compare=False)
     gallery: GalleryPlan | None = field(default=None, compare=False, repr=False)
+    drift: MeanDrift | None = None
 
     @property
     def metrics(self) -> Mapping[str, Any]:
@@ -254,8 +259,9 @@ def _judged(
     groups = None if used.groups is None else union_groups(used.groups, np.arange(len(used)))
     truth = used.labelled()[1]
     found = evaluate_predictions(task, truth, outputs, groups=groups, seed=seed)
-    shift = None  # items of the fit have lower losses than new ones, which would look like a shift
+    shift = drift = None  # items of the fit have lower losses than new ones, which would look like a shift
     if not fitted_on:
+        drift = _drift(model, given)
         shift = loss_shift(model.head.left_out, task, outputs, truth, groups)
     # the same keys as in the record of a fit, so that one report shows both
     shown: dict[str, Any] = {"diagrams": diagrams(task, truth, outputs)}
@@ -269,7 +275,8 @@ def _judged(
             "part": given.part,
             "fitted_on": fitted_on,
             "shift": None if shift is None else shift.to_dict(),
-            "warnings": _warnings(fitted_on, found.n, shift) + absent_classes(task, truth),
+            "drift": None if drift is None else {**asdict(drift), "differs": drift.differs},
+            "warnings": _warnings(fitted_on, found.n, shift, drift) + absent_classes(task, truth),
         }
     )
     if certain := _certain(model, given, groups, seed):
@@ -278,8 +285,13 @@ def _judged(
     labels = methods.decode(methods.targets(truth, task.num_outputs), task)
     return ModelEvaluation(
         found, tuple(used.ids), labels, methods.decode(outputs, task), outputs, task.labels, given.failures, fitted_on,
-        shift, record,
+        shift, record, drift=drift,
     )  # fmt: skip
+
+
+def _drift(model: TransferModel, given: _Predicted) -> MeanDrift | None:
+    encoding = given.prediction.encoding
+    return None if encoding is None else drift_of(model, given.used, encoding.rows)
 
 
 def _certain(model: TransferModel, given: _Predicted, groups: NDArray[np.int64] | None, seed: int) -> dict[str, Any]:
@@ -297,17 +309,21 @@ def _report(judged: ModelEvaluation, given: _Predicted, reporter: Reporter) -> N
     for name, metric in found.metrics.items():
         say = reporter.result if name == found.main else reporter.line
         say(name.replace("_", " "), figure(metric.value, metric.low, metric.high))
+    if judged.drift is not None and not judged.drift.differs:
+        reporter.detail("drift", judged.drift.sentence)
     for text in judged.record["warnings"]:
         reporter.warning(text)
 
 
-def _warnings(fitted_on: int, count: int, shift: LossShift | None) -> list[str]:
+def _warnings(fitted_on: int, count: int, shift: LossShift | None, drift: MeanDrift | None) -> list[str]:
     found = []
     if fitted_on:
         items = plural(count, "item")
         found.append(f"This model was fitted on {fitted_on} of the {items}, so these metrics are too good.")
     if shift is not None and shift.differs:
         found.append(shift.sentence)
+    if drift is not None and drift.differs:
+        found.append(drift.sentence)
     return found
 
 

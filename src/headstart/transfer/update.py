@@ -20,13 +20,13 @@ import numpy as np
 
 from headstart.data import ReadOptions
 from headstart.engine.options import Engine
-from headstart.linear.mean_drift import MeanDrift, mean_drift
 from headstart.model import TransferModel, Updater
 from headstart.model.as_fitted import part_of, read_for
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.wording import name_some, plural
-from headstart.tasks import is_classification, task_methods
+from headstart.tasks import task_methods
 from headstart.transfer.run import Run
+from headstart.transfer.teaching.drift import drift_of
 from headstart.transfer.teaching.known_items import (
     KnownItems,
     NewItems,
@@ -137,7 +137,7 @@ def update(
             updater.complete()
     found = replace(
         _outcome(opened.model, updater, plan, anew), failures=given.failures, chosen=anew,
-        drift=_drift(opened.model, plan.chosen),
+        drift=drift_of(opened.model, plan.chosen.dataset, plan.chosen.rows),
     )  # fmt: skip
     if test is not None:
         with clock("judge"):
@@ -202,19 +202,6 @@ def _planned(opened: Opened, known: KnownItems, given: EncodedItems, *, relabel:
     replaced = [known.contents[given.contents[k]] for k in found.relabelled]
     names = tuple(str(known.table["id"][k]) for k in replaced)
     return _Teaching(found, chosen, [words[k] for k in positions], replaced, names, notes)
-
-
-def _drift(model: TransferModel, chosen: EncodedItems) -> MeanDrift | None:
-    """How far the new items lie from those of the fit, given their classes."""
-    if model.moments is None or not len(chosen.dataset):
-        return None
-    targets = None
-    if is_classification(model.task):
-        task, y = chosen.dataset.labelled()
-        targets = task_methods(task).targets(y, task.num_outputs)[:, : model.task.num_outputs]
-    return mean_drift(
-        model.moments, model.head.feature_map(chosen.rows[:]), targets, units=chosen.dataset.group_codes
-    )  # fmt: skip
 
 
 def _solve(updater: Updater, model: TransferModel, known: KnownItems, plan: _Teaching) -> None:

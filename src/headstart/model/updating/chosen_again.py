@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from headstart.errors import DataError
 from headstart.heads import HEADS, EstimatorHead, FeatureMap, FittedHead, SpectralHead
+from headstart.heads.contenders.chosen_calibration import with_chosen_calibration
 from headstart.heads.contenders.estimators import estimator_contenders
 from headstart.heads.contenders.spectral import best_penalties
 from headstart.heads.loss_summary import summarise
@@ -69,13 +70,7 @@ def chosen_again(
     problem = Problem(rows, y, task, (), groups, 0, weights)
     identity = FeatureMap(head.feature_map.name, ((0, rows.shape[1]),), "none")
     (best,), _ = best_penalties(problem, [kind], identity, (spectrum, moments), head.prior)
-    solution = best.solve()
-    chosen = problem.chosen
-    found = replace(
-        head, lam=best.candidate.lam, weight=solution.weight, bias=solution.bias, calibration=best.calibration,
-        loss=best.candidate.loss,
-        left_out=summarise(task, best.evidence.outputs, y[chosen], None if groups is None else groups[chosen]),
-    )  # fmt: skip
+    found = _in_features_of(head, with_chosen_calibration(problem, best.fitted(())), problem)
     return found, moments, scored_again(certainty, found, task, spectrum)
 
 
@@ -125,18 +120,20 @@ def fitted_again(head: FittedHead, task: Task, certainty: Certainty | None) -> t
     problem = Problem(rows, certainty.y, task, (), certainty.groups, 0)
     identity = FeatureMap(head.feature_map.name, ((0, rows.shape[1]),), "none")
     (best,), _ = estimator_contenders(problem, identity, [kind])
-    made, chosen, groups = best.fitted(()), problem.chosen, certainty.groups
-    found = replace(
-        made, feature_map=head.feature_map, evidence=None,
-        left_out=summarise(
-            task, best.evidence.outputs, certainty.y[chosen], None if groups is None else groups[chosen]
-        ),
-    )  # fmt: skip
+    made = with_chosen_calibration(problem, best.fitted(()))
     scored = replace(
-        certainty, index=chosen, scores=best.evidence.scores, how="out-of-fold", solved=None, leverage=None,
+        certainty, index=problem.chosen, scores=best.evidence.scores, how="out-of-fold", solved=None, leverage=None,
         within=None, weights=None,
     )  # fmt: skip
-    return found, scored
+    return _in_features_of(head, made, problem), scored
+
+
+def _in_features_of(head: FittedHead, made: FittedHead, problem: Problem) -> FittedHead:
+    """A head that was fitted on mapped rows, as one that maps the rows of the source as another head does."""
+    left_out = head.left_out
+    if made.evidence is not None:
+        left_out = summarise(problem.task, made.evidence.outputs, problem.y[problem.chosen], problem.chosen_groups)
+    return replace(made, feature_map=head.feature_map, moments=None, evidence=None, left_out=left_out)
 
 
 def check_fitted_again(head: FittedHead, certainty: Certainty | None) -> tuple[EstimatorHead, Certainty, NDArray[Any]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from headstart.errors import DataError, HeadstartError, ModelFolderError, NoModelError
 from headstart.io import is_file, read_json, read_parquet
 from headstart.model.files.format import read_task
+from headstart.model.versions import current_version
 from headstart.tasks import encode_labels
 from headstart.transfer.comparing.predictions import PredictedByAll, check_same_labels, in_order_of
 from headstart.types import Task
@@ -67,6 +68,11 @@ def read_kept(folder: Path) -> KeptRun:
         Traceback (most recent call last):
         headstart.errors.NoModelError: 'nowhere' keeps no predictions for held-out items; give labelled data ...
     """
+    number = current_version(folder)
+    if number > 1:
+        raise NoModelError(
+            f"'{folder}' is at version {number}, but the predictions that it keeps are those of its fit; {GIVE_DATA}"
+        )
     for name in ("config.json", "splits.parquet", "predictions.parquet"):
         if not is_file(folder / name):
             raise NoModelError(f"'{folder}' keeps no predictions for held-out items; {GIVE_DATA}")

@@ -65,7 +65,9 @@ def check_run_folder(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
     remove_leftovers(out)
     if is_run(out):
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime((out / "config.json").stat().st_mtime))
-        reporter.line("run folder", f"{out} holds a run of {made}, which this one replaces when it is complete")
+        count = 1 + len(list(out.glob("versions/[0-9]*")))
+        held = f"a run of {made}" if count < 2 else f"a run of {made} in {count} versions"
+        reporter.line("run folder", f"{out} holds {held}, which this one replaces when it is complete")
 
 
 def run_tables(
