@@ -28,7 +28,7 @@ from _common import DATA, say, table, write_section
 from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
-from headstart.heads import HeadSearch, select_head
+from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.heads.spectral.kept_moments import kept_moments
 from headstart.linear.calibration import softmax
 from headstart.linear.moments import Moments
@@ -45,6 +45,7 @@ RATES = (0.001, 0.01)  # of Adam, relative to the root mean square of the weight
 EPOCHS, BATCH = 30, 32
 Scores = Callable[[Array], NDArray[np.intp]]
 """From rows to the positions of labels in the order in which these come."""
+PROBE: dict[str, Array] = {}  # rows on which scores are compared
 ORDER: dict[str, int] = {}  # the position of each label, set once the labels are read
 
 
@@ -97,6 +98,7 @@ def loaded(per_class: int, seed: int) -> tuple[list[str], Items, Items]:
 def compare(names: list[str], train: Items, test: Items, seed: int) -> None:
     """Measure every way, and write the section."""
     ORDER.update({name: k for k, name in enumerate(names)})
+    PROBE["rows"] = test.rows[:500]
     start = base_model(names, train.of(0, BASE))
     say(f"base: {start.head.head} on {start.head.feature_map.name}, λ = {start.head.lam:.3g}")
     ways: list[list[str]] = []
@@ -120,7 +122,8 @@ def compare(names: list[str], train: Items, test: Items, seed: int) -> None:
     steps = [f"step {t}" for t in range(1, STEPS + 1)]
     lines = table(["way", "accuracy, 150 intents", "mean over steps", "forgetting", "backward transfer"], ways)
     lines += ["", "CPU seconds of a step:", "", *table(["way", *steps], seconds), ""]
-    lines += [f"- {line}" for line in checks(start, last, names, train, seed)]
+    first, *found = checks(start, last, names, train, seed)
+    lines += [first, "", *(f"- {line}" for line in found)]
     about = f"{len(train.y):,} training and {len(test.y):,} test items; {last.head.weight.shape[0]} features; "
     write_section("Continual", [about + f"the head is {last.head.head}, λ = {last.head.lam:.3g}.", "", *lines])
 
@@ -233,29 +236,31 @@ def checks(start: TransferModel, last: TransferModel, names: list[str], train: I
     """What must be equal: joint fit, any order, update then forget, forget and refit, and the way back."""
     rng = np.random.default_rng(seed)
     joint, _ = solved_head(last.head, last.task, by_name(last, names, train))
-    found = [f"five updates against the joint fit at the same λ: {apart(last.head.weight, joint.weight):.1e}"]
-    worst = 0.0
+    done = Updater(last).complete()
+    found = [f"a version after five updates, against the joint fit at the same λ: {apart(done.head, joint)}"]
+    found.append(f"the model in memory, solved by its factor, against the joint fit: {apart(last.head, joint)}")
+    worst: list[str] = []
     for _ in range(3):
         updater, new = Updater(start), rng.permutation(np.flatnonzero(train.y >= BASE))
         for batch in np.array_split(new, int(rng.integers(5, 40))):
             updater.update_rows(train.rows[batch], [names[k] for k in train.y[batch]], [str(k) for k in batch])
-        worst = max(worst, apart(weight_of(updater.model, last), last.head.weight))
-    found.append(f"three random orders and batchings of the updates: {worst:.1e}")
+        worst = max(
+            worst, apart(in_order_of(updater.complete(), last), done.head), key=lambda text: float(text.split()[0])
+        )
+    found.append(f"three random orders and batchings of the updates, against one another: {worst}")
     gone = rng.choice(len(train.y), 100, replace=False)
     updater = Updater(last)
     updater.forget_rows(train.rows[gone], [names[k] for k in train.y[gone]])
     left = np.setdiff1d(np.arange(len(train.y)), gone)
     refit, _ = solved_head(last.head, last.task, by_name(last, names, Items(train.rows[left], train.y[left])))
-    found.append(
-        f"100 items forgotten, against a refit on the rest: {apart(updater.model.head.weight, refit.weight):.1e}"
-    )
+    found.append(f"100 items forgotten, against a refit on the rest: {apart(updater.complete().head, refit)}")
     updater.update_rows(train.rows[gone], [names[k] for k in train.y[gone]], [str(k) for k in gone])
-    found.append(
-        f"and learnt again, against the model before: {apart(updater.model.head.weight, last.head.weight):.1e}"
-    )
-    found = [f"{line} (largest difference of weights, relative to the largest weight)" if k == 0 else line
-             for k, line in enumerate(found)]  # fmt: skip
-    return [*found, way_back(start, last)]
+    found.append(f"and learnt again, against the model before: {apart(updater.complete().head, done.head)}")
+    return [
+        "Largest differences of weights, relative to the largest weight, and of scores:",
+        *found,
+        way_back(start, done),
+    ]
 
 
 def way_back(start: TransferModel, last: TransferModel) -> str:
@@ -276,14 +281,17 @@ def by_name(model: TransferModel, names: list[str], items: Items) -> Moments:
     return moments_of(model, Items(items.rows, code[items.y]), len(names))
 
 
-def weight_of(model: TransferModel, like: TransferModel) -> Array:
-    """The weights of a model with columns in the order of another's labels."""
-    return model.head.weight[:, [model.task.labels.index(label) for label in like.task.labels]]
+def in_order_of(model: TransferModel, like: TransferModel) -> FittedHead:
+    """The head of a model with columns in the order of another's labels."""
+    order = [model.task.labels.index(label) for label in like.task.labels]
+    return replace(model.head, weight=model.head.weight[:, order], bias=model.head.bias[order])
 
 
-def apart(one: Array, other: Array) -> float:
-    """The largest difference, relative to the largest weight."""
-    return float(np.abs(one - other).max() / np.abs(other).max())
+def apart(one: FittedHead, other: FittedHead) -> str:
+    """The largest difference of weights, relative to the largest one, and of the scores of some rows."""
+    weights = float(np.abs(one.weight - other.weight).max() / np.abs(other.weight).max())
+    scores = np.abs(one.scores(PROBE["rows"]) - other.scores(PROBE["rows"])).max()
+    return f"{weights:.1e} and {float(scores):.1e}"
 
 
 if __name__ == "__main__":

@@ -77,6 +77,7 @@ class Updater:
         self._lock = threading.RLock()
         self.model = model
         self._kept = model.certainty
+        self._from_moments = model.certainty is not None  # as an opened model, which was solved so
         self._factor = self._factored(model.head, model.moments)
         if self.exact:
             _ = self._moments  # raises where there are none
@@ -200,13 +201,18 @@ class Updater:
             return True
 
     def complete(self) -> TransferModel:
-        """The model with exact left-out scores, where the rows of its items are at hand; it is remembered as it is."""
+        """The model solved from its moments, with exact left-out scores where the rows of its items are at hand.
+
+        The factor keeps directions in which the rows hardly vary, which a fit leaves out as rounding; so weights of
+        ``update`` may differ there from those of a fit, by less than predictions show. These are the weights of a fit.
+        """
         with self._lock:
             model = self.model
-            if model.certainty is None and self.exact and self._kept is not None:
+            if model.certainty is None and self.exact and not self._from_moments:
                 head, spectrum = solved_head(model.head, model.task, self._moments)
                 scored = scored_again(self._kept, head, model.task, spectrum)
                 self.model = replace(model, head=head, certainty=scored)
+                self._from_moments = True
             return self.model
 
     def choose(self) -> bool:
@@ -224,6 +230,7 @@ class Updater:
             head, moments, certainty = found
             self.model = replace(model, head=head, moments=moments, certainty=certainty)
             self._kept, self._factor = certainty or self._kept, self._factored(head, moments)
+            self._from_moments = True
             return True
 
     @property
@@ -263,6 +270,7 @@ class Updater:
         else:
             head, _ = solved_head(model.head, task, moments)
         self.model = replace(model, task=task, head=head, moments=moments, certainty=None)
+        self._from_moments = False
         self._kept, self._factor = kept, factor
         return self.model
 

@@ -111,12 +111,12 @@ def forget(
     with clock("solve"):
         before = opened.model
         updater.forget_mapped(gone.rows, gone.y, fitted=fitted_of(before, gone.names))
+        updater.complete()
         difference = _difference(updater, before)
         if difference is not None and difference > BOUND and updater.refresh():
+            updater.complete()
             difference = _difference(updater, before)
         anew = updater.choose() if choose else None
-        if not choose:
-            updater.complete()
     judged = None
     if test is not None:
         with clock("judge"):
