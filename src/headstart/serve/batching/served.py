@@ -94,20 +94,20 @@ class ServedModel:
         """What runs the body, and why."""
         return runtime_of(self.model.source)
 
-    @property
+    @cached_property
     def streams(self) -> int:
         """How many threads may run the body at once."""
         return runtime_of(self.model.source).streams
 
-    @property
+    @cached_property
     def modality(self) -> str:
         """The kind of its items."""
         return self.model.source.info.modality
 
-    @property
+    @cached_property
     def prepares_in_batches(self) -> bool:
-        """Whether items are cheap to prepare together, as texts are, and so are prepared by the thread that runs."""
-        return isinstance(self.model.source, BatchPreparing) or self.modality == "vector"
+        """Whether items are cheap to prepare, as texts are, and so are prepared by the thread that runs the body."""
+        return isinstance(self.model.source, BatchPreparing) or self.modality in ("text", "vector")
 
     def warm_up(self) -> None:
         """Open the body, so that the first request does not wait for it; texts only, of which an example is at hand."""
@@ -132,7 +132,7 @@ class ServedModel:
             return ItemError(f"An item must hold {self.width} numbers. Got {len(prepared)} instead.")
         return prepared
 
-    @property
+    @cached_property
     def width(self) -> int:
         """How many numbers a row of the source has."""
         return self.model.head.feature_map.num_inputs
