@@ -45,11 +45,11 @@ def _print(found: Exported) -> None:
     parity = found.parity
     write_pair("format", found.format)
     for name, size in found.sizes.items():
-        write_pair("file", f"{name}, {size / 1e6:,.1f} MB")
+        write_pair("file", f"{name}, {size / 1e6:,.1f} MB" if size >= 1e5 else f"{name}, {size / 1e3:,.1f} kB")
     write_pair("parity", parity.sentence)
     if parity.runtime != parity.reference:
         write_pair(
             "",
             f"It was compared with the body in fp32. Here 'predict' runs it by {parity.runtime}: by that number format "
-            f"its answers differ by up to {parity.predict.largest:.2g}, and {parity.predict.flips} labels do.",
+            f"its answers differ by up to {parity.predict.largest:.2g} and {parity.predict.flips} of the labels.",
         )

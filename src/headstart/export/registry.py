@@ -73,3 +73,5 @@ class ExportFormat(Protocol):
 
 FORMATS: Registry[ExportFormat] = Registry("format")
 FORMATS.register("onnx", "headstart.export.onnx:ONNX")
+FORMATS.register("openvino", "headstart.export.openvino:OPENVINO")
+FORMATS.register("openvino_fp16", "headstart.export.openvino_fp16:OPENVINO_FP16")

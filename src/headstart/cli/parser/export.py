@@ -24,7 +24,9 @@ def add(verbs: Verbs[Parser]) -> None:
     parser.add_argument("model", metavar="MODEL", help="run folder of a fit")
     group = first_group(parser)
     add_out(group, "DIR", "folder to write, new or empty", required=True)
-    group.add_argument("--format", metavar="NAME", default="onnx", help="format: onnx (default), ...")
+    group.add_argument(
+        "--format", metavar="NAME", default="onnx", help="format: onnx (default), openvino, openvino_fp16"
+    )
     group.add_argument(
         "--check", metavar="DATA",
         help="items on which the exported model is run and compared (default: up to 500 items of the fit, if they are "

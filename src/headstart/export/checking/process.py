@@ -59,7 +59,7 @@ def run_reader(reader: Path, items: Sequence[Any], packages: Sequence[str], bann
         listed, out = Path(place) / "items.json", Path(place) / "out.npy"
         listed.write_text(json.dumps(list(items)), encoding="utf-8")
         script = Path(__file__).with_name("guarded.py")
-        words = [sys.executable, "-I", str(script), str(reader), str(listed), str(out)]
+        words = [sys.executable, "-I", "-B", str(script), str(reader), str(listed), str(out)]
         done = subprocess.run(  # noqa: S603 - this interpreter, and files that were just written
             [*words, json.dumps(list(packages)), json.dumps(list(banned))], capture_output=True, text=True, check=False
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -74,8 +74,8 @@ def body_graph(source: Source, num_inputs: int, name: str) -> BodyGraph:
     """
     if isinstance(source, QuantizedSource):
         raise SourceError(
-            f"The format '{name}' holds bodies in fp32, but this model was fitted on the rows of one in int8; use the "
-            "format 'openvino-int8', or fit again with --int8 never."
+            f"The format '{name}' holds bodies in fp32, but this model was fitted on the rows of one in int8; fit "
+            "again with --int8 never."
         )
     bare = source.body if isinstance(source, ClipSource) else source
     if isinstance(bare, VectorSource):
@@ -112,7 +112,7 @@ def _pictures(source: TrainableSource, transform: PictureTransform, name: str) -
         lambda module, inputs: _joined(body.forward(module, inputs["pixels"])),
         {"pixels": example},
         {"pixels": {0: "n"}},
-        {"decode_at_least": list(transform.decode_size) if transform.decode_size else None},
+        {**asdict(transform), "decode_at_least": list(transform.decode_size) if transform.decode_size else None},
         transform,
     )
 
