@@ -61,6 +61,12 @@ def test_a_share_of_chance_is_kept_and_a_row_of_zeros_gives_no_nan():
     assert np.abs(outputs(model, rows) - model.outputs(rows)).max() < 1e-6
 
 
+def test_vector_scaling_is_kept():
+    scaled = {**TASKS["classification"], "factor": np.array([0.5, 1.5, 1.0]), "offset": np.array([0.3, -0.2, 0.0])}
+    model, rows = model_of(MAPS["standardised"], calibration=scaled), RNG.normal(size=(50, 6)).astype(np.float32)
+    assert np.abs(outputs(model, rows) - model.outputs(rows)).max() < 1e-5
+
+
 def test_a_calibration_that_the_graph_cannot_hold_is_refused_by_name():
     model = model_of(MAPS["standardised"], calibration={**TASKS["classification"], "steps": np.ones(3)})
     with pytest.raises(SourceError, match=r"does not hold the calibration of this model \(steps\)"):

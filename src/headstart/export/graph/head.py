@@ -18,7 +18,7 @@ __all__ = ["head_module", "refuse_head"]
 
 # What each kind of task may hold besides for the graph to be exact; shares are only read where priors are asked for.
 KNOWN = {
-    "classification": {"temperature", "chance", "shares"},
+    "classification": {"temperature", "factor", "offset", "chance", "shares"},
     "multilabel": {"slope", "intercept", "shares"},
     "regression": set[str](),
 }
@@ -105,7 +105,7 @@ def _module_class() -> Any:
             self._keep("shift", found.shift)
             self.register_buffer("columns", torch.from_numpy(found.columns.astype(np.int64)))
             calibration = model.head.calibration
-            for name in ("temperature", "slope", "intercept"):
+            for name in ("temperature", "factor", "offset", "slope", "intercept"):
                 self._keep(name, calibration.get(name, np.empty(0)))
             self.chance = float(calibration["chance"][0]) if "chance" in calibration else 0.0
 
@@ -126,7 +126,10 @@ def _module_class() -> Any:
 
         def _outputs(self, scores: Tensor) -> Tensor:
             if self.kind == "classification":
-                found = torch.softmax(scores / self.temperature, dim=1)
+                logits = scores / self.temperature
+                if self.factor.numel():
+                    logits = logits * self.factor + self.offset
+                found = torch.softmax(logits, dim=1)
                 return (1 - self.chance) * found + self.chance / scores.shape[1] if self.chance else found
             return torch.sigmoid(scores * self.slope + self.intercept) if self.kind == "multilabel" else scores
 
