@@ -18,9 +18,9 @@ __all__ = ["head_module", "refuse_head"]
 
 # What each kind of task may hold besides for the graph to be exact; shares are only read where priors are asked for.
 KNOWN = {
-    "classification": {"temperature", "factor", "offset", "chance", "shares"},
-    "multilabel": {"slope", "intercept", "shares"},
-    "regression": set[str](),
+    "classification": {"temperature", "factor", "offset", "chance", "shares", "class_weight"},
+    "multilabel": {"slope", "intercept", "shares", "class_weight"},
+    "regression": {"class_weight"},
 }
 SMALLEST = 1e-18  # of a norm: its square is still a float32
 
