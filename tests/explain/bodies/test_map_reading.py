@@ -123,7 +123,7 @@ def test_of_two_towers_the_image_tower_has_maps(make, tmp_path):
     assert_maps(found)
     assert [one.shown.cells for one in found] == [(4, 4), (4, 4)]  # patches of 8 pixels in 32
     assert "vision_model" in found[0].notes[0]
-    assert found[0].checks["difference from the model's own score"] < 1e-3
+    assert found[0].checks["difference from the model's own score"] < 0.05  # as the model may run in bf16
     assert model.explain(picture).methods[0] == "grad_cam"
 
 

@@ -16,8 +16,7 @@ ALWAYS = {"encode", "extract"}  # also as methods: ``source.encode(items)`` choo
 # Calls that need no engine, and why.
 EXCEPTIONS = {
     "tune/moving/toy.py: Engine()": "an example setting, which no fit uses",
-    "transfer/evaluate.py: Engine()": "the default, where the caller gave none for a folder",
-    "transfer/suggest.py: Engine()": "the default, where the caller gave none for a folder",
+    "transfer/run.py: Engine()": "the default, where the caller gave none for a folder",
     "tune/registry.py: fit_moved()": "`fit` takes no engine, since a strategy's own `Strategy.fit` need not take one",
     "tune/frozen.py: TransferModel()": "of encoded items; the callers that have an engine set it on the result",
 }

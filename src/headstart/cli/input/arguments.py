@@ -49,7 +49,12 @@ class FitArguments(TypedDict):
 
 
 class JudgingArguments(ReadingArguments):
-    """Arguments that `headstart.evaluate` and `headstart.compare` share."""
+    """Arguments that `headstart.evaluate` and `headstart.compare` share.
+
+    Examples:
+        >>> sorted(JudgingArguments.__annotations__.keys() - ReadingArguments.__annotations__.keys())
+        ['command', 'engine', 'out', 'report_items', 'seed', 'split']
+    """
 
     split: str | None
     out: str | None

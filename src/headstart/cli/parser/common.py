@@ -270,7 +270,7 @@ def add_judging(parser: Parser, files: str, *, done: str, seeded: str) -> Group:
         The group of the most used options, for those that the command alone has.
 
     Examples:
-        >>> parser = Parser()
+        >>> parser = Parser(add_help=False)
         >>> add_judging(parser, "metrics.json", done="evaluate", seeded="bootstrap resamples").title
         'most used'
         >>> parser.parse_args(["--split", "val", "--seed", "3"]).split
