@@ -35,7 +35,6 @@ HEAVY_ALLOWED = {
     ("sources.keras_bodies.network", "torch"): "the network of them; imported when a body is built",
     ("heads", "sklearn"): "the heads that are its estimators; the registry imports each on first use",
     ("tune", "torch"): "what trains; the registry imports each strategy on first use, a frozen fit none of them",
-    ("export.readers", "openvino"): "files that are copied beside an exported model; nothing imports them here",
     ("sources.toy_shift", "torch"): "a tiny body for tests and examples; nothing else imports it",
     ("estimators", "sklearn"): "its classes inherit from scikit-learn's; headstart.__getattr__ imports it on first use",
 }

@@ -9,6 +9,8 @@ import pytest
 
 from headstart import fit
 from headstart.errors import ParityError, SourceError
+from headstart.sources import open_source
+from headstart.sources.spectrogram import PictureSettings, Spectrogram
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -65,3 +67,15 @@ def test_other_tasks_have_their_own_outputs(kind, tmp_path):
     assert found.parity.flips == 0
     graph = onnx.load(tmp_path / "out" / "model.onnx").graph
     assert graph.output[0].name == ("values" if kind == "regression" else "probabilities")
+
+
+@pytest.mark.parametrize("form", ["onnx", "openvino"])
+def test_sounds_go_in_as_the_pictures_that_the_reader_draws(form, tmp_path):
+    times = np.arange(6000) / 8000
+    sounds = [(np.sin(2 * np.pi * (200 + 60 * k) * times).astype(np.float32), 8000) for k in range(20)]
+    source = Spectrogram(open_source("headstart:image"), PictureSettings(sample_rate=8000, n_fft=256, most_seconds=0.5))
+    labels = ["low"] * 10 + ["high"] * 10
+    model = fit((sounds, labels), source=source, heads=["ridge"], baselines="none", verbose=False).model
+    found = model.export(form, tmp_path / "out", check=sounds)
+    assert found.parity.difference.largest < 1e-3
+    assert found.parity.items == 20

@@ -35,6 +35,12 @@ class Exported:
         folder: where it is.
         parity: what was compared.
         sizes: the bytes of each file.
+
+    Examples:
+        >>> from headstart.export.checking.parity import Gap
+        >>> same = Gap(0.0, 0.0, 0, 0)
+        >>> Exported("onnx", Path("shop"), Parity(3, "items given", same, same, "fp32", "fp32", 0.01, {}, 0.1)).format
+        'onnx'
     """
 
     format: str

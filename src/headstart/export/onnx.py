@@ -24,7 +24,10 @@ from headstart.model import TransferModel
 
 __all__ = ["ONNX", "Onnx"]
 
-PACKAGES = {"image": ("pillow",), "text": ("tokenizers",), "sound": ("soundfile",), "rows": ()}
+PACKAGES = {
+    "image": ("pillow",), "text": ("tokenizers",), "sound": ("soundfile",), "spectrogram": ("pillow", "soundfile"),
+    "rows": (),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

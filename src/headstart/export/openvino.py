@@ -28,7 +28,10 @@ from headstart.model import TransferModel
 
 __all__ = ["OPENVINO", "OpenVinoFolder"]
 
-PACKAGES = {"image": ("pillow",), "text": ("tokenizers",), "sound": ("soundfile",), "rows": ()}
+PACKAGES = {
+    "image": ("pillow",), "text": ("tokenizers",), "sound": ("soundfile",), "spectrogram": ("pillow", "soundfile"),
+    "rows": (),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,10 @@ class Gap:
         mean: of these differences.
         flips: items with another label, ties left out.
         ties: items with another label where the first set has two labels within `TIE`.
+
+    Examples:
+        >>> Gap(0.25, 0.1, 1, 0).flips
+        1
     """
 
     largest: float
@@ -91,6 +95,11 @@ class Parity:
         packages: the versions of what ran the exported folder.
         seconds: how long that took for all items.
         facts: further facts of the format.
+
+    Examples:
+        >>> same = Gap(0.0, 0.0, 0, 0)
+        >>> Parity(3, "items given", same, same, "no body", "no body", 0.01, {}, 0.1).flips
+        0
     """
 
     items: int

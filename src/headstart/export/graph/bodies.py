@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from headstart.errors import SourceError
 from headstart.export.graph.pictures import refuse_transform
 from headstart.export.graph.speech import speech_graph
@@ -15,6 +17,7 @@ from headstart.sources.bodies.trainable import TrainableSource
 from headstart.sources.preprocessing.picture_transform import PictureTransform
 from headstart.sources.preprocessing.picture_view import HasPictureTransform
 from headstart.sources.quantized import QuantizedSource
+from headstart.sources.spectrogram import Spectrogram
 from headstart.sources.transformers.clip import ClipSource
 from headstart.sources.transformers.speech_body import SpeechBody
 from headstart.sources.transformers.text_body import TextBody
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BodyGraph", "Kind", "body_graph"]
 
-Kind = Literal["image", "text", "sound", "rows"]
+Kind = Literal["image", "text", "sound", "spectrogram", "rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +85,15 @@ def body_graph(source: Source, num_inputs: int, name: str) -> BodyGraph:
         return _vector(num_inputs)
     if isinstance(bare, SpeechBody):
         return _speech(bare)
+    if isinstance(bare, Spectrogram) and isinstance(bare.image_source, TrainableSource):
+        return _spectrogram(bare, bare.image_source)
     if isinstance(bare, TextBody):
         return _text(bare)
     if isinstance(bare, TrainableSource) and isinstance(bare, HasPictureTransform) and bare.picture_transform:
         return _pictures(bare, bare.picture_transform, name)
     raise SourceError(
         f"The format '{name}' does not hold the source '{source.info.name}': it holds bodies of pictures with a plain "
-        "resize and crop, texts, headstart:speech and rows of numbers; fit again with one of these."
+        "resize and crop, of texts, headstart:speech, spectrograms and rows of numbers; fit again with one of these."
     )
 
 
@@ -162,6 +167,29 @@ def _speech(source: SpeechBody) -> BodyGraph:
         graph.examples,
         graph.dynamic,
         graph.settings,
+    )
+
+
+def _spectrogram(source: Spectrogram, image_source: TrainableSource) -> BodyGraph:
+    import torch
+
+    body = image_source.trainable()
+    if body.kind != "picture":
+        raise SourceError(
+            f"Only a spectrogram that is read as a picture of bytes can be exported, which '{source.info.name}' does "
+            "not; fit again with headstart:speech."
+        )
+    side = source.prepare((np.linspace(0, 1, 800, dtype=np.float32), source.settings.sample_rate))[0].shape[0]
+    pictures = torch.zeros(3, side, side, 3, dtype=torch.uint8)
+    pictures[1:] = 90
+    rate = source.settings.sample_rate
+    return BodyGraph(
+        "spectrogram",
+        body.module,
+        lambda module, inputs: inputs["share"] @ _joined(body.forward(module, inputs["pictures"])),
+        {"pictures": pictures, "share": torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]])},
+        {"pictures": {0: "parts"}, "share": {0: "n", 1: "parts"}},
+        {**asdict(source.settings), "side": side, "range_hertz": [source.settings.fmin, rate / 2]},
     )
 
 

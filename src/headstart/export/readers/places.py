@@ -1,4 +1,4 @@
-"""Where the readers are: they are copied, and never imported here."""
+"""Where the readers are: text files of Python, since they are copied and never imported here."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def copy_reader(name: str, file: Path) -> str:
         >>> copy_reader("onnx_rows", place), "headstart" in place.read_text(encoding="utf-8")
         ('model.py', False)
     """
-    text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    text = Path(__file__).with_name(f"{name}.py.txt").read_text(encoding="utf-8")
     file.write_text(text, encoding="utf-8")
     return file.name
