@@ -41,20 +41,20 @@ def undocumented(source: str) -> list[str]:
     public = exported(tree) or []
     found = []
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in public:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name in public:
             text = ast.get_docstring(node) or ""
             if not text or (">>>" not in text and not is_protocol(node) and not is_record(node)):
                 found.append(node.name)
     return found
 
 
-def is_protocol(node: ast.FunctionDef | ast.ClassDef) -> bool:
+def is_protocol(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
     """A class that only names types: a Protocol, or a TypedDict."""
     bases = [ast.unparse(base) for base in node.bases] if isinstance(node, ast.ClassDef) else []
     return any(base.partition("[")[0] in {"Protocol", "TypedDict"} for base in bases)
 
 
-def is_record(node: ast.FunctionDef | ast.ClassDef) -> bool:
+def is_record(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
     """A dataclass that has fields only, each of them in its docstring."""
     if not isinstance(node, ast.ClassDef) or not any("dataclass" in ast.unparse(one) for one in node.decorator_list):
         return False
@@ -90,7 +90,7 @@ def vacuous(source: str) -> list[str]:
     read = doctest.DocTestParser().get_examples
     found = []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             examples = read(ast.get_docstring(node) or "")
             if examples and all(shows_nothing(example.source) for example in examples):
                 found.append(node.name)
@@ -101,7 +101,7 @@ def bound(tree: ast.Module) -> set[str]:
     """Names that a module binds at its top level."""
     names: set[str] = set()
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names |= {alias.asname or alias.name for alias in node.names}

@@ -54,6 +54,15 @@ class Call:
         loop: the event loop of the future.
         dropped: whether nobody waits for it any more.
         remaining: how many answers are missing.
+
+    Examples:
+        >>> async def answered():
+        ...     call = Call.of(served=None, options=AnswerOptions(), count=2)
+        ...     call.take(1, {"label": "down"})
+        ...     call.take(0, {"label": "up"})
+        ...     return await call.future
+        >>> asyncio.run(answered())
+        [{'label': 'up'}, {'label': 'down'}]
     """
 
     served: ServedModel
@@ -91,6 +100,10 @@ class Ticket:
         item: the item as it was sent, or as the body reads it.
         is_prepared: which of the two.
         since: when it began to wait, in seconds of the monotonic clock.
+
+    Examples:
+        >>> Ticket(0, None, 0, "a" * 200, is_prepared=False).bucket
+        3
     """
 
     number: int

@@ -115,6 +115,17 @@ async def keep(serving: Serving, given: Sequence[Mapping[str, Any]]) -> list[int
     Raises:
         RequestError: 422 for an item or label that does not fit the model, 409 for a key that was used for other
             feedback, 503 if it cannot be committed.
+
+    Examples:
+        >>> import asyncio, tempfile
+        >>> from pathlib import Path
+        >>> from headstart import zero_shot
+        >>> from headstart.serve.options import ServeOptions
+        >>> run = zero_shot(["parcel", "refund"], source="toy", verbose=False).save(tempfile.mkdtemp())
+        >>> serving = Serving.open(Path(run), ServeOptions())
+        >>> asyncio.run(keep(serving, [{"item": "where is it", "label": "parcel"}]))
+        [1]
+        >>> serving.close()
     """
     served = serving.slot.current
     found = await serving.answers(served, [one["item"] for one in given], AnswerOptions(top=1))

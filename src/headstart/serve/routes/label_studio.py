@@ -98,6 +98,12 @@ async def predict(serving: Serving, body: Mapping[str, Any]) -> Response:
 
     Raises:
         RequestError: 422, if the tasks are not those of Label Studio.
+
+    Examples:
+        >>> import asyncio
+        >>> asyncio.run(predict(None, {"tasks": "all"}))
+        Traceback (most recent call last):
+        headstart.serve.http.errors.RequestError: The member 'tasks' must be a list of objects with 'data'.
     """
     tasks = body.get("tasks")
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):

@@ -84,6 +84,15 @@ async def ask(request: Request, limits: RequestLimits, *, more: Sequence[str] = 
 
     Raises:
         RequestError: 4xx, if it cannot be read or lacks items.
+
+    Examples:
+        >>> import asyncio
+        >>> async def receive():
+        ...     return {"type": "http.request", "body": b'{"items": ["a", "b"], "top": 1}', "more_body": False}
+        >>> scope = {"type": "http", "method": "POST", "headers": [], "query_string": b"novel=true"}
+        >>> asked = asyncio.run(ask(Request(scope, receive), RequestLimits()))
+        >>> asked.items, asked.options.top, asked.options.novel
+        (['a', 'b'], 1, True)
     """
     if media_type(request) == FORM:
         return await _of_form(request, limits, more)

@@ -51,7 +51,7 @@ class Feedback:
         'd098ebdb'
         >>> Feedback("text", b"my parcel", "")
         Traceback (most recent call last):
-        headstart.errors.ParameterError: A label must be a text, a number, or a list of them, and not empty. Got '' ...
+        headstart.errors.ParameterError: A label must be a text, a number, or a list of them, and not empty. Got ''.
     """
 
     kind: ItemKind
