@@ -84,7 +84,7 @@ class RidgeFactor:
         whole = moments.scatter.copy()
         whole.flat[:: d + 1] += lam
         try:
-            cholesky = np.linalg.cholesky(whole)
+            cholesky = np.asarray(np.linalg.cholesky(whole), np.float64)
         except np.linalg.LinAlgError as error:
             raise ParameterError(
                 f"A penalty of {lam:g} is too small beside the squares of the rows for a Cholesky factor; solve this "
@@ -164,7 +164,7 @@ class RidgeFactor:
             inner = np.diag(self.signs) + self.changes @ self.solved
             gain = solved - self.solved @ np.linalg.solve(inner, self.changes @ solved)
         inner = np.eye(len(changes)) + sign * changes @ gain  # symmetric
-        gain = np.linalg.solve(inner, gain.T).T
+        gain = np.asarray(np.linalg.solve(inner, gain.T).T, np.float64)
         coefficients = self.coefficients + sign * gain @ (targets - changes @ self.coefficients)
         return replace(
             self, moments=moments, coefficients=coefficients,

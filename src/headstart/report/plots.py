@@ -265,7 +265,7 @@ class Plots:
             "residuals": bool(drawn.get("residuals")),
             "learning_curve": bool(self.record.get("learning_curve")),
             "transfer_gain": bool(self.record.get("baselines")) and self._is_defined,
-            "profile": bool(profile) and len(profile["blocks"]) > 1,
+            "profile": profile is not None and len(profile["blocks"]) > 1,
             "classes": _any_value(rows),
             "groups": bool(self.record.get("subgroups")),
         }

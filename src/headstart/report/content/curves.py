@@ -81,7 +81,8 @@ def lowest_confidence(bins: Sequence[Mapping[str, Any]]) -> float:
         >>> lowest_confidence([{"confidence": 0.57, "low": 0.42}])
         0.4
     """
-    return max(0.0, min([0.9, *(min(one["confidence"], one["low"]) for one in bins)]) // 0.1 / 10)
+    lowest = min([0.9, *(float(min(one["confidence"], one["low"])) for one in bins)])
+    return max(0.0, lowest // 0.1 / 10)
 
 
 def risk_limit(points: Sequence[Mapping[str, Any]]) -> float:

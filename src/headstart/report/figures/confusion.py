@@ -79,9 +79,9 @@ def _names(ax: Axes, labels: Sequence[str]) -> None:
         return
     names = shown_names(labels)
     options = text_options(names)
-    small = {"fontsize": max(5.0, min(10.0, 220.0 / size))}
-    ax.set_xticks(range(size), names, rotation=0 if size <= UPRIGHT else 90, **small, **options)
-    ax.set_yticks(range(size), names, **small, **options)
+    small = max(5.0, min(10.0, 220.0 / size))
+    ax.set_xticks(range(size), names, rotation=0 if size <= UPRIGHT else 90, fontsize=small, **options)
+    ax.set_yticks(range(size), names, fontsize=small, **options)
     if size <= NUMBERED:
         ax.set_xticks([place + 0.5 for place in range(size - 1)], minor=True)
         ax.set_yticks([place + 0.5 for place in range(size - 1)], minor=True)

@@ -62,7 +62,7 @@ def draw_rows(
     for place, row in enumerate(shown):
         if defined(row.low) and defined(row.high):
             ax.plot([row.low, row.high], [place, place], color=ink(), linewidth=1.2, marker="|", markersize=7)
-    ax.scatter([row.value for row in shown], range(len(shown)), color=MODEL, zorder=3)
+    ax.scatter([row.value for row in shown if row.value is not None], range(len(shown)), color=MODEL, zorder=3)
     plain = shown_names([row.name for row in shown])
     names = [name if row.count is None else f"{name} ({row.count:,})" for name, row in zip(plain, shown, strict=True)]
     ax.set_yticks(range(len(shown)), names, **text_options(names))

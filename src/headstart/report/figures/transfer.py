@@ -43,7 +43,7 @@ def draw_transfer_gain(record: Mapping[str, Any], ax: Axes | None = None) -> Axe
         ax.barh(place, value, height=0.55, color=OTHER if name in gains else MODEL)
         ends = metric.get("low"), metric.get("high")
         if defined(ends[0]) and defined(ends[1]):
-            low, high = (max(end, FLOOR) for end in ends)
+            low, high = (max(float(end), FLOOR) for end in ends if end is not None)
             ax.plot([low, high], [place, place], color=ink(), linewidth=1.2, marker="|", markersize=8)
         ax.annotate(
             number(metric["value"]), (1.0, place), xycoords=("axes fraction", "data"), xytext=(6, 0),

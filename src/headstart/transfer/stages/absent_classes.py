@@ -37,14 +37,14 @@ def absent_classes(task: Task, y: NDArray[Any]) -> list[str]:
         return [f"All values of {name_some(same, SHOWN)} are the same, so R² is undefined there."] if same else []
     labels, count = task.labels, len(task.labels)
     if is_classification(task):
-        present = np.bincount(y, minlength=count) > 0
+        present = np.asarray(np.bincount(y, minlength=count) > 0)
         if present.sum() == 1 < count:
             items = "The only item is" if len(y) == 1 else f"All {len(y):,} items are"
             only = labels[int(np.argmax(present))]
             return [f"{items} of the class '{only}', so the metrics do not show how well the model tells the {count} "
                     "classes apart."]  # fmt: skip
     else:
-        present = np.asarray(y).any(axis=0)
+        present = np.asarray(np.asarray(y).any(axis=0))
     absent = [label for label, there in zip(labels, present, strict=True) if not there]
     if not absent:
         return []

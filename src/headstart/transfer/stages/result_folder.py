@@ -87,5 +87,5 @@ def joined_lists(frame: pd.DataFrame) -> pd.DataFrame:
         >>> joined_lists(pd.DataFrame({"label": [["sea", "sun"], []], "id": ["0", "1"]}))["label"].tolist()
         ['sea;sun', '']
     """
-    names = [name for name in frame if any(isinstance(cell, list) for cell in frame[name])]
+    names = [str(name) for name in frame if any(isinstance(cell, list) for cell in frame[name])]
     return frame.assign(**{name: [";".join(map(str, cell)) for cell in frame[name]] for name in names})
