@@ -130,7 +130,7 @@ def test_feedback_is_taught_rolled_back_and_not_taught_again(client, run):
         "annotation": {"id": 5, "result": [{"value": {"choices": ["refund"]}}]},
     }
     assert client.post("/webhook", json=hook).json()["numbers"] == [4]
-    assert client.get("/versions").json()["feedback"] == {"last": 4, "taught_up_to": 0}
+    assert client.get("/versions").json()["feedback"] == {"taught": 0, "waiting": 4, "set_aside": 0}
     taught = client.post("/teach").json()
     assert (taught["version"], taught["model_version"], taught["events"]) == (2, "2", 4)
     assert taught["report"]["new_labels"] == ["praise"]
@@ -139,7 +139,9 @@ def test_feedback_is_taught_rolled_back_and_not_taught_again(client, run):
     assert client.post("/teach", json={}).json()["version"] is None
     assert client.post("/rollback").json() == {"model_version": "1"}
     assert "praise" not in client.post("/predict", json={"item": new[0]}).json()["predictions"][0]["probabilities"]
-    assert [one["in_force"] for one in client.get("/versions").json()["versions"]] == [True, False]
+    listed = client.get("/versions").json()
+    assert (listed["current"], [one["in_force"] for one in listed["versions"]]) == (1, [True, False])
+    assert listed["feedback"] == {"taught": 0, "waiting": 0, "set_aside": 4}
     assert client.post("/teach", json={"after": 0}).json()["version"] == 3
     assert client.post("/rollback", json={"version": 9}).status_code == 404
     assert client.post("/rollback", json={"version": 3}).status_code == 409

@@ -62,6 +62,7 @@ def options_of(args: argparse.Namespace) -> ServeOptions:
         limits = replace(limits, deadline=args.deadline)
     return ServeOptions(
         host=args.host, port=args.port, token=os.environ.get(TOKEN, ""), open=args.no_token,
-        hosts=tuple(args.host_name or ()), store=args.store, workers=args.processes, limits=limits,
+        hosts=tuple(args.host_name or ()), store=args.store, teach_every=args.teach_every,
+        pool=args.pool, workers=args.processes, limits=limits,
         engine=replace(engine_of(args), cache=False),
     )  # fmt: skip

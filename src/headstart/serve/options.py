@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from headstart.engine.options import Engine
 from headstart.errors import ParameterError, UsageError
@@ -83,6 +84,8 @@ class ServeOptions:
         hosts: further values of the Host header that are accepted on the loopback address, such as the name by which
             a proxy on this machine is reached.
         store: where feedback is kept: a path, or the URL of a database; None for ``feedback.db`` in the run folder.
+        teach_every: teach whenever so many corrections wait; None to teach only when asked to.
+        pool: unlabelled data (a folder, table or list), of which labels are asked for; None for none.
         workers: processes that share the port, default 1.
         limits: bounds on requests.
         engine: how items are encoded; nothing of a request is written to the feature store.
@@ -104,12 +107,16 @@ class ServeOptions:
     open: bool = False
     hosts: tuple[str, ...] = ()
     store: str | Path | None = None
+    teach_every: int | None = None
+    pool: Any = None
     workers: int = 1
     limits: RequestLimits = RequestLimits()
     engine: Engine = Engine(cache=False)
 
     def __post_init__(self) -> None:
         check_number(self.port, "port", "ServeOptions", low=0, high=65_535, integer=True)
+        if self.teach_every is not None:
+            check_number(self.teach_every, "teach_every", "ServeOptions", low=1, integer=True)
         check_number(self.workers, "workers", "ServeOptions", low=1, integer=True)
         if self.token and (
             len(self.token) < SHORTEST_TOKEN or not self.token.isascii() or not self.token.isprintable()

@@ -64,7 +64,8 @@ def suggest(
 
     Args:
         model: a model, a run, or the folder of one.
-        data: unlabelled items: a list, folder, table, DataFrame or dataset. Labels in them are not read.
+        data: unlabelled items: a list, folder, table, DataFrame or dataset, or a `headstart.types.Dataset`. Labels in
+            them are not read.
         n: how many to suggest; default 50.
         item: column of texts or paths; default: that of the fit.
         group_col: column of groups (patient, speaker, site), of which each gives at most twice its share.
@@ -97,7 +98,7 @@ def suggest(
         label=opened.label_columns, item=item, group_col=group_col, group_pattern=group_pattern, labelled=False,
         modality=opened.source.info.modality,
     )  # fmt: skip
-    dataset = _read(opened, data, asked)
+    dataset = data if isinstance(data, Dataset) else _read(opened, data, asked)
     for note in dataset.notes:
         reporter.line("read", note)
     check_enough(len(dataset), n)

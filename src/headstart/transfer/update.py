@@ -72,6 +72,7 @@ def update(
     reporter: Reporter | None = None,
     command: str | None = None,
     about: Mapping[str, Any] | None = None,
+    opened: TransferModel | None = None,
 ) -> Taught:
     """Fit a model on further items too, exactly, and keep it as the next version of its run folder.
 
@@ -80,7 +81,7 @@ def update(
 
     Args:
         model: a run folder, or a run that has one; a model in memory gives a new model, and nothing is written.
-        data: labelled data, as in `fit`.
+        data: labelled data, as in `fit`, or a `headstart.types.Dataset` that is coded by the labels of the model.
         test: labelled data on which the model is judged before and after; default: none.
         relabel: whether an item with the content of one of the fit and another label corrects that label.
         choose: whether λ and calibration are chosen anew, where the rows of all items are at hand.
@@ -97,6 +98,7 @@ def update(
         reporter: receives the reports instead.
         command: the command line, for the record.
         about: further JSON values that the description of the version keeps.
+        opened: the version in force of the run folder where it is open already, so that it is not loaded again.
 
     Returns:
         The new model and its version, what was added, and what changed.
@@ -122,32 +124,33 @@ def update(
     )  # fmt: skip
     reporter, clock = chosen_reporter(reporter, verbose=verbose), timed()
     with clock("read"):
-        opened = open_for_change(model, engine)
-        updater, known = Updater(opened.model), known_items(opened.model)
-        dataset = _part(read_for(opened.model, data, reading, new_labels=True), split)
+        base = open_for_change(model, engine, opened=opened)
+        updater, known = Updater(base.model), known_items(base.model)
+        is_read = isinstance(data, Dataset)
+        dataset = data if is_read else _part(read_for(base.model, data, reading, new_labels=True), split)
         for note in dataset.notes:
             reporter.line("read", note)
     with clock("encode"):
-        given = encoded_items(opened.model, dataset, reporter)
-        plan = _planned(opened, known, given, relabel=relabel)
+        given = encoded_items(base.model, dataset, reporter)
+        plan = _planned(base, known, given, relabel=relabel)
     with clock("solve"):
-        _solve(updater, opened.model, known, plan)
+        _solve(updater, base.model, known, plan)
         anew = (updater.choose() if choose else None) if plan.changes else None
         if plan.changes and not choose:
             updater.complete()
     found = replace(
-        _outcome(opened.model, updater, plan, anew), failures=given.failures, chosen=anew,
-        drift=drift_of(opened.model, plan.chosen.dataset, plan.chosen.rows),
+        _outcome(base.model, updater, plan, anew), failures=given.failures, chosen=anew,
+        drift=drift_of(base.model, plan.chosen.dataset, plan.chosen.rows),
     )  # fmt: skip
     if test is not None:
         with clock("judge"):
             judge = read_test(updater.model, test, reading, None, reporter).judged
-            found = replace(found, before=judge(opened.model), after=judge(updater.model))
+            found = replace(found, before=judge(base.model), after=judge(updater.model))
     if plan.changes:
         with clock("write"):
             noted = {**(about or {}), **_about(found, command, clock.seconds)}
             write = partial(_write_table, known=known, plan=plan)
-            found = replace(found, version=opened.write(found.model, noted, write))
+            found = replace(found, version=base.write(found.model, noted, write))
     found = replace(found, seconds=dict(clock.seconds))
     _report(found, reporter)
     return found

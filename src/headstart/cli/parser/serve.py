@@ -41,6 +41,14 @@ def add(verbs: Verbs[Parser]) -> None:
         "--store", metavar="PLACE",
         help="where feedback is kept: a file or the URL of a database (default: feedback.db in MODEL)",
     )  # fmt: skip
+    group.add_argument(
+        "--teach-every", type=count, metavar="N",
+        help="make a new version whenever N corrections wait (default: only by POST /teach)",
+    )  # fmt: skip
+    group.add_argument(
+        "--pool", metavar="DATA",
+        help="unlabelled items, such as a folder or table; the page and GET /queue ask for the labels that help most",
+    )  # fmt: skip
     group = parser.add_argument_group("access and limits")
     group.add_argument(
         "--no-token", action="store_true", help="let other machines send requests without a token (with --host)"

@@ -16,7 +16,7 @@ from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import HeadstartError, ItemError, ParameterError
 from headstart.linear.selective import check_max_error
-from headstart.model import TransferModel
+from headstart.model import TransferModel, Updater
 from headstart.model.abstention import SelectivePredictor
 from headstart.model.coverage import ConformalPredictor
 from headstart.model.novelty import FALSE_ALARM, NoveltyDetector
@@ -234,6 +234,15 @@ class ServedModel:
             answer["abstained"] = not is_given
             if not is_given:
                 answer["label"] = None
+
+    @cached_property
+    def teachable(self) -> bool:
+        """Whether the model can take in further items, and has a folder for its versions."""
+        try:
+            Updater(self.model)
+        except HeadstartError:
+            return False
+        return self.model.folder is not None
 
     @cached_property
     def _conformal(self) -> ConformalPredictor:

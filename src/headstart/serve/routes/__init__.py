@@ -17,6 +17,7 @@ from headstart.serve.routes import (
     open_inference,
     page,
     predict,
+    queue,
     versions,
 )  # fmt: skip
 from headstart.serve.routes.context import Serving
@@ -41,6 +42,7 @@ def add_routes(app: FastAPI, serving: Serving) -> None:
         predict,
         explain,
         feedback,
+        queue,
         versions,
         instances,
         open_inference,

@@ -23,7 +23,8 @@ from headstart.serve.http.meters import Meters
 from headstart.serve.items.reading import converter, item_of
 from headstart.serve.options import ServeOptions
 from headstart.serve.store.events import FeedbackStore
-from headstart.serve.teaching.opening import open_version, pointer_stamp
+from headstart.serve.teaching.opening import open_version, pointer_stamp, store_name
+from headstart.serve.teaching.pool import Pool
 
 __all__ = ["Serving"]
 
@@ -47,6 +48,8 @@ class Serving:
         batcher: what runs the items.
         meters: what is counted.
         problem: why the newest version could not be loaded; empty if it could.
+        pool: the items of which labels are asked for; None without.
+        lessons: what is being taught in the background.
 
     Examples:
         >>> from headstart import zero_shot
@@ -64,6 +67,8 @@ class Serving:
     batcher: Batcher
     meters: Meters
     problem: str = ""
+    pool: Pool | None = None
+    lessons: set[asyncio.Task[None]] = field(default_factory=set)
     _stamp: tuple[int, int, int] = (0, 0, 0)
     _following: Lock = field(default_factory=Lock)
     _explaining: Lane = field(default_factory=lambda: Lane("explain", EXPLAINING))
@@ -84,14 +89,25 @@ class Serving:
         batcher = Batcher(most_items=limits.batch, wait=limits.wait / 1000, queue=limits.queue, observe=meters.batch)
         meters.watch(lambda: batcher.depth)
         meters.version(served.version)
-        return cls(run, options, Slot(served), batcher, meters, _stamp=stamp)
+        serving = cls(run, options, Slot(served), batcher, meters, _stamp=stamp)
+        if options.store is not None:
+            _ = serving.store  # a wrong place is reported before the first request
+        if options.pool is not None:
+            serving.pool = Pool(options.pool, served, limits)
+        return serving
 
     @cached_property
     def store(self) -> FeedbackStore:
         """Where feedback is kept; made on first use, so that a server that only answers writes nothing."""
         from headstart.serve.store.sql import open_store
 
-        return open_store(self.run / STORE if self.options.store is None else self.options.store)
+        place = self.run / STORE if self.options.store is None else self.options.store
+        return open_store(place, store_name(self.run))
+
+    @property
+    def has_store(self) -> bool:
+        """Whether there is a store already, so that looking into it writes nothing."""
+        return "store" in self.__dict__ or self.options.store is not None or (self.run / STORE).is_file()
 
     def close(self) -> None:
         """Answer what waits, and end."""

@@ -9,13 +9,14 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from headstart.errors import ItemError, ParameterError, SaveError
+from headstart.errors import HeadstartError, ItemError, ParameterError, SaveError
 from headstart.serve.batching.calls import Answer
 from headstart.serve.batching.served import AnswerOptions, ServedModel
 from headstart.serve.http.bodies import media_type, read_form, read_json
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.items.keeping import item_to_keep
 from headstart.serve.routes.context import Serving
+from headstart.serve.routes.learning import teach_if_due
 from headstart.serve.routes.schemas import ERRORS, ITEM, answer_schema, body_of, with_errors
 from headstart.serve.store.events import ConflictError, Feedback
 from headstart.serve.teaching.from_feedback import label_problem
@@ -24,7 +25,8 @@ from headstart.tasks import is_classification, is_multilabel
 __all__ = ["add", "keep"]
 
 FORM = "multipart/form-data"
-MEMBERS = ("item", "label", "key", "who")
+MEMBERS = ("item", "queued", "label", "key", "who", "predicted", "probability", "model_version")
+ANSWER = ("predicted", "probability", "model_version")
 HEADER = "Idempotency-Key"
 LABEL = {
     "description": "The right label; a list of labels, or a value, for other tasks. A new label becomes a new class.",
@@ -39,6 +41,10 @@ EVENT = {
     "label": LABEL,
     "key": {"type": "string", "minLength": 1, "maxLength": 200, "description": "Makes a repeated request harmless."},
     "who": {"type": "string", "maxLength": 200},
+    "queued": {"type": "string", "description": "In place of an item: the id of one of GET /queue."},
+    "predicted": {"description": "What the model had answered; default: what it answers now."},
+    "probability": {"type": "number", "minimum": 0, "maximum": 1, "description": "Of that answer."},
+    "model_version": {"type": "string", "maxLength": 40, "description": "The version that had answered."},
 }
 
 
@@ -70,7 +76,7 @@ def add(app: FastAPI, serving: Serving) -> None:
         example={"item": "Where is my parcel?", "label": "delivery"},
     )  # fmt: skip
     kept = {"numbers": {"type": "array", "items": {"type": "integer"}}, "kept": {"type": "integer"}}
-    responses = with_errors(answer_schema("201", "Committed.", kept), (*ERRORS, "409"))
+    responses = with_errors(answer_schema("201", "Committed.", kept), (*ERRORS, "409", "501"))
     app.add_api_route(
         "/feedback", feedback, methods=["POST"], tags=["feedback"], status_code=201,
         openapi_extra={"requestBody": body, "responses": responses},
@@ -86,35 +92,43 @@ def _of_json(body: Any) -> list[dict[str, Any]]:
     elif set(body) != {"events"} or not isinstance(events, list):
         raise RequestError(422, "The member 'events' must be a list, and stand alone.")
     for one in events:
-        if not isinstance(one, dict) or "item" not in one or "label" not in one or not set(one) <= set(MEMBERS):
-            raise RequestError(422, f"Each event must be an object with 'item' and 'label', of {', '.join(MEMBERS)}.")
+        if not isinstance(one, dict) or ("item" in one) == ("queued" in one) or "label" not in one:
+            raise RequestError(422, "Each event must be an object with 'label', and with 'item' or 'queued'.")
+        unknown = [name for name in one if name not in MEMBERS]
+        if unknown:
+            raise RequestError(422, f"The member {unknown[0]!r:.60} is not known. Known: {', '.join(MEMBERS)}.")
     return [dict(one) for one in events]
 
 
 async def _of_form(request: Request, serving: Serving) -> list[dict[str, Any]]:
     """One file or text, with its label."""
     form = await read_form(request, serving.options.limits)
-    fields = {name: values[-1] for name, values in form.fields.items()}
-    unknown = [name for name in fields if name not in MEMBERS]
+    fields: dict[str, Any] = {name: values[-1] for name, values in form.fields.items()}
+    unknown = [name for name in fields if name not in MEMBERS or name == "queued"]
     if unknown or len(form.files) + ("item" in fields) != 1 or "label" not in fields:
         raise RequestError(422, "The form must hold one file or a field 'item', and a field 'label'.")
+    if "probability" in fields:
+        try:
+            fields["probability"] = float(fields["probability"])
+        except ValueError:
+            raise RequestError(422, "'probability' must be a number from 0 to 1.") from None
     item: Any = form.files[0][0] if form.files else fields["item"]
     return [{**fields, "item": item}]
 
 
 async def keep(serving: Serving, given: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Check feedback, and commit it: all or none.
+    """Check feedback, and commit it: all or none; where so much waits that it is to be taught, that begins.
 
     Args:
         serving: the application.
-        given: events with ``item`` and ``label``, and perhaps ``key`` and ``who``.
+        given: events with ``item`` or ``queued``, ``label``, and perhaps ``key``, ``who`` and what had been answered.
 
     Returns:
         The number of each in the store.
 
     Raises:
         RequestError: 422 for an item or label that does not fit the model, 409 for a key that was used for other
-            feedback, 503 if it cannot be committed.
+            feedback, 503 if it cannot be committed, 501 if there is no place to keep it.
 
     Examples:
         >>> import asyncio, tempfile
@@ -128,9 +142,31 @@ async def keep(serving: Serving, given: Sequence[Mapping[str, Any]]) -> list[int
         >>> serving.close()
     """
     served = serving.slot.current
-    found = await serving.answers(served, [one["item"] for one in given], AnswerOptions(top=1))
-    events = await serving.storing(_checked, serving, served, given, found)
-    return await serving.storing(_committed, serving, events)
+    items = await serving.storing(_items, serving, given) if any("queued" in one for one in given) else given
+    found = await serving.answers(served, [one["item"] for one in items], AnswerOptions(top=1))
+    events = await serving.storing(_checked, serving, served, items, found)
+    numbers = await serving.storing(_committed, serving, events)
+    await teach_if_due(serving)
+    return numbers
+
+
+def _items(serving: Serving, given: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The events, with the items of the pool that they name."""
+    found: list[Mapping[str, Any]] = []
+    for one in given:
+        if "queued" not in one:
+            found.append(one)
+            continue
+        name = one["queued"]
+        if serving.pool is None:
+            raise RequestError(501, "There is no queue: start the server with --pool DATA.")
+        try:
+            found.append({**one, "item": serving.pool.item(name)})
+        except (KeyError, TypeError):
+            raise RequestError(422, f"There is no item {name!r:.60} in the pool; GET /queue names them.") from None
+        except OSError as error:
+            raise RequestError(422, f"The item {name!r:.60} of the pool cannot be read: {error.strerror}.") from None
+    return found
 
 
 def _checked(
@@ -146,15 +182,20 @@ def _checked(
         try:
             kind, raw = item_to_keep(one["item"], served, serving.options.limits)
             keys = {"key": one["key"]} if one.get("key") is not None else {}
-            who = one.get("who") or ""
-            said = answer.get("label", answer.get("labels", answer.get("value", answer.get("values"))))
             events.append(
-                Feedback(kind, raw, label, predicted=said, probability=answer.get("probability"), who=who,
-                         model_version=served.version, **keys)
-            )  # fmt: skip
+                Feedback(kind, raw, label, who=one.get("who") or "", **_answered(one, answer, served), **keys)
+            )
         except (ItemError, ParameterError) as error:
             raise RequestError(422, f"Event {place} is not kept: {error}") from None
     return events
+
+
+def _answered(one: Mapping[str, Any], answer: Answer, served: ServedModel) -> dict[str, Any]:
+    """What the model had answered, as the client says; else what it answers now."""
+    if any(one.get(name) is not None for name in ANSWER):
+        return {**{name: one.get(name) for name in ANSWER}, "model_version": one.get("model_version") or ""}
+    said = answer.get("label", answer.get("labels", answer.get("value", answer.get("values"))))
+    return {"predicted": said, "probability": answer.get("probability"), "model_version": served.version}
 
 
 def _fitting(label: Any, served: ServedModel) -> Any:
@@ -178,3 +219,5 @@ def _committed(serving: Serving, events: Sequence[Feedback]) -> list[int]:
         raise RequestError(409, str(error)) from None
     except SaveError as error:
         raise RequestError(503, str(error), {"Retry-After": "2"}) from None
+    except HeadstartError as error:  # it cannot be opened
+        raise RequestError(501, str(error)) from None

@@ -13,6 +13,7 @@ from headstart.data.table.several_columns import parse_column
 from headstart.serve.batching.served import AnswerOptions, ServedModel
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.routes.context import Serving
+from headstart.serve.routes.learning import learnt
 from headstart.serve.routes.schemas import answer_schema, with_errors
 from headstart.tasks import is_multilabel, is_regression
 
@@ -71,7 +72,7 @@ def add(app: FastAPI, serving: Serving) -> None:
 
     async def about() -> Response:
         """What the model answers, and what this server can do with it."""
-        return JsonAnswer(about_served(serving))
+        return JsonAnswer(await serving.storing(about_served, serving))
 
     app.add_api_route("/", index, methods=["GET"], include_in_schema=False)
     app.add_api_route("/page/{name}", part, methods=["GET"], include_in_schema=False)
@@ -108,11 +109,10 @@ def about_served(serving: Serving) -> dict[str, Any]:
         "selective": not (is_multilabel(served.model.task) or is_regression(served.model.task))
         and served.model.certainty is not None,
         "detects_novel": served.allows(AnswerOptions(novel=True)),
-        "explains": False,
-        "teachable": False,
-        "queued": False,
-        "taught": 0,
-        "waiting": 0,
+        "explains": True,
+        "teachable": served.teachable,
+        "queued": serving.pool is not None,
+        **learnt(serving),
     }
 
 

@@ -7,13 +7,14 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from headstart.errors import HeadstartError, NoModelError, SaveError
+from headstart.errors import HeadstartError
 from headstart.model.versions import Version, rollback, versions_of
 from headstart.serve.http.bodies import read_json
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.routes.context import Serving
+from headstart.serve.routes.learning import conflict, learnt, teach_now
 from headstart.serve.routes.schemas import ERRORS, answer_schema, body_of, with_errors
-from headstart.serve.teaching.from_feedback import Lesson, taught_up_to, teach
+from headstart.serve.teaching.from_feedback import Lesson
 
 __all__ = ["add"]
 
@@ -48,7 +49,7 @@ def add(app: FastAPI, serving: Serving) -> None:
         """Make a new version from feedback, and put it in force."""
         body = await _optional_body(request, ("after", "up_to"))
         after, up_to = _number(body, "after"), _number(body, "up_to")
-        lesson = await serving.changing(_taught, serving, after, up_to)
+        lesson = await serving.changing(teach_now, serving, after, up_to)
         return JsonAnswer({**_told(lesson), "model_version": serving.slot.current.version})
 
     codes = (*ERRORS, "404", "409")
@@ -92,46 +93,29 @@ def _number(body: dict[str, Any], name: str) -> int | None:
 
 def _listed(serving: Serving) -> dict[str, Any]:
     found = versions_of(serving.run)
-    done = taught_up_to(serving.run)
-    last = serving.store.last()
-    return {"versions": [_described(one) for one in found], "feedback": {"last": last, "taught_up_to": done}}
+    current = next((one.number for one in found if one.in_force), None)
+    return {"current": current, "versions": [_described(one) for one in found], "feedback": learnt(serving)}
 
 
 def _described(version: Version) -> dict[str, Any]:
     about = {name: version.about[name] for name in SHOWN if version.about.get(name) is not None}
-    named = {"number": version.number, "what": version.what, "when": version.when, "digest": version.digest}
+    named = {"version": version.number, "what": version.what, "when": version.when, "digest": version.digest}
     return {**named, "in_force": version.in_force, **about}
 
 
 def _rolled_back(serving: Serving, wanted: int | None) -> None:
     try:
         rollback(serving.run, wanted)
+        serving.follow()
     except HeadstartError as error:
-        raise _conflict(error) from None
-    serving.follow()
-
-
-def _taught(serving: Serving, after: int | None, up_to: int | None) -> Lesson:
-    limits = serving.options.limits
-    try:
-        lesson = teach(serving.run, serving.slot.current, serving.store, limits=limits, after=after, up_to=up_to)
-    except HeadstartError as error:
-        raise _conflict(error) from None
-    serving.follow()
-    return lesson
-
-
-def _conflict(error: HeadstartError) -> RequestError:
-    if isinstance(error, SaveError):
-        return RequestError(503, str(error), {"Retry-After": "2"})
-    return RequestError(404 if isinstance(error, NoModelError) else 409, str(error))
+        raise conflict(error) from None
 
 
 def _told(lesson: Lesson) -> dict[str, Any]:
-    kept = ("added", "removed", "relabelled", "new_labels", "duplicates", "contradictions", "failures", "notes")
+    kept = ("added", "removed", "relabelled", "new_labels", "duplicates", "contradictions", "notes")
     report = {name: lesson.report[name] for name in kept if name in lesson.report}
     left_out = [{"number": number, "reason": reason} for number, reason in lesson.failures.items()]
     return {
-        "version": lesson.version, "after": lesson.after, "up_to": lesson.up_to, "events": lesson.events,
-        "report": report, "left_out": left_out,
+        "version": lesson.version, "items": lesson.report.get("added", 0), "seconds": round(lesson.seconds, 3),
+        "left_out": left_out, "after": lesson.after, "up_to": lesson.up_to, "events": lesson.events, "report": report,
     }  # fmt: skip

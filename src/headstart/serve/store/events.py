@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from headstart.errors import ParameterError
 
-__all__ = ["ConflictError", "Feedback", "FeedbackStore", "ItemKind", "KeptFeedback"]
+__all__ = ["ConflictError", "Feedback", "FeedbackStore", "ItemKind", "KeptFeedback", "Mark"]
 
 ItemKind = Literal["text", "file", "json"]
 LONGEST = {"key": 200, "who": 200, "model_version": 40}  # characters
@@ -69,6 +69,10 @@ class Feedback:
         if not self.key:
             raise ParameterError("The key of feedback must not be empty; leave it out for a random one.")
         _check_label(self.label)
+        if self.predicted is not None:
+            _check_label(self.predicted)
+        if self.probability is not None and not (_is_number(self.probability) and 0 <= self.probability <= 1):
+            raise ParameterError(f"'probability' must be a number from 0 to 1. Got {self.probability!r:.40}.")
 
     @property
     def digest(self) -> str:
@@ -82,28 +86,21 @@ def _check_text(value: object, name: str, most: int) -> None:
 
 
 def _check_label(label: Any) -> None:
-    parts = label if isinstance(label, list) else [label]
-    fine = all(
-        isinstance(part, str | int | float)
-        and not isinstance(part, bool)
-        and part != ""
-        and (isinstance(part, str) or (isinstance(part, float | int) and _is_finite(part)))
-        and not (isinstance(part, str) and ("\x00" in part or _is_broken(part)))
-        for part in parts
-    )
+    parts = list(label.values()) if isinstance(label, dict) else label if isinstance(label, list) else [label]
+    fine = all(_is_number(part) or (isinstance(part, str) and part and _is_clean(part)) for part in parts)
     if not fine or len(json.dumps(label)) > LONGEST_LABEL:
         raise ParameterError(f"A label must be a text, a number, or a list of them, and not empty. Got {label!r:.40}.")
 
 
-def _is_finite(number: float) -> bool:
+def _is_number(value: object) -> bool:
     try:
-        return math.isfinite(float(number))
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(float(value))
     except OverflowError:
         return False
 
 
-def _is_broken(text: str) -> bool:
-    return any("\ud800" <= sign <= "\udfff" for sign in text)
+def _is_clean(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 @dataclass(frozen=True)
@@ -125,8 +122,27 @@ class KeptFeedback:
     feedback: Feedback
 
 
+@dataclass(frozen=True)
+class Mark:
+    """What a version was taught from; kept after the version is in force, and never changed.
+
+    Attributes:
+        version: the number of the version.
+        after: it was taught from feedback after this number,
+        up_to: and up to this one.
+
+    Examples:
+        >>> Mark(2, 0, 17).up_to
+        17
+    """
+
+    version: int
+    after: int
+    up_to: int
+
+
 class FeedbackStore(Protocol):
-    """An append-only log of feedback, safe for several threads and processes.
+    """An append-only log of feedback on one model, safe for several threads and processes.
 
     When `append` returns, the feedback is committed to disk: a crash afterwards does not lose it. Numbers become
     visible in ascending order: once an event is visible, no event with a smaller number appears later. So ``events(a,
@@ -142,8 +158,28 @@ class FeedbackStore(Protocol):
         """
         ...
 
-    def events(self, after: int = 0, up_to: int | None = None, most: int | None = None) -> list[KeptFeedback]:
-        """Feedback with ``after < number <= up_to``, ascending; the first ``most`` of it."""
+    def events(self, after: int = 0, up_to: int | None = None, most_bytes: int | None = None) -> list[KeptFeedback]:
+        """Feedback with ``after < number <= up_to``, ascending; no more after ``most_bytes`` of items."""
+        ...
+
+    def count(self, after: int = 0, up_to: int | None = None) -> int:
+        """How much feedback there is with ``after < number <= up_to``."""
+        ...
+
+    def known(self, digests: Sequence[str]) -> set[str]:
+        """Which of these digests of items there is feedback on."""
+        ...
+
+    def mark(self, mark: Mark) -> None:
+        """Keep what a version was taught from.
+
+        Raises:
+            SaveError: if it cannot be committed.
+        """
+        ...
+
+    def marks(self) -> list[Mark]:
+        """All marks, the oldest first."""
         ...
 
     def last(self) -> int:

@@ -6,12 +6,14 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Engine,
     Float,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     create_engine,
     event,
     func,
@@ -33,7 +36,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from headstart.errors import MissingExtraError, SaveError, UsageError
-from headstart.serve.store.events import ConflictError, Feedback, KeptFeedback
+from headstart.serve.store.events import ConflictError, Feedback, KeptFeedback, Mark
 
 __all__ = ["SqlStore", "open_store"]
 
@@ -45,7 +48,8 @@ FEEDBACK = Table(
     "headstart_feedback",
     METADATA,
     Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("key", String(200), nullable=False, unique=True),
+    Column("model", String(64), nullable=False),
+    Column("key", String(200), nullable=False),
     Column("written", String(40), nullable=False),
     Column("digest", String(64), nullable=False, index=True),
     Column("kind", String(8), nullable=False),
@@ -55,8 +59,21 @@ FEEDBACK = Table(
     Column("probability", Float),
     Column("who", String(200), nullable=False),
     Column("model_version", String(40), nullable=False),
+    UniqueConstraint("model", "key"),
     sqlite_autoincrement=True,  # numbers are never given twice, even after a row is removed by hand
 )
+TAUGHT = Table(
+    "headstart_taught",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("model", String(64), nullable=False, index=True),
+    Column("written", String(40), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("after", Integer, nullable=False),
+    Column("up_to", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+ROWS = 64  # that are fetched at once: items may be large
 
 
 class SqlStore:
@@ -66,6 +83,7 @@ class SqlStore:
 
     Args:
         engine: of SQLAlchemy; `open_store` makes it.
+        model: whose feedback this is; several models may share a database.
 
     Examples:
         >>> import tempfile
@@ -81,8 +99,8 @@ class SqlStore:
         >>> store.close()
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, model: str = "") -> None:
+        self.engine, self.model = engine, model
 
     def append(self, given: Sequence[Feedback]) -> list[int]:
         """Keep feedback, all or none, and return its numbers."""
@@ -91,15 +109,16 @@ class SqlStore:
 
     def _append_one(self, connection: Connection, given: Feedback) -> int:
         columns = (FEEDBACK.c.number, FEEDBACK.c.digest, FEEDBACK.c.label)
-        there = connection.execute(select(*columns).where(FEEDBACK.c.key == given.key)).one_or_none()
+        query = select(*columns).where(FEEDBACK.c.model == self.model, FEEDBACK.c.key == given.key)
+        there = connection.execute(query).one_or_none()
         label = json.dumps(given.label, ensure_ascii=True)
         if there is not None:
             if (there.digest, there.label) != (given.digest, label):
                 raise ConflictError(f"The key '{given.key}' was used for another item or label.")
             return int(there.number)
         row = {
-            "key": given.key, "written": datetime.now(UTC).isoformat(timespec="milliseconds"), "digest": given.digest,
-            "kind": given.kind, "item": given.item, "label": label, "predicted": json.dumps(given.predicted),
+            "model": self.model, "key": given.key, "written": _now(), "digest": given.digest, "kind": given.kind,
+            "item": given.item, "label": label, "predicted": json.dumps(given.predicted),
             "probability": given.probability, "who": given.who, "model_version": given.model_version,
         }  # fmt: skip
         found = connection.execute(insert(FEEDBACK).values(row)).inserted_primary_key
@@ -111,25 +130,57 @@ class SqlStore:
         try:
             with _transaction(self.engine) as connection:
                 if connection.dialect.name == "postgresql":
+                    connection.execute(text("SET LOCAL synchronous_commit TO on"))
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPENDING})
                 yield connection
         except (SQLAlchemyError, OSError) as error:
             raise SaveError(f"The feedback was not kept: {_reason(error)}; send it again.") from error
 
-    def events(self, after: int = 0, up_to: int | None = None, most: int | None = None) -> list[KeptFeedback]:
-        """Feedback with ``after < number <= up_to``, ascending; the first ``most`` of it."""
-        query = select(FEEDBACK).where(FEEDBACK.c.number > after).order_by(FEEDBACK.c.number)
-        if up_to is not None:
-            query = query.where(FEEDBACK.c.number <= up_to)
-        if most is not None:
-            query = query.limit(most)
+    def events(self, after: int = 0, up_to: int | None = None, most_bytes: int | None = None) -> list[KeptFeedback]:
+        """Feedback with ``after < number <= up_to``, ascending; no more after ``most_bytes`` of items."""
+        query = select(FEEDBACK).where(*self._between(after, up_to)).order_by(FEEDBACK.c.number)
+        found, size = [], 0
         with self._reading() as connection:
-            return [_kept(row) for row in connection.execute(query)]
+            for row in connection.execution_options(yield_per=ROWS).execute(query):
+                found.append(_kept(row))
+                size += len(row.item)
+                if most_bytes is not None and size >= most_bytes:
+                    break
+        return found
 
     def last(self) -> int:
         """The largest number; 0 if there is none."""
+        query = select(func.max(FEEDBACK.c.number)).where(FEEDBACK.c.model == self.model)
         with self._reading() as connection:
-            return int(connection.execute(select(func.max(FEEDBACK.c.number))).scalar() or 0)
+            return int(connection.execute(query).scalar() or 0)
+
+    def count(self, after: int = 0, up_to: int | None = None) -> int:
+        """How much feedback there is with ``after < number <= up_to``."""
+        query = select(func.count()).select_from(FEEDBACK).where(*self._between(after, up_to))
+        with self._reading() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
+    def known(self, digests: Sequence[str]) -> set[str]:
+        """Which of these digests of items there is feedback on."""
+        query = select(FEEDBACK.c.digest).where(FEEDBACK.c.model == self.model, FEEDBACK.c.digest.in_(digests))
+        with self._reading() as connection:
+            return set(connection.execute(query).scalars())
+
+    def mark(self, mark: Mark) -> None:
+        """Keep what a version was taught from."""
+        row = {"model": self.model, "written": _now(), **asdict(mark)}
+        with self._writing() as connection:
+            connection.execute(insert(TAUGHT).values(row))
+
+    def marks(self) -> list[Mark]:
+        """All marks, the oldest first."""
+        query = select(TAUGHT).where(TAUGHT.c.model == self.model).order_by(TAUGHT.c.number)
+        with self._reading() as connection:
+            return [Mark(row.version, row.after, row.up_to) for row in connection.execute(query)]
+
+    def _between(self, after: int, up_to: int | None) -> list[ColumnElement[bool]]:
+        found = [FEEDBACK.c.model == self.model, FEEDBACK.c.number > after]
+        return found if up_to is None else [*found, FEEDBACK.c.number <= up_to]
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -151,6 +202,10 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 def _kept(row: Any) -> KeptFeedback:
     given = Feedback(
         row.kind, bytes(row.item), json.loads(row.label), row.key, json.loads(row.predicted), row.probability, row.who,
@@ -164,12 +219,13 @@ def _reason(error: Exception) -> str:
     return " ".join(str(getattr(error, "orig", None) or error).split())[:200]
 
 
-def open_store(place: str | Path) -> SqlStore:
+def open_store(place: str | Path, model: str = "") -> SqlStore:
     """Open, or create, a store.
 
     Args:
         place: the file of a SQLite database, or the URL of a database, such as
-            ``postgresql+psycopg://user@host/name``.
+            ``postgresql+psycopg://user@host/name``; ``postgresql://`` is the same.
+        model: whose feedback it is to keep; several models may share a database.
 
     Raises:
         UsageError: if the URL is not one, or the database cannot be opened.
@@ -181,6 +237,7 @@ def open_store(place: str | Path) -> SqlStore:
         headstart.errors.UsageError: There is no database of the kind 'postgres'; give a file, or a URL such as ...
     """
     url = str(place) if "://" in str(place) else f"sqlite:///{Path(place).absolute()}"
+    url = url.replace("postgresql://", "postgresql+psycopg://", 1) if url.startswith("postgresql://") else url
     try:
         kind = make_url(url).get_backend_name()
         engine = _sqlite(url) if kind == "sqlite" else create_engine(url, pool_pre_ping=True)
@@ -197,7 +254,7 @@ def open_store(place: str | Path) -> SqlStore:
         raise UsageError(
             f"The store of feedback cannot be opened: {_reason(error)}; name another with --store."
         ) from error
-    return SqlStore(engine)
+    return SqlStore(engine, model)
 
 
 def _sqlite(url: str) -> Engine:

@@ -10,20 +10,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from headstart.errors import ItemError
-from headstart.model.versions import versions_of
+from headstart.model.versions import Version, current_version, moves_of, versions_of
 from headstart.registry import OPERATIONS
 from headstart.serve.batching.served import ServedModel
 from headstart.serve.items.keeping import kept_item
 from headstart.serve.options import RequestLimits
-from headstart.serve.store.events import FeedbackStore, KeptFeedback
-from headstart.tasks import is_multilabel, is_regression
+from headstart.serve.store.events import FeedbackStore, KeptFeedback, Mark
+from headstart.tasks import encode_labels, is_multilabel, is_regression
+from headstart.types import Dataset
 
-__all__ = ["Lesson", "label_problem", "newest_of_each", "taught_up_to", "teach"]
+__all__ = ["Lesson", "label_problem", "newest_of_each", "taught_by", "taught_up_to", "teach"]
 
 NOTE = "feedback"  # the member of a version's description
+NOTED = ("after", "up_to", "items")
+NAME = "feedback-"  # of an item, before its number
+MOST_BYTES = 2**30  # of items that one version is taught from
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class Lesson:
         up_to: and up to this one.
         events: how many events that were.
         report: what the update did, as plain values.
-        failures: the reason for each event whose item or label could not be used, by its number.
+        failures: the reason for each event that was left out, by its number.
+        seconds: wall time.
 
     Examples:
         >>> Lesson(None, 0, 0, 0).report
@@ -49,13 +55,15 @@ class Lesson:
     events: int
     report: Mapping[str, Any] = field(default_factory=dict)
     failures: Mapping[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
-def taught_up_to(run: Path) -> int:
-    """The number of the last feedback that any version was taught from; 0 for none.
+def taught_up_to(run: Path, store: FeedbackStore) -> int:
+    """The number of the last feedback that a version was taught from which is or was in force; 0 for none.
 
     Args:
         run: the run folder.
+        store: where the feedback is, with the marks of versions that may have been deleted since.
 
     Raises:
         ModelFolderError: if a description of a version is damaged.
@@ -63,12 +71,53 @@ def taught_up_to(run: Path) -> int:
     Examples:
         >>> import tempfile
         >>> from headstart import zero_shot
-        >>> taught_up_to(zero_shot(["parcel", "refund"], source="toy", verbose=False).save(tempfile.mkdtemp()))
+        >>> from headstart.serve.store.sql import open_store
+        >>> run = zero_shot(["parcel", "refund"], source="toy", verbose=False).save(tempfile.mkdtemp())
+        >>> store = open_store(run / "feedback.db")
+        >>> taught_up_to(run, store)
         0
+        >>> store.close()
     """
-    notes = [version.about.get(NOTE) for version in versions_of(run)]
-    numbers = [one.get("up_to") for one in notes if isinstance(one, dict)]
-    return max([0, *(number for number in numbers if isinstance(number, int))])
+    by_number = {version.number: version for version in versions_of(run)}
+    ever = {current_version(run)}
+    ever |= {int(move[side]) for move in moves_of(run) for side in ("from", "to") if isinstance(move.get(side), int)}
+    noted = [note["up_to"] for number in ever for note in _notes(by_number, number)]
+    return max([0, *noted, *(mark.up_to for mark in store.marks())])
+
+
+def taught_by(run: Path) -> tuple[int, int]:
+    """What the version in force was taught from, itself and the versions that it was made from.
+
+    Args:
+        run: the run folder.
+
+    Returns:
+        How many corrections, and the number of the last one; 0 for none.
+
+    Examples:
+        >>> import tempfile
+        >>> from headstart import zero_shot
+        >>> taught_by(zero_shot(["parcel", "refund"], source="toy", verbose=False).save(tempfile.mkdtemp()))
+        (0, 0)
+    """
+    notes = _notes({version.number: version for version in versions_of(run)}, current_version(run))
+    return sum(note["items"] for note in notes), max([0, *(note["up_to"] for note in notes)])
+
+
+def _notes(by_number: Mapping[int, Version], number: int) -> list[dict[str, int]]:
+    """What a version, and those that it was made from, were taught from.
+
+    A version that was written, but not yet put in force when its process was killed, is none of them.
+    """
+    found, seen = [], set()
+    while number in by_number and number not in seen:
+        seen.add(number)
+        about = by_number[number].about
+        note, base = about.get(NOTE), about.get("base")
+        if isinstance(note, dict) and all(isinstance(note.get(name), int) for name in NOTED):
+            found.append(note)
+        number = base if isinstance(base, int) else 0
+    return found
 
 
 def newest_of_each(events: Sequence[KeptFeedback]) -> list[KeptFeedback]:
@@ -101,7 +150,7 @@ def teach(
         store: where the feedback is.
         limits: of items.
         after: the feedback after this number; default: what no version was taught from.
-        up_to: the last feedback that is read; default: all that is committed now.
+        up_to: the last feedback that is read; default: all that is committed now. Of very much only the first is read.
 
     Raises:
         DataError: if the model cannot be updated, or no item can be used.
@@ -118,30 +167,57 @@ def teach(
         >>> run = fit(data, source="toy", baselines="none", verbose=False).save(tempfile.mkdtemp())
         >>> store, served = open_store(run / "feedback.db"), open_version(run, Engine(cache=False))
         >>> _ = store.append([Feedback("text", b"where is it", "question")])
-        >>> teach(run, served, store, limits=RequestLimits()).version, taught_up_to(run)
-        (2, 1)
+        >>> teach(run, served, store, limits=RequestLimits()).version, taught_up_to(run, store), taught_by(run)
+        (2, 1, (1, 1))
         >>> store.close()
     """
-    begin = taught_up_to(run) if after is None else after
+    began = perf_counter()
+    begin = taught_up_to(run, store) if after is None else after
     end = store.last() if up_to is None else min(up_to, store.last())
-    events = store.events(begin, end)
-    items, labels, failures = _usable(newest_of_each(events), served, limits)
-    if not items:
-        return Lesson(None, begin, end, len(events), failures=failures)
-    found = OPERATIONS["update"](
-        run, (items, labels), relabel=True, modality=served.modality, task=served.model.task.kind,
-        engine=served.model.engine, verbose=False, about={NOTE: {"after": begin, "up_to": end}},
-    )  # fmt: skip
-    number = None if found.version is None else found.version.number
-    return Lesson(number, begin, end, len(events), found.to_dict(), failures)
+    events = store.events(begin, end, MOST_BYTES)
+    end = events[-1].number if events else end
+    dataset, failures = _usable(newest_of_each(events), served, limits)
+    note = {"after": begin, "up_to": end, "items": len(dataset)}
+    number, report, refused = _update(run, dataset, served, {NOTE: note})
+    if events:
+        store.mark(Mark(int(served.version) if number is None else number, begin, end))
+    failures = dict(sorted((failures | refused).items()))
+    return Lesson(number, begin, end, len(events), report, failures, perf_counter() - began)
+
+
+def _update(
+    run: Path, dataset: Dataset, served: ServedModel, about: Mapping[str, Any]
+) -> tuple[int | None, dict[str, Any], dict[int, str]]:
+    """The number of the new version, what was done, and why feedback was left out; the last by its number."""
+    if not len(dataset):
+        return None, {}, {}
+    try:
+        found = OPERATIONS["update"](
+            run, dataset, relabel=True, engine=served.model.engine, verbose=False, about=about, opened=served.model
+        )
+    except ItemError as error:
+        return None, {}, dict.fromkeys(map(_number, dataset.ids), str(error))
+    refused = {_number(name): str(reason) for name, reason in found.failures.items()}
+    refused |= {
+        _number(name): f"The item '{other}' has the same content and another label."
+        for name, other in found.contradictions.items()
+    }
+    refused |= {_number(name): "The model has it already." for name in found.duplicates}
+    return None if found.version is None else found.version.number, found.to_dict(), refused
+
+
+def _number(name: str) -> int:
+    """The number of the feedback that an item was named by."""
+    return int(name.removeprefix(NAME).partition("@")[0])
 
 
 def _usable(
     events: Sequence[KeptFeedback], served: ServedModel, limits: RequestLimits
-) -> tuple[list[Any], list[Any], dict[int, str]]:
+) -> tuple[Dataset, dict[int, str]]:
     """The items and labels that the model can be taught with, and why others cannot be used."""
     items: list[Any] = []
     labels: list[Any] = []
+    numbers: list[int] = []
     failures: dict[int, str] = {}
     for one in events:
         reason = label_problem(one.feedback.label, served)
@@ -154,7 +230,11 @@ def _usable(
         else:
             items.append(item)
             labels.append(one.feedback.label)
-    return items, labels, failures
+            numbers.append(one.number)
+    task = served.model.with_new_labels(labels) if labels else served.model.task
+    y = encode_labels(labels, task) if labels else None
+    names = tuple(f"{NAME}{number}" for number in numbers)
+    return Dataset(items, names, served.modality, task, y, columns=tuple(served.model.columns)), failures
 
 
 def label_problem(label: Any, served: ServedModel) -> str:

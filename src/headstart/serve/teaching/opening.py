@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from headstart.engine.options import Engine
-from headstart.io import read_json
+from headstart.io import file_digest, read_json
 from headstart.model import TransferModel
 from headstart.model.versions import current_version
 from headstart.serve.batching.served import ServedModel
 
-__all__ = ["open_version", "pointer_stamp", "same_body"]
+__all__ = ["open_version", "pointer_stamp", "same_body", "store_name"]
 
 POINTER = "current"
 
@@ -82,3 +82,21 @@ def pointer_stamp(run: Path) -> tuple[int, int, int]:
     except OSError:
         return 0, 0, 0
     return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def store_name(run: Path) -> str:
+    """The name of a run folder's model in a store that several share; that of a copy of the folder is the same.
+
+    Args:
+        run: the run folder.
+
+    Raises:
+        NoModelError: if the folder is not a model.
+
+    Examples:
+        >>> import tempfile
+        >>> from headstart import zero_shot
+        >>> len(store_name(zero_shot(["parcel", "refund"], source="toy", verbose=False).save(tempfile.mkdtemp())))
+        64
+    """
+    return file_digest(run / "config.json")  # of the first version: it is never written again

@@ -19,6 +19,7 @@ from headstart.engine.pipeline.sketches import kept_sketches
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.model import TransferModel
 from headstart.model.as_fitted import check_any_left, part_of, read_for
+from headstart.model.files.version_files import version_folder
 from headstart.model.versions import Version, current_version, versions_of, write_version
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
@@ -59,12 +60,15 @@ class Opened:
         return write_version(self.run, model, about, base=self.base, write_more=write_more)
 
 
-def open_for_change(model: TransferModel | Run | str | Path, engine: Engine | None) -> Opened:
+def open_for_change(
+    model: TransferModel | Run | str | Path, engine: Engine | None, *, opened: TransferModel | None = None
+) -> Opened:
     """Open the version in force of a run folder; a model in memory is taken as it is.
 
     Args:
         model: a model, a run, or the folder of one.
         engine: how items are encoded; None for the engine of the model.
+        opened: the version in force of the folder, if it is open already; another version is not used.
 
     Raises:
         NoModelError: if the folder is not a model.
@@ -79,11 +83,15 @@ def open_for_change(model: TransferModel | Run | str | Path, engine: Engine | No
     if isinstance(model, str | Path):
         folder = Path(model)
     if folder is None:
-        opened = model.model if isinstance(model, Run) else cast("TransferModel", model)
-        return Opened(opened if engine is None else replace(opened, engine=engine), None)
+        given = model.model if isinstance(model, Run) else cast("TransferModel", model)
+        return Opened(given if engine is None else replace(given, engine=engine), None)
     own = model.model.engine if isinstance(model, Run) else Engine()
     base = current_version(folder)
-    loaded = TransferModel.load(folder, engine=engine or own, version=base)
+    place = version_folder(folder, base).resolve()
+    if opened is not None and opened.folder is not None and opened.folder.resolve() == place:
+        loaded = replace(opened, engine=engine or opened.engine)
+    else:
+        loaded = TransferModel.load(folder, engine=engine or own, version=base)
     return Opened(loaded, folder, base, max(version.number for version in versions_of(folder)) + 1)
 
 

@@ -1,0 +1,69 @@
+"""GET /queue: which items of the pool to label next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from headstart.errors import HeadstartError
+from headstart.serve.http.errors import JsonAnswer, RequestError
+from headstart.serve.routes.context import Serving
+from headstart.serve.routes.schemas import answer_schema, with_errors
+
+__all__ = ["add"]
+
+COUNT, MOST = 5, 50
+ITEMS = {
+    "type": "array",
+    "description": "The most helpful first; POST /feedback takes the id as 'queued'.",
+    "items": {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in ("id", "text", "image", "sound")},
+        "required": ["id"],
+    },
+}
+
+
+def add(app: FastAPI, serving: Serving) -> None:
+    """Add the route.
+
+    Examples:
+        >>> app = FastAPI()
+        >>> add(app, None)
+        >>> [route.path for route in app.routes][-1]
+        '/queue'
+    """
+
+    async def queue(request: Request) -> Response:
+        """Items without a label whose labels would help the model most."""
+        count = _count(request.query_params.get("n", str(COUNT)))
+        return JsonAnswer({"items": await serving.explaining(_next, serving, count)})
+
+    asked = {"type": "integer", "minimum": 1, "maximum": MOST, "default": COUNT}
+    app.add_api_route(
+        "/queue", queue, methods=["GET"], tags=["feedback"],
+        openapi_extra={
+            "parameters": [{"name": "n", "in": "query", "required": False, "schema": asked}],
+            "responses": with_errors(
+                answer_schema("200", "The items.", {"items": ITEMS}), ("401", "403", "409", "422", "501", "503", "504")
+            ),
+        },
+    )  # fmt: skip
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MOST:
+        raise RequestError(422, f"'n' must be a whole number from 1 to {MOST}. Got {text!r:.40} instead.")
+    return int(text)
+
+
+def _next(serving: Serving, count: int) -> list[dict[str, Any]]:
+    if serving.pool is None:
+        raise RequestError(501, "There is no queue: start the server with --pool DATA.")
+    try:
+        known = serving.store.known if serving.has_store else lambda _: set()
+        return serving.pool.next(serving.slot.current, count, known)
+    except HeadstartError as error:
+        raise RequestError(409, str(error)) from None
