@@ -24,7 +24,7 @@ from headstart.serve.items.reading import converter, item_of
 from headstart.serve.options import ServeOptions
 from headstart.serve.store.events import FeedbackStore
 from headstart.serve.teaching.opening import open_version, pointer_stamp, store_name
-from headstart.serve.teaching.pool import Pool
+from headstart.serve.teaching.pool import LabelPool
 
 __all__ = ["Serving"]
 
@@ -67,7 +67,7 @@ class Serving:
     batcher: Batcher
     meters: Meters
     problem: str = ""
-    pool: Pool | None = None
+    pool: LabelPool | None = None
     lessons: set[asyncio.Task[None]] = field(default_factory=set)
     _stamp: tuple[int, int, int] = (0, 0, 0)
     _following: Lock = field(default_factory=Lock)
@@ -93,7 +93,7 @@ class Serving:
         if options.store is not None:
             _ = serving.store  # a wrong place is reported before the first request
         if options.pool is not None:
-            serving.pool = Pool(options.pool, served, limits)
+            serving.pool = LabelPool(options.pool, served, limits)
         return serving
 
     @cached_property

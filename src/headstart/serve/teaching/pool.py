@@ -22,7 +22,7 @@ from headstart.serve.batching.served import ServedModel
 from headstart.serve.items.keeping import item_to_keep
 from headstart.serve.options import RequestLimits
 
-__all__ = ["Pool"]
+__all__ = ["LabelPool"]
 
 AHEAD = 50  # items that are ranked at once
 SIDE = 320  # pixels of a thumbnail
@@ -31,7 +31,7 @@ CHARACTERS = 2_000  # of a text that is shown
 MEDIA = ("image", "audio")
 
 
-class Pool:
+class LabelPool:
     """Unlabelled items, of which a server asks for the labels that help most.
 
     Args:
@@ -47,7 +47,7 @@ class Pool:
         >>> texts = ["good film", "a good one", "bad film", "a bad one"] * 5
         >>> run = fit((texts, ["+", "+", "-", "-"] * 5), source="toy", baselines="none", verbose=False)
         >>> served = ServedModel(run.model, "1")
-        >>> pool = Pool(["so good", "neither nor", "what a bad film"], served, RequestLimits())
+        >>> pool = LabelPool(["so good", "neither nor", "what a bad film"], served, RequestLimits())
         >>> found = pool.next(served, 2, lambda digests: set())
         >>> len(found), pool.item(found[0]["id"]) == found[0]["text"]
         (2, True)
