@@ -32,10 +32,9 @@ def teach_now(serving: Serving, after: int | None = None, up_to: int | None = No
     Examples:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from headstart import fit
+        >>> from headstart import zero_shot
         >>> from headstart.serve.options import ServeOptions
-        >>> data = (["good day", "fine day", "bad end", "sad end"] * 5, ["up", "up", "down", "down"] * 5)
-        >>> run = fit(data, source="toy", baselines="none", verbose=False).save(tempfile.mkdtemp())
+        >>> run = zero_shot(["parcel", "refund"], source="toy", verbose=False).save(tempfile.mkdtemp())
         >>> serving = Serving.open(Path(run), ServeOptions())
         >>> teach_now(serving).version is None     # nothing waits
         True
@@ -79,10 +78,9 @@ async def teach_if_due(serving: Serving) -> None:
     Examples:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from headstart import fit
+        >>> from headstart import zero_shot
         >>> from headstart.serve.options import ServeOptions
-        >>> data = (["good day", "fine day", "bad end", "sad end"] * 5, ["up", "up", "down", "down"] * 5)
-        >>> run = fit(data, source="toy", baselines="none", verbose=False).save(tempfile.mkdtemp())
+        >>> run = zero_shot(["parcel", "refund"], source="toy", verbose=False).save(tempfile.mkdtemp())
         >>> serving = Serving.open(Path(run), ServeOptions(teach_every=3))
         >>> asyncio.run(teach_if_due(serving)), len(serving.lessons)     # nothing waits
         (None, 0)
@@ -113,10 +111,9 @@ def learnt(serving: Serving) -> dict[str, Any]:
     Examples:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from headstart import fit
+        >>> from headstart import zero_shot
         >>> from headstart.serve.options import ServeOptions
-        >>> data = (["good day", "fine day", "bad end", "sad end"] * 5, ["up", "up", "down", "down"] * 5)
-        >>> run = fit(data, source="toy", baselines="none", verbose=False).save(tempfile.mkdtemp())
+        >>> run = zero_shot(["parcel", "refund"], source="toy", verbose=False).save(tempfile.mkdtemp())
         >>> serving = Serving.open(Path(run), ServeOptions())
         >>> learnt(serving)
         {'taught': 0, 'waiting': 0, 'set_aside': 0}
