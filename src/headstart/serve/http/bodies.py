@@ -14,9 +14,10 @@ from starlette.requests import Request
 from headstart.serve.http.errors import RequestError
 from headstart.serve.options import RequestLimits
 
-__all__ = ["Form", "parse_json", "read_form", "read_json"]
+__all__ = ["LARGE", "Form", "parse_json", "read_form", "read_json"]
 
-LARGE = 64 * 1024  # bytes of JSON from which it is parsed in a thread
+LARGE = 64 * 1024
+"""Bytes of a body from which it is parsed in a thread, not in the event loop."""
 MOST_VALUES = 2_000_000  # in a JSON body: each takes up to 100 bytes of memory
 MOST_FIELDS = 64
 MOST_NAME = 200  # characters of a file name that an answer repeats

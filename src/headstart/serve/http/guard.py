@@ -18,7 +18,13 @@ from headstart.serve.options import LOOPBACK, ServeOptions
 __all__ = ["Guard", "host_name"]
 
 LOG = logging.getLogger("headstart.serve")
-OPEN_PATHS = ("/", "/health", "/v2/health/live", "/v2/health/ready")  # they tell nothing about the model's data
+OPEN_PATHS = (
+    "/",
+    "/health",
+    "/ping",
+    "/v2/health/live",
+    "/v2/health/ready",
+)  # they tell nothing about the model's data
 OPEN_FOLDER = "/page/"
 SAFE_METHODS = ("GET", "HEAD")
 UNKNOWN = "unmatched"  # the route, for metrics, of a path that there is none for

@@ -8,6 +8,7 @@ Reference: kserve/open-inference-protocol, "Open Inference Protocol (V2)".
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from starlette.responses import Response
 
 from headstart.serve.batching.calls import Answer
 from headstart.serve.batching.served import AnswerOptions, ServedModel
+from headstart.serve.http.bodies import LARGE
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.http.tensors import Tensor, parse_infer, write_tensors
 from headstart.serve.routes.context import Serving
@@ -100,8 +102,11 @@ class _Protocol:
         """Answers as tensors."""
         with self.serving.batcher.arrival():
             served = self._model(request)
-            body, tensors = parse_infer(await request.body(), request.headers.get(HEADER))
-            items = items_of(tensors, served)
+            raw, length = await request.body(), request.headers.get(HEADER)
+            if len(raw) < LARGE:
+                body, items = _read(raw, length, served)
+            else:
+                body, items = await asyncio.to_thread(_read, raw, length, served)
         names, binary = _wanted(body, served)
         found = await self.serving.answers(served, items, AnswerOptions())
         bad = next((place for place, answer in enumerate(found) if "error" in answer), None)
@@ -136,6 +141,12 @@ def add(app: FastAPI, serving: Serving) -> None:
     for path, route in (("/v2", own.server), ("/v2/health/live", own.live), ("/v2/health/ready", own.ready)):
         described = {"responses": with_errors(TOLD, (*GUARDED, "503"))}
         app.add_api_route(path, route, methods=["GET"], tags=[kind], openapi_extra=described)
+
+
+def _read(raw: bytes, length: str | None, served: ServedModel) -> tuple[dict[str, Any], list[Any]]:
+    """The JSON of a request, and its items."""
+    body, tensors = parse_infer(raw, length)
+    return body, items_of(tensors, served)
 
 
 def _with_bytes(answer: dict[str, Any], rest: bytes) -> Response:
