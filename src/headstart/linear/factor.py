@@ -84,7 +84,7 @@ class RidgeFactor:
         whole = moments.scatter.copy()
         whole.flat[:: d + 1] += lam
         try:
-            cholesky = np.asarray(np.linalg.cholesky(whole), np.float64)
+            cholesky: Array = np.linalg.cholesky(whole).astype(np.float64, copy=False)
         except np.linalg.LinAlgError as error:
             raise ParameterError(
                 f"A penalty of {lam:g} is too small beside the squares of the rows for a Cholesky factor; solve this "
@@ -158,13 +158,13 @@ class RidgeFactor:
             return type(self).of(moments, self.lam)
         from scipy.linalg import cho_solve
 
-        solved = cho_solve((self.cholesky, True), changes.T)
+        solved: Array = cho_solve((self.cholesky, True), changes.T)
         gain = solved
         if len(self.signs):  # Woodbury: A⁻¹ of now from the A that was factored
             inner = np.diag(self.signs) + self.changes @ self.solved
-            gain = solved - self.solved @ np.linalg.solve(inner, self.changes @ solved)
-        inner = np.eye(len(changes)) + sign * changes @ gain  # symmetric
-        gain = np.asarray(np.linalg.solve(inner, gain.T).T, np.float64)
+            gain = solved - self.solved @ _solve(inner, self.changes @ solved)
+        # (I ± UG)⁻¹ is symmetric
+        gain = _solve(np.eye(len(changes)) + sign * changes @ gain, gain.T).T
         coefficients = self.coefficients + sign * gain @ (targets - changes @ self.coefficients)
         return replace(
             self, moments=moments, coefficients=coefficients,
@@ -172,6 +172,10 @@ class RidgeFactor:
             signs=np.concatenate([self.signs, np.full(len(changes), sign)]),
             solved=np.concatenate([self.solved, solved], axis=1),
         )  # fmt: skip
+
+
+def _solve(matrix: Array, right: Array) -> Array:
+    return np.asarray(np.linalg.solve(matrix, right), np.float64)
 
 
 def _low_rank(

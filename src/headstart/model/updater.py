@@ -124,7 +124,7 @@ class Updater:
         with self._lock:
             task = self.model.with_new_labels(labels)
             y = encode_labels(labels, task)
-            mapped = np.asarray(self.model.head.feature_map(rows))
+            mapped = np.asarray(self.model.head.feature_map(rows[:]))
             kept = certainty_with_rows(self._kept, mapped, y, ids)
             if not self.exact:
                 return self._fitted_again(task, kept)
@@ -157,7 +157,7 @@ class Updater:
         """
         with self._lock:
             return self.forget_mapped(
-                np.asarray(self.model.head.feature_map(rows)), encode_labels(labels, self.model.task)
+                np.asarray(self.model.head.feature_map(rows[:])), encode_labels(labels, self.model.task)
             )
 
     def forget_mapped(

@@ -111,7 +111,8 @@ def update(
     Examples:
         >>> import headstart, tempfile
         >>> rows, labels = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3, (["low"] * 3 + ["high"] * 3) * 3
-        >>> run = headstart.fit((rows, labels), baselines="none", verbose=False).save(tempfile.mkdtemp())
+        >>> fitted = headstart.fit((rows, labels), heads=("lda",), baselines="none", verbose=False)
+        >>> run = fitted.save(tempfile.mkdtemp())
         >>> found = update(run, ([[1.0], [1.1], [0.1], [2.0]], ["mid", "mid", "low", "low"]), verbose=False)
         >>> found.sentence, found.new_labels, len(found.duplicates), len(found.contradictions)
         ('2 items were added; 1 class is new.', ('mid',), 1, 1)

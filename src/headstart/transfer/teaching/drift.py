@@ -23,6 +23,7 @@ def drift_of(model: TransferModel, dataset: Dataset, rows: Rows) -> MeanDrift | 
 
     Examples:
         >>> import headstart
+        >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> rows, labels = rng.normal(size=(80, 3)), ["a", "b"] * 40
         >>> model = headstart.fit((rows, labels), baselines="none", verbose=False).model

@@ -24,7 +24,7 @@ from headstart.model.versions import Version, current_version, versions_of, writ
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
 from headstart.tasks import base_dataset, is_classification
-from headstart.transfer.run import Run
+from headstart.transfer.run import Run, open_model
 from headstart.types import Dataset, Rows
 
 __all__ = [
@@ -44,6 +44,12 @@ class Opened:
         run: its run folder, in which a version is written; None for a model in memory.
         base: the number of the version.
         number: the number that the next version gets.
+
+    Examples:
+        >>> from headstart.transfer.zero_shot import zero_shot
+        >>> opened = Opened(zero_shot(["parcel", "refund"], source="toy", verbose=False), None)
+        >>> opened.write(opened.model, {}, print) is None     # a model in memory has no versions
+        True
     """
 
     model: TransferModel
@@ -83,6 +89,7 @@ def open_for_change(
     if isinstance(model, str | Path):
         folder = Path(model)
     if folder is None:
+<<<<<<< HEAD
         given = model.model if isinstance(model, Run) else cast("TransferModel", model)
         return Opened(given if engine is None else replace(given, engine=engine), None)
     own = model.model.engine if isinstance(model, Run) else Engine()
@@ -92,6 +99,13 @@ def open_for_change(
         loaded = replace(opened, engine=engine or opened.engine)
     else:
         loaded = TransferModel.load(folder, engine=engine or own, version=base)
+=======
+        opened = model.model if isinstance(model, Run) else cast("TransferModel", model)
+        return Opened(opened if engine is None else replace(opened, engine=engine), None)
+    own = model.model.engine if isinstance(model, Run) else None
+    base = current_version(folder)
+    loaded, _ = open_model(folder, engine or own)
+>>>>>>> f9f8c57 (Examples and types of updating; tests of the lock; figures of an update)
     return Opened(loaded, folder, base, max(version.number for version in versions_of(folder)) + 1)
 
 
@@ -104,6 +118,11 @@ class EncodedItems:
         rows: (n, d) of the source.
         contents: n digests of their contents.
         failures: the reason for each item that could not be read, by its name.
+
+    Examples:
+        >>> two = EncodedItems(Dataset(["x", "y"], ("0", "1"), "text"), np.eye(2), ("a", "b"), {})
+        >>> two.take([1]).contents
+        ('b',)
     """
 
     dataset: Dataset
@@ -162,6 +181,13 @@ class TestData:
         dataset: the items that could be read, coded by the task of the changed model.
         rows: (n, d) of the source.
         groups: (n,) codes of items that are one observation, or None.
+
+    Examples:
+        >>> from headstart.transfer.zero_shot import zero_shot
+        >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
+        >>> one = Dataset(["parcel"], ("0",), "text", model.task, np.array([0]))
+        >>> TestData(one, model.rows_of(one.items), None).judged(model).metrics["accuracy"].value
+        1.0
     """
 
     dataset: Dataset
