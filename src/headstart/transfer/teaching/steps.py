@@ -89,23 +89,15 @@ def open_for_change(
     if isinstance(model, str | Path):
         folder = Path(model)
     if folder is None:
-<<<<<<< HEAD
         given = model.model if isinstance(model, Run) else cast("TransferModel", model)
         return Opened(given if engine is None else replace(given, engine=engine), None)
-    own = model.model.engine if isinstance(model, Run) else Engine()
+    own = model.model.engine if isinstance(model, Run) else None
     base = current_version(folder)
     place = version_folder(folder, base).resolve()
     if opened is not None and opened.folder is not None and opened.folder.resolve() == place:
         loaded = replace(opened, engine=engine or opened.engine)
     else:
-        loaded = TransferModel.load(folder, engine=engine or own, version=base)
-=======
-        opened = model.model if isinstance(model, Run) else cast("TransferModel", model)
-        return Opened(opened if engine is None else replace(opened, engine=engine), None)
-    own = model.model.engine if isinstance(model, Run) else None
-    base = current_version(folder)
-    loaded, _ = open_model(folder, engine or own)
->>>>>>> f9f8c57 (Examples and types of updating; tests of the lock; figures of an update)
+        loaded, _ = open_model(folder, engine or own)
     return Opened(loaded, folder, base, max(version.number for version in versions_of(folder)) + 1)
 
 
