@@ -7,10 +7,10 @@ import ast
 import os
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from markdown_blocks import SHELL, Block, blocks, headstart_commands, shell_lines
 
 import headstart
 from headstart.cli.main import main
@@ -19,51 +19,6 @@ from headstart.errors import UsageError
 ROOT = Path(__file__).resolve().parents[1]
 READMES = ["README.md", "README.zh.md"]
 PAGES = [*READMES, "CONTRIBUTING.md", "ARCHITECTURE.md"]
-SHELL = {"", "sh", "bash", "shell", "console", "text"}
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block: its language, its text, and the archive that a comment above it asks for.
-
-    ``<!-- realdata: images/hymenoptera.tar as photos -->`` runs the block where ``photos`` is the unpacked archive.
-    """
-
-    language: str
-    text: str
-    archive: str | None = None
-    name: str | None = None
-
-
-def blocks(markdown: str) -> list[Block]:
-    pattern = r"(?:<!-- realdata: (\S+) as (\S+) -->\n+)?^```(\w*)\n(.*?)^```$"
-    found = re.findall(pattern, markdown, flags=re.MULTILINE | re.DOTALL)
-    return [Block(language, text, archive or None, name or None) for archive, name, language, text in found]
-
-
-def shell_lines(block: Block) -> list[str]:
-    """The commands of a shell block: the lines after a prompt where there is one, else all."""
-    lines = block.text.replace("\\\n", " ").splitlines()
-    prompted = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    return prompted or lines
-
-
-def headstart_commands(lines: list[str]) -> list[list[str]]:
-    """The arguments of each call of headstart, also those in pipes."""
-    found = []
-    for line in lines:
-        if not re.search(r"(^|[|&;] *)headstart ", line.strip()):
-            continue
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        call: list[str] = []
-        for token in [*lexer, ";"]:
-            if token and set(token) <= set("|&;<>()"):
-                found += [call[1:]] if call[:1] == ["headstart"] else []
-                call = []
-            else:
-                call.append(token)
-    return found
 
 
 def read_page(page: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from headstart.cli import build_parser
 
-__all__ = ["commands", "render"]
+__all__ = ["commands", "render", "sections"]
 
 WIDTH = 100  # characters
 HEADER = """\
@@ -43,11 +43,30 @@ def render() -> str:
         '# Commands'
     """
     with _plain_terminal():
-        sections = [
-            f"\n{'#' * (1 + len(parser.prog.split()))} {parser.prog}\n\n```text\n{parser.format_help().strip()}\n```\n"
+        pages = [
+            f"\n{'#' * (1 + len(parser.prog.split()))} {parser.prog}\n\n{_fenced(parser)}"
             for parser in commands(build_parser())
         ]
-    return HEADER + "".join(sections)
+    return HEADER + "".join(pages)
+
+
+def sections() -> list[tuple[str, str]]:
+    """The commands that do something and the help text of each as a Markdown block, for a page of its own.
+
+    Examples:
+        >>> sections()[0][0]
+        'headstart inspect'
+    """
+    with _plain_terminal():
+        return [(parser.prog, _fenced(parser)) for parser in commands(build_parser()) if not _has_commands(parser)]
+
+
+def _fenced(parser: argparse.ArgumentParser) -> str:
+    return f"```text\n{parser.format_help().strip()}\n```\n"
+
+
+def _has_commands(parser: argparse.ArgumentParser) -> bool:
+    return any(isinstance(action, argparse._SubParsersAction) for action in parser._actions)
 
 
 @contextmanager
