@@ -12,10 +12,11 @@ from typing import Any
 
 from headstart.errors import UsageError
 from headstart.export.checking.as_files import as_files
-from headstart.export.checking.items import CheckItems, items_to_check
+from headstart.export.checking.items import CheckItems, items_to_check, spaced
 from headstart.export.checking.parity import TOLERANCE, Parity, difference
 from headstart.export.checking.process import run_reader
 from headstart.export.checking.reference import model_answers
+from headstart.export.checking.same_numbers import MOST_SAME, same_numbers
 from headstart.export.registry import FORMATS, ExportFormat, Written
 from headstart.io import atomic_folder, check_writable, file_digest, follow_umask, write_json
 from headstart.model import TransferModel
@@ -118,7 +119,7 @@ def export(
         parity = _compared(written.model or model, given, found, scratch / written.reader, written)
         parity = replace(parity, tolerance=float(tolerance))
         parity.check(found.name)
-        files = {path.name: path for path in sorted(scratch.iterdir()) if path.is_file()}
+        files = {path.relative_to(scratch).as_posix(): path for path in sorted(scratch.rglob("*")) if path.is_file()}
         digests = {name: file_digest(path) for name, path in files.items()}
         about = {"format": found.name, "headstart": version("headstart"), "machine": platform.machine()}
         write_json(scratch / PARITY, {**about, **parity.to_dict(), "sha256": digests})
@@ -153,9 +154,13 @@ def _compared(model: TransferModel, given: CheckItems, chosen: ExportFormat, rea
     readable = [given.items[k] for k in answers.index]
     with tempfile.TemporaryDirectory(prefix="headstart-items-") as place:
         items = as_files(readable, model.source.info.modality, Path(place))
-        found = run_reader(reader, items, written.packages, chosen.banned)
-    exact, predicted = (difference(one, found.outputs, model.task) for one in (answers.exact, answers.predicted))
+        few = spaced(len(readable), MOST_SAME) if written.prepared else []
+        ready = written.prepared([readable[k] for k in few], Path(place)) if written.prepared else []
+        found = run_reader(reader, [*items, *ready], written.packages, chosen.banned)
+    outputs, same = found.outputs[: len(items)], found.outputs[len(items) :]
+    exact, predicted = (difference(one, outputs, model.task) for one in (answers.exact, answers.predicted))
+    facts = {**written.facts, **same_numbers(answers.exact[few], same, model.task)} if few else written.facts
     return Parity(
         len(readable), given.origin, exact, predicted, answers.exact_runtime, answers.runtime, TOLERANCE,
-        found.packages, found.seconds, written.facts,
+        found.packages, found.seconds, facts,
     )  # fmt: skip

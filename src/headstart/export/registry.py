@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -23,6 +23,9 @@ class Written:
         packages: the packages that the reader imports, whose versions `parity.json` states.
         model: the same model in the number format that was written, where its head was solved again; None otherwise.
         facts: further facts for `parity.json`, as plain JSON values.
+        prepared: a function of (items, folder) that returns the items as the reader takes them after the model's own
+            preprocessing (in files that it writes into the folder), for formats that hold the same numbers: on them
+            the logarithms of the probabilities must agree to `SAME`. None for formats without that check.
 
     Examples:
         >>> Written("model.py", ("numpy", "onnxruntime")).model is None
@@ -33,6 +36,7 @@ class Written:
     packages: tuple[str, ...]
     model: TransferModel | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    prepared: Callable[[Sequence[Any], Path], list[Any]] | None = None
 
 
 @runtime_checkable
@@ -75,3 +79,4 @@ FORMATS: Registry[ExportFormat] = Registry("format")
 FORMATS.register("onnx", "headstart.export.onnx:ONNX")
 FORMATS.register("openvino", "headstart.export.openvino:OPENVINO")
 FORMATS.register("openvino_fp16", "headstart.export.openvino_fp16:OPENVINO_FP16")
+FORMATS.register("timm", "headstart.export.timm:TIMM")

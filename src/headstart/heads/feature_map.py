@@ -144,7 +144,8 @@ def candidate_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto") ->
         rows: (n, d) training rows of the source.
         blocks: the source's blocks, first to last; empty for a source without blocks.
         layers: ``"auto"`` or ``"select"`` for the last layer and all blocks, ``"last"`` or ``"all"`` for only one of
-            these, ``"best"`` to add every single block.
+            these, ``"best"`` to add every single block, ``"standardised"`` for the last layer with standardised columns
+            instead of unit norm: the only map here that is linear, as a classifier layer of another library is.
 
     Returns:
         One or two maps; with ``"best"`` also one per earlier block.
@@ -159,6 +160,8 @@ def candidate_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto") ->
         return _vector_maps(rows)
     edges = np.concatenate([[0], np.cumsum([block.width for block in blocks])])
     ranges = tuple((int(a), int(b)) for a, b in pairwise(edges))
+    if layers == "standardised":
+        return (_standardised(rows, ranges[-1]),)
     last = FeatureMap("last layer", ranges[-1:], "unit_norm")
     if len(ranges) == 1 or layers == "last":
         return (last,)
@@ -171,6 +174,12 @@ def candidate_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto") ->
     return (last, *early, together)
 
 
+def _standardised(rows: Rows, place: tuple[int, int]) -> FeatureMap:
+    """The last layer with standardised columns."""
+    shift, scale = _mean_and_deviation(rows, slice(*place))
+    return FeatureMap("last layer, standardised", (place,), "none", shift, np.where(scale > 0, scale, 1.0))
+
+
 def _block_scale(together: FeatureMap, rows: Rows) -> NDArray[np.float64]:
     """(num_features,) the square root of each block's total variance, repeated over its columns."""
     sample = together(rows[:: max(1, len(rows) // MAX_ROWS_FOR_SCALE)])
@@ -180,11 +189,12 @@ def _block_scale(together: FeatureMap, rows: Rows) -> NDArray[np.float64]:
     return np.repeat(np.sqrt(np.where(total > 0, total, 1.0)), widths)
 
 
-def _mean_and_deviation(rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _mean_and_deviation(rows: Rows, columns: slice = slice(None)) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation of each column, computed in chunks (Chan, Golub & LeVeque 1983)."""
-    mean, square, seen = np.zeros(rows.shape[1]), np.zeros(rows.shape[1]), 0
+    width = len(range(*columns.indices(rows.shape[1])))
+    mean, square, seen = np.zeros(width), np.zeros(width), 0
     for start in range(0, len(rows), CHUNK):
-        part = np.asarray(rows[start : start + CHUNK])
+        part = np.asarray(rows[start : start + CHUNK])[:, columns]
         near = part.mean(axis=0, dtype=np.float64)
         offset = part - near
         total = seen + len(part)

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 Fusion = Literal["auto", "concat", "banded", "stack", "select", "attention", "none"]
-LayerChoice = Literal["auto", "last", "all", "best", "select"]
+LayerChoice = Literal["auto", "last", "all", "best", "select", "standardised"]
 # A mean over 5,000 rows has a standard error of 1.4 percent of the losses' standard deviation, for any n. Candidates
 # are compared on the same rows, so their difference is known even better.
 MAX_ROWS_FOR_CHOICE = 5000
@@ -46,8 +46,8 @@ class HeadSearch:
             of ``"concat"``, ``"banded"``, ``"stack"``, ``"select"`` (the most relevant features of all blocks) and
             ``"attention"``, or ``"none"`` (only the best single source).
         layers: which layers of a source are candidates: ``"auto"`` (the last layer, and all blocks concatenated),
-            ``"last"``, ``"all"``, ``"best"`` (also each single block) or ``"select"`` (also the most relevant features
-            of all blocks).
+            ``"last"``, ``"all"``, ``"best"`` (also each single block), ``"select"`` (also the most relevant features
+            of all blocks) or ``"standardised"`` (the last layer with standardised columns instead of unit norm).
         until: the value of `time.perf_counter` from which ``("auto",)`` tries no further head; default: no limit.
     """
 

@@ -103,7 +103,8 @@ def fit(
         heads: names of heads to compare; ``("auto",)`` for all that support the task; default: the closed-form heads
             ridge and LDA, which one eigendecomposition gives.
         layers: which layers are compared: ``"auto"`` (the last, and all concatenated), ``"last"``, ``"all"``,
-            ``"best"`` (also each alone) or ``"select"`` (also features of all layers, selected by relevance).
+            ``"best"`` (also each alone), ``"select"`` (also features of all layers, selected by relevance) or
+            ``"standardised"`` (the last with standardised columns, which folders of timm and transformers can hold).
         fusion: how several sources are combined: ``"auto"`` (``"concat"``, ``"banded"`` or ``"stack"`` if one of
             them helps, else the best source alone); one of these, ``"select"`` or ``"attention"``, which is then used
             without a comparison; or ``"none"`` (the best source alone).

@@ -76,9 +76,10 @@ def _add_how(parser: Parser) -> None:
     add_overwrite(group, "replace the run of these data under the default name, instead of using a new name")
     add_sources_to_rank(group)
     group.add_argument(
-        "--layers", choices=["auto", "last", "all", "best", "select"], default="auto",
+        "--layers", choices=["auto", "last", "all", "best", "select", "standardised"], default="auto",
         help="layers to compare: last, all (concatenated), best (also each layer alone), select (also the relevant "
-        "features of all layers) (default: auto, last and all)",
+        "features of all layers), standardised (the last with standardised columns, for 'export --format timm') "
+        "(default: auto, last and all)",
     )  # fmt: skip
     group.add_argument(
         "--fusion", choices=["auto", "concat", "banded", "stack", "select", "attention", "none"], default="auto",

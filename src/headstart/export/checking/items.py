@@ -19,7 +19,7 @@ from headstart.sources.bodies.seeded import example_pictures
 from headstart.tasks import base_dataset
 from headstart.types import Dataset
 
-__all__ = ["MOST", "CheckItems", "items_to_check"]
+__all__ = ["MOST", "CheckItems", "items_to_check", "spaced"]
 
 MOST = 500
 PICTURES = 16  # of the examples
@@ -70,10 +70,16 @@ def items_to_check(model: TransferModel, check: Any = None, *, most: int = MOST)
 
 
 def _spaced(found: CheckItems, most: int) -> CheckItems:
-    return CheckItems([found.items[k] for k in _places(len(found.items), most)], found.origin)
+    return CheckItems([found.items[k] for k in spaced(len(found.items), most)], found.origin)
 
 
-def _places(count: int, most: int) -> list[int]:
+def spaced(count: int, most: int) -> list[int]:
+    """Positions of at most ``most`` evenly spaced items of ``count``.
+
+    Examples:
+        >>> spaced(9, 3)
+        [0, 4, 8]
+    """
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
 
 
@@ -118,7 +124,7 @@ def _same_content(dataset: Dataset, table: Path, place: str, most: int) -> Check
     there = [k for k, name in enumerate(dataset.ids) if name in contents]
     if not there:
         return None
-    part = dataset.take([there[k] for k in _places(len(there), most)])
+    part = dataset.take([there[k] for k in spaced(len(there), most)])
     found = audit(base_dataset(part), near=False).content
     same = [k for k, name in enumerate(part.ids) if str(found[k]) == contents[name]]
     return CheckItems([part.items[k] for k in same], f"the fit ('{place}')") if same else None

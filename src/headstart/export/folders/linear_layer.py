@@ -1,0 +1,137 @@
+"""A head and its calibration as one linear layer on the last layer of a body, as other libraries hold it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import SourceError
+from headstart.heads import FeatureMap
+from headstart.model import TransferModel
+from headstart.tasks import Calibration
+
+__all__ = ["LinearLayer", "activation_of", "linear_layer"]
+
+Array = NDArray[np.float64]
+KNOWN = {
+    "classification": ({"temperature", "factor", "offset", "chance", "shares"}, "softmax"),
+    "multilabel": ({"slope", "intercept", "shares"}, "sigmoid"),
+    "regression": (set[str](), "identity"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class LinearLayer:
+    """From the last layer x of a body to logits: x (or x / ||x||) times ``weight``, plus ``bias``.
+
+    Attributes:
+        weight: (d, k).
+        bias: (k,).
+        unit_norm: whether x is divided by its Euclidean norm first.
+        activation: what makes the outputs of the logits: ``"softmax"``, ``"sigmoid"`` or ``"identity"``.
+        chance: the share of each probability that is 1/k, as in `Classification.outputs`; 0 for none.
+    """
+
+    weight: Array
+    bias: Array
+    unit_norm: bool
+    activation: str
+    chance: float
+
+
+def activation_of(model: TransferModel) -> str:
+    """What makes the outputs of a model's logits.
+
+    Examples:
+        >>> from headstart import zero_shot
+        >>> activation_of(zero_shot(["parcel", "refund"], source="toy", verbose=False))
+        'softmax'
+    """
+    return KNOWN[model.task.kind][1]
+
+
+def linear_layer(model: TransferModel, name: str) -> LinearLayer:
+    """The head of a model with its feature scaling and its calibration folded in, computed in float64.
+
+    With features (x - m) / s, scores W and b, and logits f * score + o, the layer has the weight f W / s and the bias
+    f (b - W m / s) + o.
+
+    Args:
+        model: the model.
+        name: of the format, for messages.
+
+    Raises:
+        SourceError: if the head is no linear map of the last layer, or its calibration does not fold into it.
+
+    Examples:
+        >>> from headstart import zero_shot
+        >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
+        >>> layer = linear_layer(model, "timm")
+        >>> rows = model.source.encode(["where is my parcel"])[:, -len(layer.weight):]
+        >>> logits = rows / np.linalg.norm(rows) @ layer.weight + layer.bias
+        >>> found = np.exp(logits) / np.exp(logits).sum()
+        >>> bool(np.abs(found - model.predict_proba(["where is my parcel"])).max() < 1e-6)
+        True
+    """
+    _refuse(model, name)
+    head, features = model.head, model.head.feature_map
+    weight, bias = head.weight, head.bias
+    if features.scale.size:
+        weight = weight / features.scale[:, None]
+    if features.shift.size:
+        bias = bias - features.shift @ weight
+    factor, offset = _folded(head.calibration)
+    weight, bias = weight * factor, bias * factor + offset
+    chance = float(head.calibration["chance"][0]) if "chance" in head.calibration else 0.0
+    unit = features.block_scalings == ("unit_norm",)
+    return LinearLayer(_on_all_columns(weight, features), bias, unit, activation_of(model), chance)
+
+
+def _folded(calibration: Calibration) -> tuple[Array, Array]:
+    factor, offset = np.ones(1), np.zeros(1)
+    if "temperature" in calibration:
+        factor = factor / calibration["temperature"]
+    if "factor" in calibration:
+        factor, offset = factor * calibration["factor"], calibration["offset"]
+    if "slope" in calibration:
+        factor, offset = calibration["slope"], calibration["intercept"]
+    return factor, offset
+
+
+def _on_all_columns(weight: Array, features: FeatureMap) -> Array:
+    if not features.columns.size:
+        return weight
+    ((start, stop),) = features.blocks
+    full = np.zeros((stop - start, weight.shape[1]))
+    full[features.columns] = weight
+    return full
+
+
+def _refuse(model: TransferModel, name: str) -> None:
+    kind, features, blocks = model.task.kind, model.head.feature_map, model.source.info.blocks
+    if not model.head.linear:
+        raise SourceError(
+            f"The format '{name}' holds heads that are one linear map, which '{model.head.head}' is not; fit again "
+            "with --head ridge, lda or logistic_regression."
+        )
+    if kind not in KNOWN or model.task.unit != "item":
+        raise SourceError(
+            f"The format '{name}' holds classification, multi-label classification and regression of items. Got a "
+            f"model of the task '{kind}' for each {model.task.unit}, whose outputs only Headstart computes."
+        )
+    others = sorted(set(model.head.calibration) - KNOWN[kind][0])
+    if others:
+        raise SourceError(
+            f"The format '{name}' does not hold the calibration of this model ({', '.join(others)}); fit again with "
+            "the default calibration."
+        )
+    width = features.num_inputs
+    last = (width - blocks[-1].width, width) if blocks else (0, 0)
+    if features.blocks != (last,):
+        raise SourceError(
+            f"The format '{name}' has one classifier, which reads the last layer of the body, but the head of this "
+            f"model reads '{features.name}'; fit again with --layers standardised or last, or use the format 'onnx', "
+            "which holds every linear head."
+        )

@@ -1,0 +1,71 @@
+"""The page and the licence that go with an exported folder."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from headstart.model import TransferModel
+
+__all__ = ["write_licence", "write_page"]
+
+MOST_LABELS = 20
+
+
+def write_page(model: TransferModel, folder: Path, title: str, code: str, *, limits: str, needs: str) -> None:
+    """Write README.md: what the folder is, the lines that load it, its limits, and where the body comes from.
+
+    Args:
+        model: the model.
+        folder: the folder.
+        title: a heading, without the mark.
+        code: Python that loads the folder and answers for one item.
+        limits: sentences.
+        needs: the packages to install.
+
+    Examples:
+        >>> import tempfile
+        >>> from headstart import zero_shot
+        >>> place = Path(tempfile.mkdtemp())
+        >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
+        >>> write_page(model, place, "A folder", "print(1)", limits="None.", needs="pip install nothing")
+        >>> (place / "README.md").read_text(encoding="utf-8").splitlines()[:3]
+        ['# A folder', '', 'A classification model with the labels parcel, refund. It runs without Headstart:']
+    """
+    info, labels = model.source.info, model.task.labels
+    names = ", ".join(labels[:MOST_LABELS]) + (f" and {len(labels) - MOST_LABELS} more" * (len(labels) > MOST_LABELS))
+    what = "outputs" if model.task.kind == "regression" else "labels"
+    origin = [f"Body: {info.name}"] + [
+        f"{key} {value}" for key, value in (
+            ("licence", info.license), ("revision", info.revision), ("sha256", info.sha256)
+        ) if value
+    ]  # fmt: skip
+    text = (
+        f"# {title}\n\nA {model.task.kind} model with the {what} {names}. It runs without Headstart:\n\n"
+        f"```bash\n{needs}\n```\n\n```python\n{code.strip()}\n```\n\n"
+        f"`model.py` does the same from files or texts to labels: `python model.py ITEM ...`.\n\n"
+        f"## Limits\n\n{limits}\n\n`parity.json` says on how many items the folder was run and compared with the "
+        f"model before it was handed over, and how far its answers were from the model's.\n\n"
+        f"## Origin\n\n{', '.join(origin)}.\n"
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def write_licence(model: TransferModel, folder: Path) -> None:
+    """Copy the licence of a body that comes with Headstart or with one of its extras to ``LICENSE``.
+
+    Examples:
+        >>> import tempfile
+        >>> from headstart import zero_shot
+        >>> place = Path(tempfile.mkdtemp())
+        >>> write_licence(zero_shot(["parcel", "refund"], source="headstart:text", verbose=False), place)
+        >>> [file.name for file in place.iterdir()]
+        ['LICENSE']
+    """
+    scheme, _, rest = model.source.info.name.partition(":")
+    name = rest.replace("@", " ").split(" ")[0]
+    if scheme != "headstart" or not name.isidentifier():
+        return
+    with as_file(files("headstart") / "assets" / name / "LICENSE") as text:
+        if text.is_file():
+            (folder / "LICENSE").write_bytes(text.read_bytes())
