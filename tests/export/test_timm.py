@@ -54,7 +54,7 @@ def model_of(source, *, scaling="none", calibration=None):
 
 
 def test_scaling_and_vector_calibration_fold_into_the_classifier(source, tmp_path):
-    """Of the kind: another library, in a process where Headstart cannot be imported, from another folder."""
+    """Of the kind: another library, in a process where Headstart cannot be imported."""
     model, pictures = model_of(source), example_pictures(4)
     found = export(model, "timm", tmp_path / "out", check=pictures)
     record = json.loads((tmp_path / "out" / "parity.json").read_text())
@@ -62,13 +62,6 @@ def test_scaling_and_vector_calibration_fold_into_the_classifier(source, tmp_pat
     assert record["same_input"]["largest"] < 1e-4
     assert record["same_input"]["items"] == 4
     assert set(record["sha256"]) == {"README.md", "config.json", "model.py", "model.safetensors"}
-    Image.fromarray(pictures[0]).save(tmp_path / "one.png")
-    words = [sys.executable, "-I", "-c", ALONE, str(tmp_path / "out"), str(tmp_path / "one.png")]
-    said = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path).stdout.split()
-    assert said[0] == model.predict([pictures[0]])[0]
-    logits = np.array(said[1:], float)
-    wanted = np.log(model.predict_proba([pictures[0]])[0])
-    np.testing.assert_allclose(logits - logits.mean(), wanted - wanted.mean(), atol=0.02)  # predict may run in bf16
 
 
 def test_what_the_classifier_of_timm_cannot_hold_is_said_with_what_can(source, tmp_path):
@@ -112,3 +105,17 @@ def test_hymenoptera_in_timm_has_the_logits_of_the_model(unpacked, tmp_path, thr
     assert found.parity.items > 300
     assert found.parity.flips == 0
     assert found.parity.facts["same_input"]["largest"] < 1e-4
+
+
+@pytest.mark.slow
+def test_timm_alone_loads_the_folder_from_elsewhere(source, tmp_path):
+    """As the page says, without `model.py`, from another folder, where Headstart cannot be imported."""
+    model, pictures = model_of(source), example_pictures(4)
+    export(model, "timm", tmp_path / "out", check=pictures)
+    Image.fromarray(pictures[0]).save(tmp_path / "one.png")
+    words = [sys.executable, "-I", "-c", ALONE, str(tmp_path / "out"), str(tmp_path / "one.png")]
+    said = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path).stdout.split()
+    assert said[0] == model.predict([pictures[0]])[0]
+    logits = np.array(said[1:], float)
+    wanted = np.log(model.predict_proba([pictures[0]])[0])
+    np.testing.assert_allclose(logits - logits.mean(), wanted - wanted.mean(), atol=0.02)  # predict may run in bf16

@@ -24,7 +24,7 @@ import numpy as np
 
 from headstart.errors import SourceError
 from headstart.export.folders.linear_layer import LinearLayer, linear_layer
-from headstart.export.folders.page import write_licence, write_page
+from headstart.export.folders.page import chance_note, write_licence, write_page
 from headstart.export.readers.places import copy_reader
 from headstart.export.registry import Written
 from headstart.io import follow_umask, write_json
@@ -51,10 +51,6 @@ LIMITS = (
     "timm's transform decodes a large JPEG at full size and does not turn a picture upright by its EXIF tag; Headstart "
     "may decode it at half the size or less, and turns it. `model.py` does what Headstart does. On the same crop the "
     "logits are the same to 1e-4."
-)
-CHANCE = (
-    " The calibration mixes the probabilities with chance: p = {keep:g} * softmax(logits) + {chance:g} / {count}; "
-    "`model.py` does, timm does not. The label is the same."
 )
 CALLS = {"softmax": "softmax(1)", "sigmoid": "sigmoid()", "identity": "tolist()"}
 
@@ -98,9 +94,15 @@ class Timm:
         _save(module, folder / "model.safetensors")
         write_json(folder / "config.json", _config(model, source, layer))
         write_licence(model, folder)
-        chance = CHANCE.format(keep=1 - layer.chance, chance=layer.chance, count=len(layer.bias)) * (layer.chance > 0)
         code = CODE.format(activation=CALLS[layer.activation])
-        write_page(model, folder, "A timm checkpoint", code, limits=LIMITS + chance, needs="pip install timm pillow")
+        write_page(
+            model,
+            folder,
+            "A timm checkpoint",
+            code,
+            limits=LIMITS + chance_note(layer),
+            needs="pip install timm pillow",
+        )
         packages = ("timm", "torch", "pillow", "numpy")
         return Written(copy_reader("timm_image", folder / "model.py"), packages, prepared=_crops(source))
 

@@ -66,9 +66,13 @@ def linear_layer(model: TransferModel, name: str) -> LinearLayer:
         SourceError: if the head is no linear map of the last layer, or its calibration does not fold into it.
 
     Examples:
-        >>> from headstart import zero_shot
-        >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
-        >>> layer = linear_layer(model, "timm")
+        >>> from headstart.heads import FittedHead
+        >>> from headstart.sources.toy import ToySource
+        >>> from headstart.types import Task
+        >>> features = FeatureMap("last layer", ((32, 96),), "unit_norm")
+        >>> head = FittedHead(features, "ridge", 1.0, np.eye(64)[:, :2], np.ones(2), {"temperature": np.ones(1)}, 0, ())
+        >>> model = TransferModel(ToySource(), Task("classification", ("parcel", "refund")), head)
+        >>> layer = linear_layer(model, "sentence-transformers")
         >>> rows = model.source.encode(["where is my parcel"])[:, -len(layer.weight):]
         >>> logits = rows / np.linalg.norm(rows) @ layer.weight + layer.bias
         >>> found = np.exp(logits) / np.exp(logits).sum()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from headstart.export.folders.linear_layer import LinearLayer
 from headstart.model import TransferModel
 
-__all__ = ["write_licence", "write_page"]
+__all__ = ["chance_note", "write_licence", "write_page"]
 
 MOST_LABELS = 20
 
@@ -69,3 +70,20 @@ def write_licence(model: TransferModel, folder: Path) -> None:
     with as_file(files("headstart") / "assets" / name / "LICENSE") as text:
         if text.is_file():
             (folder / "LICENSE").write_bytes(text.read_bytes())
+
+
+def chance_note(layer: LinearLayer) -> str:
+    """A sentence on the share of chance in the probabilities, which no other library mixes in; empty without one.
+
+    Examples:
+        >>> import numpy as np
+        >>> chance_note(LinearLayer(np.ones((1, 2)), np.zeros(2), False, "softmax", 0.1))
+        ' The calibration mixes the probabilities with chance, p = 0.9 * softmax(logits) + 0.1 / 2, and so does `mod...
+    """
+    if not layer.chance:
+        return ""
+    return (
+        f" The calibration mixes the probabilities with chance, p = {1 - layer.chance:g} * softmax(logits) + "
+        f"{layer.chance:g} / {len(layer.bias)}, and so does `model.py`; the library alone does not. The label is the "
+        "same."
+    )

@@ -138,11 +138,18 @@ class TextBody(TransformersBody[TextParts, Tokens]):
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder that transformers and sentence-transformers load too."""
         reference = super().save(folder)
-        if reference == self.parts.reference:
-            return reference
+        if reference != self.parts.reference:
+            self._write_sentence_files(folder)
+        return reference
+
+    def write_checkpoint(self, folder: Path) -> None:
+        """Write the checkpoint folder that `save` writes, without adapters, also of a body that every install has."""
+        self.parts.copy(folder, self._seed)
+        self._write_sentence_files(folder)
+
+    def _write_sentence_files(self, folder: Path) -> None:
         limit, width = self.parts.tokenizer.max_length, self._facts["width"]
         write_sentence_files(folder, pooling=self.parts.pooling, max_length=limit, width=width)
-        return reference
 
     def _identity(self) -> tuple[object, ...]:
         return "text", LAYOUT, self.parts.key, self.parts.pooling

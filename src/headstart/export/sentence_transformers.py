@@ -1,0 +1,168 @@
+"""sentence-transformers: a folder whose last module is the head.
+
+Transformer, pooling, for rows of unit norm a normalisation, and a dense layer with the head, so ``encode`` returns
+logits. ``config.json`` names the labels (``id2label``). The tokenizer is in the folder. The head must read the last
+layer: fit with ``--layers last``, or ``standardised``.
+
+Reference: Reimers & Gurevych 2019, "Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks".
+
+Command: headstart export RUN --format sentence-transformers -o DIR
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from headstart.errors import SourceError
+from headstart.export.folders.linear_layer import LinearLayer, linear_layer
+from headstart.export.folders.page import chance_note, write_licence, write_page
+from headstart.export.readers.places import copy_reader
+from headstart.export.registry import Written
+from headstart.io import follow_umask, read_json, write_json
+from headstart.model import TransferModel
+from headstart.sources.transformers.text_body import TextBody
+
+__all__ = ["SENTENCE_TRANSFORMERS", "SentenceTransformers"]
+
+CODE = """
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer(".")                     # the path of this folder
+labels = model[0].auto_model.config.id2label
+logits = model.encode(["Where is my parcel?"], convert_to_tensor=True)
+print(labels[int(logits.argmax())], logits.{call})
+"""
+CALLS = {"softmax": "softmax(1)", "sigmoid": "sigmoid()", "identity": "tolist()"}
+LIMITS = (
+    "The logits are the same to 1e-4. Texts are read as they are: without a prefix, and of a text only the first "
+    "{length} tokens. Headstart first brings a text to one Unicode form (composed accents; full-width, half-width and "
+    "Arabic presentation letters made plain), and so does `model.py`; sentence-transformers alone does not, so such a "
+    "text may get other logits there."
+)
+
+
+@dataclass(frozen=True)
+class SentenceTransformers:
+    """A folder of sentence-transformers.
+
+    Attributes:
+        name: ``"sentence-transformers"``.
+        title: what it is.
+        banned: Headstart.
+
+    Examples:
+        >>> from headstart import zero_shot
+        >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
+        >>> model.export("sentence-transformers", "a-new-folder", check=["where is it"])
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The format 'sentence-transformers' holds text bodies of transformers: ...
+    """
+
+    name: str = "sentence-transformers"
+    title: str = "folder of sentence-transformers"
+    banned: tuple[str, ...] = ("headstart",)
+
+    def write(self, model: TransferModel, folder: Path) -> Written:
+        """Write the checkpoint, the modules, model.py and README.md."""
+        source, layer = text_source(model, self.name), linear_layer(model, self.name)
+        write_body(source, folder, model, layer)
+        _add_modules(folder, layer)
+        write_licence(model, folder)
+        limits = LIMITS.format(length=source.parts.tokenizer.max_length) + chance_note(layer)
+        code, needs = CODE.format(call=CALLS[layer.activation]), "pip install sentence-transformers"
+        write_page(model, folder, "A model of sentence-transformers", code, limits=limits, needs=needs)
+        reader = copy_reader("sentence_text", folder / "model.py")
+        packages = ("sentence-transformers", "transformers", "torch", "numpy")
+        return Written(reader, packages, prepared=lambda items, _: list(items))
+
+
+def text_source(model: TransferModel, name: str) -> TextBody:
+    """The source of a model, if it is a text body whose last layer the head reads.
+
+    Args:
+        model: the model.
+        name: of the format.
+
+    Raises:
+        SourceError: for other sources.
+
+    Examples:
+        >>> from headstart import zero_shot
+        >>> text_source(zero_shot(["a", "b"], source="toy", verbose=False), "transformers")
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The format 'transformers' holds text bodies of transformers: headstart:text, ...
+    """
+    source = model.source
+    if not isinstance(source, TextBody):
+        raise SourceError(
+            f"The format '{name}' holds text bodies of transformers: headstart:text, headstart:multilingual, hf:NAME "
+            f"and their local folders. Got '{source.info.name}'; use the format 'onnx', or for pictures 'timm'."
+        )
+    if source.parts.structure:
+        raise SourceError(
+            f"The body '{source.info.name}' has adapters, which the format '{name}' cannot hold; use the format 'onnx'."
+        )
+    last = source.with_layers("last").info.blocks[-1].name
+    if source.info.blocks[-1].name != last:
+        raise SourceError(
+            f"The format '{name}' has one head, which reads the last layer of the body ('{last}'), but the head of "
+            f"this model reads '{source.info.blocks[-1].name}'; fit again with --layers last, or use 'onnx'."
+        )
+    return source
+
+
+def write_body(source: TextBody, folder: Path, model: TransferModel, layer: LinearLayer) -> None:
+    """Write the checkpoint of a body and the names of the labels.
+
+    Args:
+        source: the body.
+        folder: where to write.
+        model: the model.
+        layer: its head.
+    """
+    source.write_checkpoint(folder)
+    if (folder / "README.md").is_file():  # the page of the body's publisher
+        (folder / "README.md").rename(folder / "BODY.md")
+    labels = list(model.task.labels)
+    kinds = {"softmax": "single_label_classification", "sigmoid": "multi_label_classification"}
+    facts = {"labels": labels, "activation": layer.activation, "chance": layer.chance, "source": source.info.name}
+    config = {
+        **read_json(folder / "config.json"),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: k for k, label in enumerate(labels)},
+        "problem_type": kinds.get(layer.activation, "regression"),
+        "headstart": facts,
+    }
+    write_json(folder / "config.json", config)
+
+
+def _add_modules(folder: Path, layer: LinearLayer) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    for kind in (["Normalize"] if layer.unit_norm else []) + ["Dense"]:
+        place = f"{len(modules)}_{kind}"
+        (folder / place).mkdir()
+        path = {"idx": len(modules), "name": str(len(modules)), "path": place}
+        modules.append({**path, "type": f"sentence_transformers.models.{kind}"})
+    (folder / "modules.json").write_text(json.dumps(modules, indent=2) + "\n", encoding="utf-8")
+    width, count = layer.weight.shape
+    settings = {
+        "in_features": width, "out_features": count, "bias": True,
+        "activation_function": "torch.nn.modules.linear.Identity",
+    }  # fmt: skip
+    dense = folder / modules[-1]["path"]
+    write_json(dense / "config.json", settings)
+    weight = np.ascontiguousarray(layer.weight.T, np.float32)
+    tensors = {"weight": torch.from_numpy(weight), "bias": torch.from_numpy(layer.bias.astype(np.float32))}
+    save_file({f"linear.{name}": value for name, value in tensors.items()}, dense / "model.safetensors")
+    follow_umask(dense / "model.safetensors")
+    write_json(folder / "config_sentence_transformers.json", {"prompts": {}, "default_prompt_name": None})
+
+
+SENTENCE_TRANSFORMERS = SentenceTransformers()
