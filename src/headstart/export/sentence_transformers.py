@@ -55,11 +55,14 @@ class SentenceTransformers:
         banned: Headstart.
 
     Examples:
+        >>> import tempfile
         >>> from headstart import zero_shot
-        >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
-        >>> model.export("sentence-transformers", "a-new-folder", check=["where is it"])
-        Traceback (most recent call last):
-        headstart.errors.SourceError: The format 'sentence-transformers' holds text bodies of transformers: ...
+        >>> model = zero_shot(["parcel", "refund"], source="headstart:text", verbose=False)
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> SentenceTransformers().write(model, folder).reader
+        'model.py'
+        >>> [one["type"].rpartition(".")[2] for one in json.loads((folder / "modules.json").read_text())]
+        ['Transformer', 'Pooling', 'Normalize', 'Dense']
     """
 
     name: str = "sentence-transformers"
