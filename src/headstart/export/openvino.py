@@ -16,17 +16,19 @@ import json
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from headstart.engine.backends.choice import availability_error
 from headstart.engine.backends.openvino import import_openvino, no_telemetry
 from headstart.errors import MissingExtraError
+from headstart.export.graph.bodies import BodyGraph
 from headstart.export.graph.onnx_file import model_facts, model_graph, write_onnx
 from headstart.export.readers.places import copy_reader
 from headstart.export.registry import Written
 from headstart.io import write_json
 from headstart.model import TransferModel
 
-__all__ = ["OPENVINO", "OpenVinoFolder"]
+__all__ = ["OPENVINO", "OpenVinoFolder", "write_openvino"]
 
 PACKAGES = {
     "image": ("pillow",), "text": ("tokenizers",), "sound": ("soundfile",), "spectrogram": ("pillow", "soundfile"),
@@ -72,16 +74,40 @@ class OpenVinoFolder:
             write_onnx(model, graph, file)
             core = ov.Core()
             core.set_property({"ENABLE_MMAP": False})  # the file is deleted right after
-            ov.save_model(core.read_model(file), folder / "model.xml", compress_to_fp16=self.compressed)
-        facts = {key: _value(text) for key, text in model_facts(model, graph).items()}
-        write_json(folder / "facts.json", facts)
-        if graph.write is not None:
-            graph.write(folder)
-        return Written(
-            copy_reader(f"openvino_{graph.kind}", folder / "model_openvino.py"),
-            ("numpy", "openvino", *PACKAGES[graph.kind]),
-            facts={"weights": "fp16" if self.compressed else "fp32", "multiplied_in": "fp32"},
-        )
+            weights = "fp16" if self.compressed else "fp32"
+            return write_openvino(model, graph, core.read_model(file), folder, weights=weights, multiplied_in="fp32")
+
+
+def write_openvino(
+    model: TransferModel, graph: BodyGraph, made: Any, folder: Path, *, weights: str, multiplied_in: str
+) -> Written:
+    """Write the files of an OpenVINO model.
+
+    Args:
+        model: the model.
+        graph: of it.
+        made: the OpenVINO model.
+        folder: where to write.
+        weights: the number format of the weights; ``"fp16"`` rounds them.
+        multiplied_in: the number format of the products, as `parity.json` states it.
+
+    Examples:
+        >>> import numpy as np
+        >>> from headstart import fit
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> model = fit((rows, ["left"] * 10 + ["right"] * 10), heads=["ridge"], verbose=False).model
+        >>> OPENVINO.write(model, Path(tempfile.mkdtemp())).facts
+        {'weights': 'fp32', 'multiplied_in': 'fp32'}
+    """
+    import_openvino().save_model(made, folder / "model.xml", compress_to_fp16=weights == "fp16")
+    write_json(folder / "facts.json", {key: _value(text) for key, text in model_facts(model, graph).items()})
+    if graph.write is not None:
+        graph.write(folder)
+    return Written(
+        copy_reader(f"openvino_{graph.kind}", folder / "model_openvino.py"),
+        ("numpy", "openvino", *PACKAGES[graph.kind]),
+        facts={"weights": weights, "multiplied_in": multiplied_in},
+    )
 
 
 def _value(text: str) -> object:

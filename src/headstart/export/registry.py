@@ -78,6 +78,7 @@ class ExportFormat(Protocol):
 FORMATS: Registry[ExportFormat] = Registry("format")
 FORMATS.register("onnx", "headstart.export.onnx:ONNX")
 FORMATS.register("openvino", "headstart.export.openvino:OPENVINO")
+FORMATS.register("openvino_int8", "headstart.export.openvino_int8:OPENVINO_INT8")
 FORMATS.register("openvino_fp16", "headstart.export.openvino_fp16:OPENVINO_FP16")
 FORMATS.register("sentence-transformers", "headstart.export.sentence_transformers:SENTENCE_TRANSFORMERS")
 FORMATS.register("timm", "headstart.export.timm:TIMM")

@@ -77,8 +77,8 @@ def body_graph(source: Source, num_inputs: int, name: str) -> BodyGraph:
     """
     if isinstance(source, QuantizedSource):
         raise SourceError(
-            f"The format '{name}' holds bodies in fp32, but this model was fitted on the rows of one in int8; fit "
-            "again with --int8 never."
+            f"The format '{name}' holds bodies in fp32, but this model was fitted on the rows of one in int8; use "
+            "the format 'openvino_int8', or fit again with --int8 never."
         )
     bare = source.body if isinstance(source, ClipSource) else source
     if isinstance(bare, VectorSource):
