@@ -43,12 +43,16 @@ class OpenVinoInt8:
         banned: Headstart and torch.
 
     Examples:
-        >>> from headstart import fit
-        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
-        >>> model = fit((rows, ["left"] * 10 + ["right"] * 10), heads=["ridge"], verbose=False).model
-        >>> model.export("openvino_int8", Path(tempfile.mkdtemp()) / "left-or-right", check=rows)
-        Traceback (most recent call last):
-        headstart.errors.SourceError: The format 'openvino_int8' needs a model that was fitted in int8, ...
+        >>> from headstart.engine.variants.int8_body import calibrate
+        >>> from headstart.heads import select_head
+        >>> from headstart.sources import open_source
+        >>> from headstart.types import Task
+        >>> full, shades = open_source("headstart:image"), [np.full((64, 64, 3), 20 * k, np.uint8) for k in range(12)]
+        >>> source = QuantizedSource(full, calibrate(full.body, [np.stack(shades)]).ranges)
+        >>> task, rows = Task("classification", ("dark", "light")), source.encode(shades)
+        >>> model = TransferModel(source, task, select_head(rows, np.arange(12) // 6, task, blocks=source.info.blocks))
+        >>> model.export("openvino_int8", Path(tempfile.mkdtemp()) / "shades", check=shades).parity.runtime
+        'openvino int8'
     """
 
     name: str = "openvino_int8"
@@ -74,7 +78,8 @@ class OpenVinoInt8:
 def _columns(source: QuantizedSource) -> list[int]:
     """The columns of the rows with all blocks that the source gives."""
     kept = {block.name for block in source.info.blocks}
-    columns, start = [], 0
+    columns: list[int] = []
+    start = 0
     for block in source.all_blocks() or source.info.blocks:
         columns += range(start, start + block.width) if block.name in kept else []
         start += block.width

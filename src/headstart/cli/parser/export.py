@@ -25,7 +25,10 @@ def add(verbs: Verbs[Parser]) -> None:
     group = first_group(parser)
     add_out(group, "DIR", "folder to write, new or empty", required=True)
     group.add_argument(
-        "--format", metavar="NAME", default="onnx", help="format: onnx (default), openvino, openvino_fp16, openvino_int8"
+        "--format",
+        metavar="NAME",
+        default="onnx",
+        help="format: onnx (default), openvino, openvino_fp16, openvino_int8",
     )
     group.add_argument(
         "--check", metavar="DATA",

@@ -80,7 +80,7 @@ def spaced(count: int, most: int) -> list[int]:
         >>> spaced(9, 3)
         [0, 4, 8]
     """
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
+    return [int(k) for k in np.unique(np.linspace(0, count - 1, min(count, most)).round())]
 
 
 def _given(model: TransferModel, check: Any) -> CheckItems:
@@ -130,7 +130,7 @@ def _same_content(dataset: Dataset, table: Path, place: str, most: int) -> Check
     return CheckItems([part.items[k] for k in same], f"the fit ('{place}')") if same else None
 
 
-def _examples(model: TransferModel, most: int) -> CheckItems | None:
+def _examples(model: TransferModel, most: int) -> CheckItems:
     """Items that come with the install."""
     kind, origin = model.source.info.modality, "the examples of the install"
     if kind == "image":

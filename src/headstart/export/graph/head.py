@@ -94,6 +94,16 @@ def _module_class() -> Any:
     class HeadGraph(nn.Module):
         """Feature map, linear map and calibration."""
 
+        weight: Tensor
+        bias: Tensor
+        shift: Tensor
+        columns: Tensor
+        temperature: Tensor
+        factor: Tensor
+        offset: Tensor
+        slope: Tensor
+        intercept: Tensor
+
         def __init__(self, model: TransferModel) -> None:
             super().__init__()
             found = model.head.feature_map

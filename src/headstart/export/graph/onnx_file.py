@@ -201,6 +201,10 @@ def _exported(model: TransferModel, graph: BodyGraph) -> Any:
             ) from error
         finally:
             torch.backends.mha.set_fastpath_enabled(fused)
+    if program is None:
+        raise HeadstartError(
+            f"torch exported nothing of the body '{model.source.info.name}'; fit again with another source."
+        )
     return program.model_proto
 
 

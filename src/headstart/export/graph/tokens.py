@@ -37,4 +37,4 @@ def token_embeddings(module: nn.Module) -> nn.Module:
     for begin in range(0, table.shape[0], AT_ONCE):
         end = min(begin + AT_ONCE, table.shape[0])
         weight[begin:end] = table(np.arange(begin, end))
-    return torch.nn.Embedding.from_pretrained(torch.from_numpy(weight))
+    return torch.nn.Embedding(*table.shape, _weight=torch.from_numpy(weight))
