@@ -36,8 +36,6 @@ HEAVY_ALLOWED = {
     ("heads", "sklearn"): "the heads that are its estimators; the registry imports each on first use",
     ("tune", "torch"): "what trains; the registry imports each strategy on first use, a frozen fit none of them",
     ("sources.toy_shift", "torch"): "a tiny body for tests and examples; nothing else imports it",
-    ("export.readers.timm_image", "torch"): "a file that is copied into an exported folder; nothing imports it",
-    ("export.readers.timm_image", "timm"): "a file that is copied into an exported folder; nothing imports it",
     ("estimators", "sklearn"): "its classes inherit from scikit-learn's; headstart.__getattr__ imports it on first use",
 }
 
