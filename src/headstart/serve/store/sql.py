@@ -140,8 +140,8 @@ class SqlStore:
         """Feedback with ``after < number <= up_to``, ascending; no more after ``most_bytes`` of items."""
         query = select(FEEDBACK).where(*self._between(after, up_to)).order_by(FEEDBACK.c.number)
         found, size = [], 0
-        with self._reading() as connection:
-            for row in connection.execution_options(yield_per=ROWS).execute(query):
+        with self._reading() as connection, connection.execution_options(yield_per=ROWS).execute(query) as rows:
+            for row in rows:
                 found.append(_kept(row))
                 size += len(row.item)
                 if most_bytes is not None and size >= most_bytes:
