@@ -52,7 +52,7 @@ def ask(browser, question):
 def correct(browser, label):
     browser.write("#correction input", label)
     browser.click("#correction form button")
-    browser.wait_for("document.getElementById('thanks')")
+    browser.wait_for("document.getElementById('thanks') !== null")
 
 
 def test_a_text_is_asked_explained_corrected_taught_and_rolled_back(browser, text_run, tmp_path):
@@ -64,12 +64,12 @@ def test_a_text_is_asked_explained_corrected_taught_and_rolled_back(browser, tex
         before = ask(browser, NEW[0])
         assert before in ("delivery", "refund")
         browser.click("#reasons summary")
-        browser.wait_for("document.querySelector('#reasons iframe')")
+        browser.wait_for("document.querySelector('#reasons iframe') !== null")
         shoot(browser, "2-answer-1400")
         for place, one in enumerate(NEW):
             ask(browser, one)
             correct(browser, "praise")
-            assert f"{place + 1} waiting" in text(browser, "#counter")
+            browser.wait_for(f"document.getElementById('counter').textContent.includes('{place + 1} waiting')")
         browser.click("#teach")
         browser.wait_for("document.getElementById('taught').textContent.includes('version 2')")
         assert ask(browser, NEW[0]) == "praise"

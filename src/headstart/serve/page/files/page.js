@@ -38,7 +38,9 @@ async function showFacts() {
   const about = { kind, version: facts.version, classes: facts.labels.length, labels: facts.labels.join(", ") };
   at("facts").textContent = say(facts.task === "regression" ? "facts_value" : "facts", about);
   at("learning").hidden = !facts.teachable;
-  at("counter").textContent = say("counter", { taught: facts.taught, waiting: facts.waiting });
+  const counted = [say("counter", { taught: facts.taught, waiting: facts.waiting })];
+  if (facts.set_aside) counted.push(say("set_aside", { count: facts.set_aside }));
+  at("counter").textContent = counted.join(" ");
   at("most-errors").parentElement.hidden = !facts.selective;
   at("teach").disabled = facts.waiting === 0;
   const list = element("datalist", { id: "labels" }, ...facts.labels.map((value) => element("option", { value })));
@@ -148,7 +150,8 @@ function suggestion(one) {
     }
   };
   line.append(...(state.facts.task === "regression" ? valueCorrection(save) : corrections(null, state.facts.labels, save)));
-  line.append(element("button", { type: "button", className: "plain", textContent: say("skip"), onclick: () => line.remove() }));
+  const skip = element("button", { type: "button", className: "plain", textContent: say("skip"), onclick: () => line.remove() });
+  line.querySelector("form").append(skip);
   return line;
 }
 
@@ -156,13 +159,24 @@ async function showVersions() {
   if (!state.facts.teachable) return;
   const found = await server.versions();
   const lines = found.versions.map((version) => {
-    const name = element("span", { textContent: `${say("version", { version: version.version })} · ${version.what}` });
+    const name = element("span", { textContent: describe(version) });
     const isCurrent = version.version === found.current;
     const button = element("button", { type: "button", textContent: say("rollback") });
     button.addEventListener("click", () => busy(button, () => goBack(version.version)));
     return element("li", {}, name, isCurrent ? element("strong", { textContent: say("current") }) : button);
   });
   at("versions").replaceChildren(...lines.reverse());
+}
+
+function describe(version) {
+  const what = version.what === "update" && version.added ? say("what_update", { count: version.added }) : whatIt(version.what);
+  const when = new Date(version.when);
+  const time = Number.isNaN(when.valueOf()) ? [] : [when.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" })];
+  return [say("version", { version: version.version }), what, ...time].join(" · ");
+}
+
+function whatIt(what) {
+  return ["fit", "forget"].includes(what) ? say(`what_${what}`) : what;
 }
 
 async function goBack(version) {
@@ -175,7 +189,9 @@ async function teach() {
   const found = await server.teach();
   await refresh();
   const said = { count: found.items, seconds: found.seconds.toFixed(1), version: found.version };
-  at("taught").textContent = found.items ? say("taught", said) : say("taught_none");
+  const told = [found.items ? say("taught", said) : say("taught_none")];
+  if (found.left_out.length) told.push(say("left_out", { count: found.left_out.length, why: found.left_out[0].reason }));
+  at("taught").textContent = told.join(" ");
   return found;
 }
 
