@@ -63,8 +63,11 @@ def goes_on_from(page: str) -> str | None:
 
 
 def masked(line: str) -> str:
-    """The words of a line: no numbers, units of time and size, number formats or rates."""
+    """The words of a line: no numbers, digests, units of time and size, number formats or rates."""
     line = re.sub(r"\b(bf16|fp32)\b", "#", line)
+    line = re.sub(r"\b[0-9a-f]{12}\b", "#", line)  # digests
+    line = re.sub(r"; [^;]*(encoded once|from the store).*", "; rows", line)  # another page may have encoded them
+    line = re.sub(r"^(predicted|confidence)( +[^:;]*[:;]).*", r"\1\2 #", line)  # counts by label, places of items
     line = re.sub(r"\d[\d.,]* (ms|s|min|h)\b( \d+ s\b)?", "# s", line)
     line = re.sub(r"\d[\d.,]* ?([kMG]?B)\b", "# B", line)
     return re.sub(r" +", " ", re.sub(r"[-+]?(?<![a-z])\.?\d[\d.,e-]*", "#", line)).strip()
@@ -141,13 +144,14 @@ class Player:
             return self.start(line.removesuffix(" &"))
         plain = line.startswith("headstart ") and not re.search(r"[|<>;*\n]", line)
         out = self.in_process(shlex.split(line)[1:]) if plain else self.in_shell(line)
-        return out.replace(str(self.port), PORT).splitlines()
+        out = out.replace(str(self.port), PORT).replace(f"{self.folder}{os.sep}", "")
+        return [line for line in out.splitlines() if not line.startswith("... ")]  # that is progress
 
     def in_process(self, arguments: list[str]) -> str:
         from headstart.cli.main import main
 
         out = io.StringIO()
-        with contextlib.redirect_stdout(out):
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
             code = main(arguments)
         if code:
             raise AssertionError(f"headstart {shlex.join(arguments)} ends with exit code {code}")
