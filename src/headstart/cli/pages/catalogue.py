@@ -204,6 +204,16 @@ SECTIONS = (
         _modules("headstart.evaluate.learning_curve", "headstart.linear.optimal_design", "headstart.transfer.suggest"),
         "headstart suggest RUN UNLABELLED",
     ),
+    Section(
+        "Updates, removals and drift",
+        _modules(
+            "headstart.transfer.update",
+            "headstart.transfer.forget",
+            "headstart.linear.factor",
+            "headstart.linear.mean_drift",
+        ),
+        "headstart update RUN NEW",
+    ),
     Section("Augmentation", _modules("headstart.tune.augmentation"), "- (a setting of `headstart.tune.Training`)"),
     Section(
         "Losses",
