@@ -25,13 +25,18 @@ class Model:
         self.version, self.seconds, self.streams, self.prepares_in_batches = version, seconds, streams, together
         self.gate = threading.BoundedSemaphore(streams)
         self.sizes: list[int] = []
+        self.parts = False
         self.running = self.most_running = 0
         self._lock = threading.Lock()
 
     def prepare(self, items):
         return [ItemError("odd") if item == 13 else item for item in items]
 
+    def length_class(self, item):
+        return item % 3 if self.parts else 0
+
     def rows(self, prepared):
+        assert len({self.length_class(item) for item in prepared}) == 1
         with self._lock:
             self.running += 1
             self.most_running = max(self.most_running, self.running)
@@ -72,6 +77,20 @@ def test_every_request_gets_its_own_answers_in_batches_of_at_most_b(streams, tog
     assert len(model.sizes) < 1.5 * sum(map(len, asked)) / 8
     assert model.most_running <= streams
     assert own.depth == 0
+
+
+def test_only_items_of_one_length_run_together_and_none_waits_for_ever():
+    model, own = Model(seconds=0.002), batcher(most_items=8)
+    model.parts = True
+
+    async def ask():
+        return await asyncio.gather(*(own.answer(model, [2 * k], NOTHING) for k in range(90) if 2 * k != 13))
+
+    found = asyncio.run(ask())
+    own.close()
+    assert [values(one) for one in found] == [[2.0 * k] for k in range(90)]
+    assert max(model.sizes) == 8
+    assert len(model.sizes) < 20
 
 
 def test_poisoned_items_fail_alone():

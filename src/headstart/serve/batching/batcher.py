@@ -23,7 +23,7 @@ from typing import Any
 
 from headstart.errors import ItemError
 from headstart.serve.batching.calls import Answer, BusyError, Call, ClosedError, Ticket
-from headstart.serve.batching.running import answered
+from headstart.serve.batching.running import answered, prepared_items
 from headstart.serve.batching.served import AnswerOptions, ServedModel
 
 __all__ = ["Batcher", "choose_batch"]
@@ -34,7 +34,9 @@ SMOOTHING = 0.2  # weight of the newest batch in the mean time of an item
 
 
 def choose_batch(waiting: Sequence[Ticket], most: int) -> list[Ticket]:
-    """The tickets of the next batch: the oldest, those of its bucket, then the oldest of the others.
+    """The tickets of the next batch: the oldest, and the next ones of its bucket.
+
+    Others would not run with them faster than after them, and the longer they wait the more of a kind there are.
 
     Args:
         waiting: the oldest first.
@@ -47,13 +49,10 @@ def choose_batch(waiting: Sequence[Ticket], most: int) -> list[Ticket]:
         ...         return len(self)
         >>> choose_batch([Text("aa"), Text("b"), Text("cc"), Text("dd")], 3)
         ['aa', 'cc', 'dd']
+        >>> choose_batch([], 3)
+        []
     """
-    if len(waiting) <= most:
-        return list(waiting)
-    bucket = waiting[0].bucket
-    alike = [ticket for ticket in waiting if ticket.bucket == bucket][:most]
-    others = [ticket for ticket in waiting if ticket.bucket != bucket][: most - len(alike)]
-    return alike + others
+    return [ticket for ticket in waiting if ticket.bucket == waiting[0].bucket][:most]
 
 
 class Batcher:
@@ -225,13 +224,30 @@ class Batcher:
             until = self._waiting[0].since + self.wait
             while self.arriving and len(self._waiting) < self.most_items and (left := until - monotonic()) > 0:
                 self._changed.wait(left)
-            dropped = [ticket for ticket in self._waiting if ticket.call.dropped]
-            own = [ticket for ticket in self._waiting if not ticket.call.dropped and ticket.call.served is served]
-            batch = choose_batch(own, self.most_items)
-            taken = {ticket.number for ticket in (*batch, *dropped)}
-            self._waiting = deque(ticket for ticket in self._waiting if ticket.number not in taken)
+            fresh = [one for one in self._waiting if one.call.served is served and not one.is_prepared]
+        failed = self._prepare_together(served, fresh)
+        with self._changed:
+            own = [one for one in self._waiting if one.call.served is served and one.is_prepared]
+            batch = choose_batch([one for one in own if not one.call.dropped], self.most_items)
+            gone = [one for one in self._waiting if one.call.dropped]
+            taken = {one.number for one in (*batch, *gone, *failed)}
+            self._waiting = deque(one for one in self._waiting if one.number not in taken)
             self._reserved -= len(taken)
             return batch
+
+    def _prepare_together(self, served: ServedModel, fresh: Sequence[Ticket]) -> list[Ticket]:
+        """Prepare items that are cheap to prepare; those that cannot be read are answered, and returned."""
+        if not fresh:
+            return []
+        failed = []
+        found = prepared_items(served, [ticket.item for ticket in fresh])
+        for ticket, item in zip(fresh, found, strict=True):
+            if isinstance(item, ItemError):
+                failed.append((ticket, {"error": str(item)}))
+            else:
+                ticket.item, ticket.is_prepared, ticket.bucket = item, True, served.length_class(item)
+        self._deliver(failed)
+        return [ticket for ticket, _ in failed]
 
     def _run(self, served: ServedModel, batch: Sequence[Ticket]) -> None:
         """Run a batch through the body, and deliver its answers."""

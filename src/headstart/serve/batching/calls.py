@@ -14,8 +14,6 @@ __all__ = ["Answer", "BusyError", "Call", "ClosedError", "Ticket"]
 Answer = dict[str, Any]
 """What the model says of an item; ``{"error": reason}`` if it cannot be read."""
 
-BUCKET = 64  # characters; texts of a bucket take about the same time
-
 
 class BusyError(Exception):
     """There is no room for the items of a request; it may be sent again after a while.
@@ -99,11 +97,12 @@ class Ticket:
         position: its place among the items of the request.
         item: the item as it was sent, or as the body reads it.
         is_prepared: which of the two.
+        bucket: items of the same bucket run together best: the padded length of a text, once it is prepared.
         since: when it began to wait, in seconds of the monotonic clock.
 
     Examples:
-        >>> Ticket(0, None, 0, "a" * 200, is_prepared=False).bucket
-        3
+        >>> Ticket(0, None, 0, "a text", is_prepared=False).bucket
+        0
     """
 
     number: int
@@ -111,9 +110,5 @@ class Ticket:
     position: int
     item: Any
     is_prepared: bool
+    bucket: int = 0
     since: float = field(default_factory=monotonic)
-
-    @property
-    def bucket(self) -> int:
-        """Items of the same bucket take about the same time to encode."""
-        return len(self.item) // BUCKET if isinstance(self.item, str) else 0

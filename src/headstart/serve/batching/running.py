@@ -13,11 +13,11 @@ from headstart.errors import HeadstartError, ItemError
 from headstart.serve.batching.calls import Answer, Ticket
 from headstart.serve.batching.served import AnswerOptions, ServedModel
 
-__all__ = ["answered"]
+__all__ = ["answered", "prepared_items"]
 
 
 def answered(served: ServedModel, batch: Sequence[Ticket]) -> list[Answer]:
-    """The answer of each ticket; one whose item fails has its reason, the others are not affected.
+    """The answer of each ticket, whose item is prepared; one that fails has its reason, the others are not affected.
 
     Args:
         served: the version that answers all of them.
@@ -28,41 +28,43 @@ def answered(served: ServedModel, batch: Sequence[Ticket]) -> list[Answer]:
         >>> from types import SimpleNamespace
         >>> served = ServedModel(zero_shot(["parcel", "refund"], source="toy", verbose=False), "1")
         >>> call = SimpleNamespace(options=AnswerOptions(top=1))
-        >>> texts = ["my parcel", "", "a refund"]
-        >>> found = answered(served, [Ticket(k, call, 0, text, False) for k, text in enumerate(texts)])
-        >>> [answer.get("label") for answer in found]
-        ['parcel', None, 'refund']
+        >>> items = prepared_items(served, ["my parcel", "a refund"])
+        >>> found = answered(served, [Ticket(k, call, 0, item, is_prepared=True) for k, item in enumerate(items)])
+        >>> [answer["label"] for answer in found]
+        ['parcel', 'refund']
     """
-    prepared = _prepared(served, batch)
-    found: list[Answer] = [{"error": str(one)} if isinstance(one, ItemError) else {} for one in prepared]
-    good = [k for k, one in enumerate(prepared) if not isinstance(one, ItemError)]
-    rows = _rows(served, [prepared[k] for k in good])
+    found: list[Answer] = [{} for _ in batch]
+    rows = _rows(served, [ticket.item for ticket in batch])
     groups: defaultdict[AnswerOptions, list[int]] = defaultdict(list)
-    for place, k in enumerate(good):
-        if isinstance(reason := rows[place], str):
-            found[k] = {"error": reason}
+    for place, (ticket, row) in enumerate(zip(batch, rows, strict=True)):
+        if isinstance(row, str):
+            found[place] = {"error": row}
         else:
-            groups[batch[k].call.options].append(place)
+            groups[ticket.call.options].append(place)
     for options, places in groups.items():
         answers = _answers(served, np.stack([np.asarray(rows[place]) for place in places]), options)
         for place, answer in zip(places, answers, strict=True):
-            found[good[place]] = answer
+            found[place] = answer
     return found
 
 
-def _prepared(served: ServedModel, batch: Sequence[Ticket]) -> list[Any]:
-    """Each item as the body reads it, or its error."""
-    out = [ticket.item for ticket in batch]
-    raw = [k for k, ticket in enumerate(batch) if not ticket.is_prepared]
-    if not raw:
-        return out
+def prepared_items(served: ServedModel, items: Sequence[Any]) -> list[Any]:
+    """Each item as the body reads it, or its `ItemError`.
+
+    Args:
+        served: the version that reads them.
+        items: as they were sent.
+
+    Examples:
+        >>> from headstart import zero_shot
+        >>> served = ServedModel(zero_shot(["parcel", "refund"], source="toy", verbose=False), "1")
+        >>> prepared_items(served, ["my parcel", ""])
+        [b'my parcel', ItemError('The text is empty.')]
+    """
     try:
-        fresh = served.prepare([out[k] for k in raw])
+        return served.prepare(items)
     except Exception:  # noqa: BLE001 (one of them failed in a way of its own, so each is tried alone)
-        fresh = [_prepared_alone(served, out[k]) for k in raw]
-    for k, one in zip(raw, fresh, strict=True):
-        out[k] = one
-    return out
+        return [_prepared_alone(served, item) for item in items]
 
 
 def _prepared_alone(served: ServedModel, item: Any) -> Any:

@@ -20,6 +20,8 @@ from headstart.model import TransferModel, Updater
 from headstart.model.abstention import SelectivePredictor
 from headstart.model.coverage import ConformalPredictor
 from headstart.model.novelty import FALSE_ALARM, NoveltyDetector
+from headstart.sources.transformers.lengths import padded_length
+from headstart.sources.transformers.text_body import TextBody
 from headstart.tasks import is_classification, is_multilabel, is_regression, task_methods
 from headstart.tasks.rounding import rounded
 from headstart.types import Source
@@ -27,6 +29,7 @@ from headstart.types import Source
 __all__ = ["AnswerOptions", "ServedModel"]
 
 EXPECTED = 1_000  # items that a backend is chosen for: converting pays, compiling while requests wait does not
+LONGEST = 2**31  # tokens
 EXAMPLE = "an example to start with"
 MOST_OPTIONS = 64  # distinct options whose check is remembered
 
@@ -131,6 +134,10 @@ class ServedModel:
         if self.modality == "vector" and len(prepared) != self.width:
             return ItemError(f"An item must hold {self.width} numbers. Got {len(prepared)} instead.")
         return prepared
+
+    def length_class(self, prepared: Any) -> int:
+        """Items of the same class run together: texts of one padded length, as the body would part them anyway."""
+        return padded_length(len(prepared), LONGEST) if isinstance(self.model.source, TextBody) else 0
 
     @cached_property
     def width(self) -> int:
