@@ -34,9 +34,9 @@ SMOOTHING = 0.2  # weight of the newest batch in the mean time of an item
 
 
 def choose_batch(waiting: Sequence[Ticket], most: int) -> list[Ticket]:
-    """The tickets of the next batch: the oldest, and the next ones of its bucket.
+    """The tickets of the next batch: all, or where too many wait the oldest, those of its bucket, and then the others.
 
-    Others would not run with them faster than after them, and the longer they wait the more of a kind there are.
+    A batch of one bucket alone was measured to cost more: the next batches then hold fewer items of each bucket.
 
     Args:
         waiting: the oldest first.
@@ -52,7 +52,12 @@ def choose_batch(waiting: Sequence[Ticket], most: int) -> list[Ticket]:
         >>> choose_batch([], 3)
         []
     """
-    return [ticket for ticket in waiting if ticket.bucket == waiting[0].bucket][:most]
+    if len(waiting) <= most:
+        return list(waiting)
+    bucket = waiting[0].bucket
+    alike = [ticket for ticket in waiting if ticket.bucket == bucket][:most]
+    others = [ticket for ticket in waiting if ticket.bucket != bucket][: most - len(alike)]
+    return alike + others
 
 
 class Batcher:
