@@ -84,6 +84,7 @@ class ServedModel:
 
     def __init__(self, model: TransferModel, version: str, *, like: ServedModel | None = None) -> None:
         self.model, self.version = model, version
+        self.gate: BoundedSemaphore
         if like is not None and like.model.source is model.source:
             self.gate = like.gate  # the body is one, so its threads are counted together
         else:

@@ -138,7 +138,8 @@ def add(app: FastAPI, serving: Serving) -> None:
         described = {"parameters": path_parameters(path), "requestBody": REQUEST}
         described["responses"] = with_errors(OUTPUTS, (*ERRORS, "404"))
         app.add_api_route(f"{path}/infer", own.infer, methods=["POST"], tags=[kind], openapi_extra=described)
-    for path, route in (("/v2", own.server), ("/v2/health/live", own.live), ("/v2/health/ready", own.ready)):
+    at_the_top: dict[str, Any] = {"/v2": own.server, "/v2/health/live": own.live, "/v2/health/ready": own.ready}
+    for path, route in at_the_top.items():
         described = {"responses": with_errors(TOLD, (*GUARDED, "503"))}
         app.add_api_route(path, route, methods=["GET"], tags=[kind], openapi_extra=described)
 
