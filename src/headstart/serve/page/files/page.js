@@ -3,7 +3,7 @@
 import { answerView, corrections, COVERAGE, valueCorrection } from "./answer.js";
 import { element, inputFor } from "./inputs.js";
 import * as server from "./server.js";
-import { say, sayEverything, switchLanguage } from "./words.js";
+import { say, sayEverything, sentences, switchLanguage } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const state = { facts: null, input: null, item: null, answer: null, asked: {} };
@@ -40,7 +40,7 @@ async function showFacts() {
   at("learning").hidden = !facts.teachable;
   const counted = [say("counter", { taught: facts.taught, waiting: facts.waiting })];
   if (facts.set_aside) counted.push(say("set_aside", { count: facts.set_aside }));
-  at("counter").textContent = counted.join(" ");
+  at("counter").textContent = sentences(counted);
   at("most-errors").parentElement.hidden = !facts.selective;
   at("teach").disabled = facts.waiting === 0;
   const list = element("datalist", { id: "labels" }, ...facts.labels.map((value) => element("option", { value })));
@@ -191,7 +191,7 @@ async function teach() {
   const said = { count: found.items, seconds: found.seconds.toFixed(1), version: found.version };
   const told = [found.items ? say("taught", said) : say("taught_none")];
   if (found.left_out.length) told.push(say("left_out", { count: found.left_out.length, why: found.left_out[0].reason }));
-  at("taught").textContent = told.join(" ");
+  at("taught").textContent = sentences(told);
   return found;
 }
 
@@ -220,7 +220,10 @@ at("language").addEventListener("click", async () => {
   switchLanguage();
   sayEverything();
   await refresh();
+  const typed = at("item")?.tagName === "TEXTAREA" ? at("item").value : null;
   showInputs();
+  if (typed !== null) at("item").value = typed;
+  at("taught").textContent = "";
   if (state.answer) showAnswer();
 });
 

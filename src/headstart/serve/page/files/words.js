@@ -135,6 +135,10 @@ export function say(key, values = {}) {
   return LANGUAGES[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
+export function sentences(all) {
+  return all.join(language === "zh" ? "" : " ");
+}
+
 export function sayEverything() {
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
   for (const element of document.querySelectorAll("[data-say]")) element.textContent = say(element.dataset.say);
