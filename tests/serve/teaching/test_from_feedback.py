@@ -1,4 +1,4 @@
-"""Feedback becomes a new version: each kind of label and item, corrections of corrections, going back, kills between."""
+"""Feedback becomes a new version: each kind of label and item, later corrections, going back, kills between."""
 
 from __future__ import annotations
 
