@@ -7,17 +7,34 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 from headstart.cli.reference import sections
 
 NAV = "Commands"
+GUIDES = {  # the page that shows a command at work
+    "inspect": "cookbook/wrong-labels.md",
+    "fit": "start.md",
+    "predict": "certainty.md",
+    "explain": "reasons.md",
+    "evaluate": "report.md",
+    "compare": "cookbook/compare.md",
+    "suggest": "cookbook/label-next.md",
+    "export": "export.md",
+    "serve": "serving.md",
+    "update": "teaching.md",
+    "forget": "teaching.md",
+    "log": "teaching.md",
+    "rollback": "teaching.md",
+}
 
 
 def verb_pages() -> Iterator[tuple[str, str, str]]:
     """Title, address and Markdown of the page of each command, in the parser's order."""
     for command, text in sections():
-        words = command.split()[1:]
-        yield " ".join(words), f"cli/{'-'.join(words)}.md", f"# {command}\n\n{text}"
+        name = " ".join(command.split()[1:])
+        guide = f"[An example with its output](../{GUIDES[name]})\n\n" if name in GUIDES else ""
+        yield name, f"cli/{name.replace(' ', '-')}.md", f"# {command}\n\n{guide}{text}"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -34,6 +51,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for _, place, text in verb_pages():
         files.append(File.generated(config, place, content=text))
     return files
+
+
+def on_post_page(output: str, page: Page, **_: Any) -> str:
+    """The language of a page in Chinese, by which a browser chooses its fonts."""
+    return output.replace('lang="en"', 'lang="zh-Hans"', 1) if page.file.src_uri.endswith(".zh.md") else output
 
 
 def on_post_template(output: str, template_name: str, **_: Any) -> str:

@@ -97,6 +97,16 @@ def test_every_command_has_a_page_of_its_own(site):
         assert f"usage: {command}" in page.read_text(encoding="utf-8")
 
 
+def test_the_page_of_a_command_leads_to_its_example(site):
+    text = (site / "cli" / "rollback.html").read_text(encoding="utf-8")
+    assert 'href="../teaching.html"' in text
+
+
+def test_pages_in_chinese_say_so(site):
+    assert '<html class="writer-html5" lang="zh-Hans"' in (site / "start.zh.html").read_text(encoding="utf-8")
+    assert 'lang="zh' not in (site / "start.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_the_commands_of_a_page_parse(name):
     for block in blocks(read(name)):
