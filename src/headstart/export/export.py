@@ -153,9 +153,10 @@ def _compared(model: TransferModel, given: CheckItems, chosen: ExportFormat, rea
     answers = model_answers(model, given.items)
     readable = [given.items[k] for k in answers.index]
     with tempfile.TemporaryDirectory(prefix="headstart-items-") as place:
-        items = as_files(readable, model.source.info.modality, Path(place))
+        kind, room = model.source.info.modality, Path(place)
+        items = as_files(readable, kind, room) if written.items is None else written.items(readable, room)
         few = spaced(len(readable), MOST_SAME) if written.prepared else []
-        ready = written.prepared([readable[k] for k in few], Path(place)) if written.prepared else []
+        ready = written.prepared([readable[k] for k in few], room) if written.prepared else []
         found = run_reader(reader, [*items, *ready], written.packages, chosen.banned)
     outputs, same = found.outputs[: len(items)], found.outputs[len(items) :]
     exact, predicted = (difference(one, outputs, model.task) for one in (answers.exact, answers.predicted))

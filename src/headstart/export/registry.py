@@ -26,6 +26,8 @@ class Written:
         prepared: a function of (items, folder) that returns the items as the reader takes them after the model's own
             preprocessing (in files that it writes into the folder), for formats that hold the same numbers: on them
             the logarithms of the probabilities must agree to `SAME`. None for formats without that check.
+        items: a function of (items, folder) that returns the items as the reader takes them; by default they are files,
+            texts and rows of numbers.
 
     Examples:
         >>> Written("model.py", ("numpy", "onnxruntime")).model is None
@@ -37,6 +39,7 @@ class Written:
     model: TransferModel | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     prepared: Callable[[Sequence[Any], Path], list[Any]] | None = None
+    items: Callable[[Sequence[Any], Path], list[Any]] | None = None
 
 
 @runtime_checkable
@@ -80,5 +83,7 @@ FORMATS.register("onnx", "headstart.export.onnx:ONNX")
 FORMATS.register("openvino", "headstart.export.openvino:OPENVINO")
 FORMATS.register("openvino_int8", "headstart.export.openvino_int8:OPENVINO_INT8")
 FORMATS.register("openvino_fp16", "headstart.export.openvino_fp16:OPENVINO_FP16")
+FORMATS.register("mlflow", "headstart.export.mlflow:MLFLOW")
 FORMATS.register("sentence-transformers", "headstart.export.sentence_transformers:SENTENCE_TRANSFORMERS")
+FORMATS.register("sklearn", "headstart.export.sklearn:SKLEARN")
 FORMATS.register("timm", "headstart.export.timm:TIMM")

@@ -138,7 +138,7 @@ def write_body(source: TextBody, folder: Path, model: TransferModel, layer: Line
         "id2label": dict(enumerate(labels)),
         "label2id": {label: k for k, label in enumerate(labels)},
         "problem_type": kinds.get(layer.activation, "regression"),
-        "headstart": facts,
+        "answer": facts,
     }
     write_json(folder / "config.json", config)
 

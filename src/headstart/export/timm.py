@@ -173,7 +173,7 @@ def _save(module: nn.Module, file: Path) -> None:
 
 
 def _config(model: TransferModel, source: TimmSource, layer: LinearLayer) -> dict[str, Any]:
-    """What timm reads, and under ``headstart`` what `model.py` reads besides."""
+    """What timm reads, and under ``answer`` what `model.py` reads besides."""
     info, spec, labels = source.info, source.spec, list(model.task.labels)
     kept = {key: value for key, value in spec.pretrained_cfg.items() if key in ("license", "origin_url", "paper_name")}
     pretrained = {**kept, **info.input, "num_classes": len(labels)}
@@ -185,7 +185,7 @@ def _config(model: TransferModel, source: TimmSource, layer: LinearLayer) -> dic
         "label_names": labels,
         "model_args": {key: value for key, value in spec.model_args.items() if key != "num_classes"},
         "pretrained_cfg": pretrained,
-        "headstart": {
+        "answer": {
             "labels": labels,
             "activation": layer.activation,
             "chance": layer.chance,

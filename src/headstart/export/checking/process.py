@@ -59,10 +59,12 @@ def run_reader(reader: Path, items: Sequence[Any], packages: Sequence[str], bann
         listed, out = Path(place) / "items.json", Path(place) / "out.npy"
         listed.write_text(json.dumps(list(items)), encoding="utf-8")
         script = Path(__file__).with_name("guarded.py")
-        words = [sys.executable, "-I", "-B", str(script), str(reader), str(listed), str(out)]
+        alone = ["-I"] if "headstart" in banned else ["-P"]  # without -I, the paths of this process hold
+        words = [sys.executable, *alone, "-B", str(script), str(reader.absolute()), str(listed), str(out)]
         done = subprocess.run(  # noqa: S603 - this interpreter, and files that were just written
-            [*words, json.dumps(list(packages)), json.dumps(list(banned))], capture_output=True, text=True, check=False
-        )
+            [*words, json.dumps(list(packages)), json.dumps(list(banned))], capture_output=True, text=True, check=False,
+            cwd=place,
+        )  # fmt: skip
         if done.returncode:
             said = done.stderr.strip().splitlines() or [f"it ended with the code {done.returncode}"]
             raise ParityError(f"The exported model does not run by itself: {said[-1][:LAST]}.")

@@ -14,8 +14,9 @@ from headstart.errors import ItemError
 from headstart.model import TransferModel
 from headstart.sources.bodies.trainable import TrainableSource
 from headstart.sources.transformers.clip import ClipSource
+from headstart.types import FeatureMatrix
 
-__all__ = ["ModelAnswers", "model_answers"]
+__all__ = ["ModelAnswers", "exact_rows", "model_answers"]
 
 AT_ONCE = 16
 
@@ -60,16 +61,34 @@ def model_answers(model: TransferModel, items: Sequence[Any]) -> ModelAnswers:
     found = model.predict_readable(items)
     if not len(found.index):
         raise ItemError(f"None of the {len(items)} items can be read; the first: {next(iter(found.failures.values()))}")
-    runtime = runtime_of(model.source)
-    source = model.source.body if isinstance(model.source, ClipSource) else model.source
-    if runtime.precision in ("", "fp32") or not isinstance(source, TrainableSource):
+    runtime, source = runtime_of(model.source), _unexact(model)
+    if source is None:
         name = str(runtime) or "no body"
         return ModelAnswers(found.index, found.outputs, found.outputs, name, name)
-    exact = model.outputs(_exact_rows(source, [items[k] for k in found.index]))
+    exact = model.outputs(_rows_of(source, [items[k] for k in found.index]))
     return ModelAnswers(found.index, found.outputs, exact, str(runtime), "torch fp32")
 
 
-def _exact_rows(source: TrainableSource, items: Sequence[Any]) -> NDArray[np.float32]:
+def exact_rows(model: TransferModel, items: Sequence[Any]) -> FeatureMatrix:
+    """The rows (n, d) of items that a model can read, in fp32 where its source has a body.
+
+    Examples:
+        >>> from headstart import zero_shot
+        >>> exact_rows(zero_shot(["parcel", "refund"], source="toy", verbose=False), ["where is it"]).shape
+        (1, 96)
+    """
+    source = _unexact(model)
+    return model.source.encode(items) if source is None else _rows_of(source, items)
+
+
+def _unexact(model: TransferModel) -> TrainableSource | None:
+    """The source of a model, if its body runs in another number format than fp32."""
+    source = model.source.body if isinstance(model.source, ClipSource) else model.source
+    fp32 = runtime_of(model.source).precision in ("", "fp32")
+    return None if fp32 or not isinstance(source, TrainableSource) else source
+
+
+def _rows_of(source: TrainableSource, items: Sequence[Any]) -> NDArray[np.float32]:
     import torch
 
     body, rows = source.trainable(), []

@@ -12,11 +12,11 @@ from headstart.heads import FeatureMap
 from headstart.model import TransferModel
 from headstart.tasks import Calibration
 
-__all__ = ["LinearLayer", "activation_of", "linear_layer"]
+__all__ = ["LinearLayer", "activation_of", "calibration_terms", "check_head", "linear_layer"]
 
 Array = NDArray[np.float64]
 KNOWN = {
-    "classification": ({"temperature", "factor", "offset", "chance", "shares"}, "softmax"),
+    "classification": ({"temperature", "factor", "offset", "chance", "shares", "class_weight"}, "softmax"),
     "multilabel": ({"slope", "intercept", "shares"}, "sigmoid"),
     "regression": (set[str](), "identity"),
 }
@@ -86,14 +86,20 @@ def linear_layer(model: TransferModel, name: str) -> LinearLayer:
         weight = weight / features.scale[:, None]
     if features.shift.size:
         bias = bias - features.shift @ weight
-    factor, offset = _folded(head.calibration)
+    factor, offset = calibration_terms(head.calibration)
     weight, bias = weight * factor, bias * factor + offset
     chance = float(head.calibration["chance"][0]) if "chance" in head.calibration else 0.0
     unit = features.block_scalings == ("unit_norm",)
     return LinearLayer(_on_all_columns(weight, features), bias, unit, activation_of(model), chance)
 
 
-def _folded(calibration: Calibration) -> tuple[Array, Array]:
+def calibration_terms(calibration: Calibration) -> tuple[Array, Array]:
+    """The factors and offsets, (1,) or (k,), that turn the scores of a head into logits.
+
+    Examples:
+        >>> calibration_terms({"temperature": np.array([2.0])})
+        (array([0.5]), array([0.]))
+    """
     factor, offset = np.ones(1), np.zeros(1)
     if "temperature" in calibration:
         factor = factor / calibration["temperature"]
@@ -113,8 +119,21 @@ def _on_all_columns(weight: Array, features: FeatureMap) -> Array:
     return full
 
 
-def _refuse(model: TransferModel, name: str) -> None:
-    kind, features, blocks = model.task.kind, model.head.feature_map, model.source.info.blocks
+def check_head(model: TransferModel, name: str) -> None:
+    """Raise unless a head is one linear map, with a calibration that is known here.
+
+    Args:
+        model: the model.
+        name: of the format, for messages.
+
+    Raises:
+        SourceError: names what the format cannot hold, and what to do.
+
+    Examples:
+        >>> from headstart import zero_shot
+        >>> check_head(zero_shot(["parcel", "refund"], source="toy", verbose=False), "sklearn")
+    """
+    kind = model.task.kind
     if not model.head.linear:
         raise SourceError(
             f"The format '{name}' holds heads that are one linear map, which '{model.head.head}' is not; fit again "
@@ -131,6 +150,11 @@ def _refuse(model: TransferModel, name: str) -> None:
             f"The format '{name}' does not hold the calibration of this model ({', '.join(others)}); fit again with "
             "the default calibration."
         )
+
+
+def _refuse(model: TransferModel, name: str) -> None:
+    check_head(model, name)
+    features, blocks = model.head.feature_map, model.source.info.blocks
     width = features.num_inputs
     last = (width - blocks[-1].width, width) if blocks else (0, 0)
     if features.blocks != (last,):
