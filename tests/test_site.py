@@ -153,6 +153,19 @@ def test_the_sessions_of_a_page_are_what_the_code_prints(name, played):
         assert holds(promised, printed), (promised, printed)
 
 
+def test_the_routes_that_the_pages_name_are_served():
+    from fastapi import FastAPI
+
+    from headstart.serve.routes import add_routes
+
+    app = FastAPI()
+    add_routes(app, None)
+    served = {(method, route.path) for route in app.routes for method in route.methods}
+    named = set(re.findall(r"`(GET|POST) (/\w+)`", read("serving.md")))
+    assert len(named) >= 8
+    assert named <= served
+
+
 def test_lines_are_compared_without_numbers_units_and_formats():
     assert masked("saved runs/a (17.5 s in all); 130 kB") == masked("saved runs/a (2 min 5 s in all); 1,240 kB")
     assert masked("1\tdamaged 0.97 in bf16") == masked("1\tdamaged 0.85 in fp32")
