@@ -55,6 +55,13 @@ def test_a_named_run_is_replaced_and_reported(cli, table):
     assert "replaced an earlier run" in lines[-2]
 
 
+def test_feedback_of_a_server_is_never_replaced(cli, table):
+    cli.works("fit", table, *QUICK, "-o", "mine")
+    (cli.folder / "mine" / "feedback.db").write_bytes(b"corrections of a year")
+    cli.refuses("fit", table, *QUICK, "-o", "mine", code=2, says=["feedback.db", "name another run folder with --out"])
+    assert (cli.folder / "mine" / "feedback.db").read_bytes() == b"corrections of a year"
+
+
 def test_a_folder_that_is_no_run_keeps_its_name_and_its_files(cli, table):
     (cli.folder / "runs" / "small").mkdir(parents=True)
     (cli.folder / "runs" / "small" / "thesis.txt").write_text("years of work")
