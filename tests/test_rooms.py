@@ -155,6 +155,7 @@ ENTRIES = {
     "model.removal": "a method: exact unlearning, and what may be forgotten",
     "model.suggesting": "a method of the model whose work a layer above does",
     "serve.workers": "several processes on one port",
+    "serve.on_ray": "replicas on a Ray cluster",
     "tune.pretraining": "a method: a source task that is trained from scratch",
 }
 MOST_MODULES = 33  # of one folder: what a reader can still look over; the strategies are the most

@@ -41,6 +41,13 @@ class Server:
         finally:
             connection.close()
 
+    def ask_patiently(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """The same, with the text of an answer that is not JSON, as a proxy gives it."""
+        try:
+            return self.ask(method, path, body)
+        except ValueError:
+            return 500, "no JSON"
+
     def kill(self) -> None:
         """End it as a loss of power would, as far as the process can tell."""
         self.process.send_signal(signal.SIGKILL)

@@ -63,6 +63,6 @@ def options_of(args: argparse.Namespace) -> ServeOptions:
     return ServeOptions(
         host=args.host, port=args.port, token=os.environ.get(TOKEN, ""), open=args.no_token,
         hosts=tuple(args.host_name or ()), store=args.store, teach_every=args.teach_every,
-        pool=args.pool, workers=args.processes, limits=limits,
+        pool=args.pool, workers=args.processes, ray=args.cluster, limits=limits,
         engine=replace(engine_of(args), cache=False),
     )  # fmt: skip

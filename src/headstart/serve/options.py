@@ -87,6 +87,7 @@ class ServeOptions:
         teach_every: teach whenever so many corrections wait; None to teach only when asked to.
         pool: unlabelled data (a folder, table or list), of which labels are asked for; None for none.
         workers: processes that share the port, default 1.
+        ray: address of a Ray cluster on which they run instead, as replicas of Ray Serve; None for this machine.
         limits: bounds on requests.
         engine: how items are encoded; nothing of a request is written to the feature store.
 
@@ -110,6 +111,7 @@ class ServeOptions:
     teach_every: int | None = None
     pool: Any = None
     workers: int = 1
+    ray: str | None = None
     limits: RequestLimits = RequestLimits()
     engine: Engine = Engine(cache=False)
 

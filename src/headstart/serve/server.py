@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.errors import HeadstartError, UsageError
 from headstart.serve.application import check_extra, create_app
+from headstart.serve.on_ray import serve_on_ray
 from headstart.serve.options import ServeOptions
 from headstart.serve.workers import run_workers
 
@@ -114,6 +115,10 @@ def serve(run: str | Path, options: ServeOptions | None = None, *, ready: Callab
     options = options or ServeOptions()
     check_extra()
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    if options.ray is not None:
+        with bound_socket(options) as found:  # it is free; Ray opens it itself
+            url, port = url_of(found), found.getsockname()[1]
+        return serve_on_ray(Path(run), options, options.ray, port, lambda: ready(url))
     with bound_socket(options) as found:
         if options.workers > 1:
             found.listen(options.limits.connections)

@@ -38,6 +38,11 @@ def add(verbs: Verbs[Parser]) -> None:
         help="processes that share the port, each with its own copy of the model (default: 1)",
     )  # fmt: skip
     group.add_argument(
+        "--ray", dest="cluster", metavar="ADDRESS",
+        help="run these processes as replicas of Ray Serve on the cluster at ADDRESS (host:port), or with 'auto' on "
+        "the one of this machine or a new one",
+    )  # fmt: skip
+    group.add_argument(
         "--store", metavar="PLACE",
         help="where feedback is kept: a file or the URL of a database (default: feedback.db in MODEL)",
     )  # fmt: skip

@@ -1,0 +1,118 @@
+"""The application as replicas on a Ray cluster, by Ray Serve; each replica has its own model.
+
+The replicas share the run folder and the store of feedback. On one machine the default store will do; replicas on
+several machines need the run folder under the same path and a database that all of them reach (``--store URL``).
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Any
+
+from headstart.engine.ray.session import ray_session
+from headstart.errors import HeadstartError, MissingExtraError
+from headstart.model.files.version_files import version_folder
+from headstart.serve.options import ServeOptions
+
+__all__ = ["deployment_of", "serve_on_ray"]
+
+NAME = "headstart"
+ONGOING = 256  # requests that a replica has at once, of which batches are made
+POLL = 0.5  # seconds between looks for a signal
+
+
+def deployment_of(run: Path, options: ServeOptions) -> Any:
+    """The application of Ray Serve; any Ray Serve can run it, as with ``serve.run(deployment_of(run, options))``.
+
+    Args:
+        run: the run folder, under the same path on all machines.
+        options: how it is served; ``workers`` is the number of replicas.
+
+    Raises:
+        MissingExtraError: without the extra ``ray``.
+
+    Examples:
+        >>> deployment_of(Path("run"), ServeOptions()).__class__.__name__     # doctest: +SKIP
+        'Application'
+    """
+    try:
+        from ray import serve
+    except ImportError as error:
+        raise MissingExtraError("Serving on a Ray cluster", "ray") from error
+
+    def build() -> Any:
+        from headstart.serve.application import create_app
+
+        return create_app(run, options)
+
+    ingress = serve.ingress(build)()
+    settings = serve.deployment(
+        name=NAME,
+        num_replicas=options.workers,
+        max_ongoing_requests=ONGOING,
+        ray_actor_options={"num_cpus": 1},
+        graceful_shutdown_timeout_s=options.limits.deadline,
+    )
+    return settings(ingress).bind()
+
+
+def serve_on_ray(run: Path, options: ServeOptions, address: str, port: int, ready: Callable[[], None]) -> int:
+    """Deploy the application on a Ray cluster, and keep it there until a signal comes.
+
+    Args:
+        run: the run folder, under the same path on all machines.
+        options: how it is served.
+        address: of the cluster, as in `headstart.engine.ray.session.ray_session`.
+        port: on which the proxy of Ray Serve listens.
+        ready: called when all replicas have loaded the model.
+
+    Returns:
+        The number of the signal.
+
+    Raises:
+        NoModelError: if the folder is not a model.
+        SourceError: if there is no cluster at the address.
+        HeadstartError: if the replicas cannot be started.
+
+    Examples:
+        >>> serve_on_ray(Path("no-such-run"), ServeOptions(), "auto", 8000, print)
+        Traceback (most recent call last):
+        headstart.errors.NoModelError: 'no-such-run' is not a model folder (it has no config.json); ...
+    """
+    if not (version_folder(run) / "config.json").is_file():
+        version_folder(run, 2)  # raises: it is not a model folder
+    run, ended, numbers = run.resolve(), Event(), []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        numbers.append(number)
+        ended.set()
+
+    with ray_session(address, options.workers):
+        application = deployment_of(run, options)
+        from ray import serve
+
+        logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            serve.start(http_options={"host": options.host, "port": port})
+            try:
+                serve.run(application, name=NAME, route_prefix="/")
+            except Exception as error:  # whatever Ray or a replica raises
+                reason = " ".join(str(error).split())[:300]
+                raise HeadstartError(f"The replicas on Ray did not start: {reason}") from error
+            if not ended.is_set():
+                ready()
+            while not ended.wait(POLL):
+                pass
+        finally:
+            with suppress(Exception):  # the cluster may be gone
+                serve.shutdown()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    return numbers[0] if numbers else 0
