@@ -44,11 +44,9 @@ from headstart.model.files.version_files import (
 )
 from headstart.model.transfer_model import TransferModel
 
-__all__ = ["FEEDBACK_FILE", "Version", "current_version", "describe_version", "moves_of", "purge", "rollback",
-           "versions_of", "write_version"]  # fmt: skip
+__all__ = ["Version", "current_version", "describe_version", "moves_of", "purge", "rollback", "versions_of",
+           "write_version"]  # fmt: skip
 
-FEEDBACK_FILE = "feedback.db"
-"""Where a server keeps the feedback on a run, unless it is told another place."""
 FACTS = ("metrics.json", "manifest.json")  # of the fit: facts that every version keeps
 KEPT_FILES = frozenset({"config.json", "current", "versions"})
 """What stays of a purged first version: without a ``config.json`` the folder would be no run."""

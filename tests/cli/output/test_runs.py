@@ -58,7 +58,7 @@ def test_a_named_run_is_replaced_and_reported(cli, table):
 def test_feedback_of_a_server_is_never_replaced(cli, table):
     cli.works("fit", table, *QUICK, "-o", "mine")
     (cli.folder / "mine" / "feedback.db").write_bytes(b"corrections of a year")
-    cli.refuses("fit", table, *QUICK, "-o", "mine", code=2, says=["feedback.db", "name another run folder with --out"])
+    cli.refuses("fit", table, *QUICK, "-o", "mine", code=2, says=["feedback.db", "would be deleted with it"])
     assert (cli.folder / "mine" / "feedback.db").read_bytes() == b"corrections of a year"
 
 

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 from headstart.errors import HeadstartError
-from headstart.model.versions import FEEDBACK_FILE, current_version
+from headstart.model.versions import current_version
 from headstart.serve.batching.batcher import Batcher
 from headstart.serve.batching.calls import Answer, BusyError, ClosedError
 from headstart.serve.batching.lanes import Lane
@@ -31,6 +31,7 @@ __all__ = ["Serving"]
 P = ParamSpec("P")
 T = TypeVar("T")
 LOG = logging.getLogger("headstart.serve")
+STORE = "feedback.db"
 FOLLOW_SECONDS = 1.0  # between looks at the pointer to the version in force
 LONG = 600.0  # seconds for what changes the model
 EXPLAINING = 2  # threads
@@ -100,13 +101,13 @@ class Serving:
         """Where feedback is kept; made on first use, so that a server that only answers writes nothing."""
         from headstart.serve.store.sql import open_store
 
-        place = self.run / FEEDBACK_FILE if self.options.store is None else self.options.store
+        place = self.run / STORE if self.options.store is None else self.options.store
         return open_store(place, store_name(self.run))
 
     @property
     def has_store(self) -> bool:
         """Whether there is a store already, so that looking into it writes nothing."""
-        return "store" in self.__dict__ or self.options.store is not None or (self.run / FEEDBACK_FILE).is_file()
+        return "store" in self.__dict__ or self.options.store is not None or (self.run / STORE).is_file()
 
     def close(self) -> None:
         """Answer what waits, and end."""

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from headstart.data import union_groups
-from headstart.errors import ModelFolderError, UsageError
+from headstart.errors import ModelFolderError
 from headstart.heads import Candidate
 from headstart.io import atomic_folder, check_replaceable, is_run, remove_leftovers, write_csv, write_json
 from headstart.model import TransferModel
-from headstart.model.versions import FEEDBACK_FILE
 from headstart.report import EMPTY, html_report, model_card
 from headstart.reporting import Reporter
 from headstart.tasks import task_methods
@@ -53,7 +52,7 @@ def check_run_folder(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
         overwrite: whether an existing run may be replaced.
 
     Raises:
-        UsageError: if the folder holds anything else, a run that must be kept, or feedback of a server.
+        UsageError: if the folder holds anything else, or a run that must be kept.
         SaveError: if the folder is not writable.
 
     Examples:
@@ -63,11 +62,6 @@ def check_run_folder(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
         headstart.errors.UsageError: '...run_folder.py' is a file, not a folder; name another run folder with --out.
     """
     check_replaceable(out, overwrite=overwrite)
-    if (out / FEEDBACK_FILE).exists():
-        raise UsageError(
-            f"'{out}' holds the feedback of a server ({FEEDBACK_FILE}), which a new fit would delete; name another run "
-            "folder with --out, or move that file first."
-        )
     remove_leftovers(out)
     if is_run(out):
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime((out / "config.json").stat().st_mtime))
