@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.errors import SourceError
-from headstart.export.folders.linear_layer import LinearLayer, linear_layer
+from headstart.export.folders.linear_layer import LinearLayer, linear_layer, refuse_unit_norm
 from headstart.export.folders.page import chance_note, write_licence, write_page
 from headstart.export.readers.places import copy_reader
 from headstart.export.registry import Written
@@ -83,28 +83,34 @@ class Timm:
 
     def write(self, model: TransferModel, folder: Path) -> Written:
         """Write config.json, model.safetensors, model.py and README.md."""
-        source = _source(model, self.name)
-        layer = linear_layer(model, self.name)
-        if layer.unit_norm:
-            raise SourceError(
-                "The head of this model reads rows of unit norm, but the classifier of timm reads the last layer as it "
-                "is; fit again with --layers standardised, or use the format 'onnx', which holds every linear head."
-            )
-        module = with_classifier(source.trainable().module, layer, self.name)
-        _save(module, folder / "model.safetensors")
-        write_json(folder / "config.json", _config(model, source, layer))
-        write_licence(model, folder)
-        code = CODE.format(activation=CALLS[layer.activation])
-        write_page(
-            model,
-            folder,
-            "A timm checkpoint",
-            code,
-            limits=LIMITS + chance_note(layer),
-            needs="pip install timm pillow",
-        )
+        source, layer = write_checkpoint(model, folder, self.name)
+        code, limits = CODE.format(activation=CALLS[layer.activation]), LIMITS + chance_note(layer)
+        write_page(model, folder, "A timm checkpoint", code, limits=limits, needs="pip install timm pillow")
         packages = ("timm", "torch", "pillow", "numpy")
-        return Written(copy_reader("timm_image", folder / "model.py"), packages, prepared=_crops(source))
+        return Written(copy_reader("timm_image", folder / "model.py"), packages, prepared=crops(source))
+
+
+def write_checkpoint(model: TransferModel, folder: Path, name: str) -> tuple[TimmSource, LinearLayer]:
+    """Write config.json, model.safetensors and the licence of a body of timm with a head as its classifier.
+
+    Args:
+        model: the model.
+        folder: where to write.
+        name: of the format, for messages.
+
+    Returns:
+        The source of the model and its head.
+
+    Raises:
+        SourceError: if timm cannot hold the body or the head.
+    """
+    source, layer = _source(model, name), linear_layer(model, name)
+    refuse_unit_norm(layer, name)
+    module = with_classifier(source.trainable().module, layer, name)
+    _save(module, folder / "model.safetensors")
+    write_json(folder / "config.json", _config(model, source, layer))
+    write_licence(model, folder)
+    return source, layer
 
 
 def _source(model: TransferModel, name: str) -> TimmSource:
@@ -195,7 +201,13 @@ def _config(model: TransferModel, source: TimmSource, layer: LinearLayer) -> dic
     }
 
 
-def _crops(source: TimmSource) -> Any:
+def crops(source: TimmSource) -> Any:
+    """A function that writes the crops of pictures to .npy files, (height, width, 3) uint8.
+
+    Args:
+        source: a source of pictures.
+    """
+
     def write(items: Sequence[Any], folder: Path) -> list[str]:
         found = []
         for k, item in enumerate(items):

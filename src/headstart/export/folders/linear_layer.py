@@ -12,7 +12,7 @@ from headstart.heads import FeatureMap
 from headstart.model import TransferModel
 from headstart.tasks import Calibration
 
-__all__ = ["LinearLayer", "activation_of", "calibration_terms", "check_head", "linear_layer"]
+__all__ = ["LinearLayer", "activation_of", "calibration_terms", "check_head", "linear_layer", "refuse_unit_norm"]
 
 Array = NDArray[np.float64]
 KNOWN = {
@@ -162,4 +162,27 @@ def _refuse(model: TransferModel, name: str) -> None:
             f"The format '{name}' has one classifier, which reads the last layer of the body, but the head of this "
             f"model reads '{features.name}'; fit again with --layers standardised or last, or use the format 'onnx', "
             "which holds every linear head."
+        )
+
+
+def refuse_unit_norm(layer: LinearLayer, name: str) -> None:
+    """Raise if a head reads rows of unit norm, for a format whose classifier reads the last layer as it is.
+
+    Args:
+        layer: the head.
+        name: of the format.
+
+    Raises:
+        SourceError: says which fit it can hold.
+
+    Examples:
+        >>> refuse_unit_norm(LinearLayer(np.eye(2), np.zeros(2), True, "softmax", 0.0), "timm")
+        Traceback (most recent call last):
+        headstart.errors.SourceError: The head of this model reads rows of unit norm, but a classifier of the format ...
+    """
+    if layer.unit_norm:
+        raise SourceError(
+            f"The head of this model reads rows of unit norm, but a classifier of the format '{name}' reads the last "
+            "layer as it is; fit again with --layers standardised, or use the format 'onnx', which holds every linear "
+            "head."
         )
