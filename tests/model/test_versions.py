@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from small_models import clusters, saved, solved
 from headstart.errors import DigestError, HeadstartError, ModelFolderError, NoModelError, SaveError, UsageError
 from headstart.io import check_replaceable, exclusive_lock, file_digest, read_json, write_json
 from headstart.model import TransferModel
+from headstart.model.files.version_files import read_pointer, write_pointer
 from headstart.model.versions import (
+    _delete,
     current_version,
     describe_version,
     moves_of,
@@ -178,9 +181,57 @@ def test_a_purged_version_is_gone_and_an_interrupted_deletion_is_finished(run):
         rollback(run)
     taught(run)
     shutil.copytree(run / "versions" / "3", run / "versions" / "2")  # as if the deletion had been killed
+    write_pointer(run, replace(read_pointer(run), unfinished=(2,)))
     assert [one.number for one in versions_of(run)] == [3, 4]
     assert taught(run).number == 5
     assert not (run / "versions" / "2").exists()
+
+
+def test_a_purge_keeps_feedback_and_what_is_written_into_the_run_folder_later(run):
+    (run / "feedback.db").write_text("corrections")
+    taught(run)
+    purge(run, [1])
+    (run / "export").mkdir()
+    (run / "export" / "model.onnx").write_text("exported afterwards")
+    taught(run)
+    assert (run / "feedback.db").read_text() == "corrections"
+    assert (run / "export" / "model.onnx").is_file()
+
+
+def test_a_purged_version_that_cannot_be_deleted_is_said_and_deleted_by_the_next_writer(run, monkeypatch):
+    taught(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", _not_allowed)
+        with pytest.raises(SaveError, match="cannot be removed"):
+            _delete(run / "report.html")
+    (run / "report.html").write_text("it shows the items")
+    with monkeypatch.context() as patch:
+        patch.setattr("headstart.model.versions._delete", _refused)
+        with pytest.raises(SaveError, match="refused"):
+            purge(run, [1])
+    assert (run / "report.html").is_file()
+    with pytest.raises(NoModelError, match="deleted"):
+        TransferModel.load(run, version=1)
+    taught(run)
+    assert not (run / "report.html").exists()
+
+
+def _not_allowed(path, **_):
+    raise PermissionError(13, "Permission denied", str(path))
+
+
+def _refused(path):
+    raise SaveError(f"refused: {path}")
+
+
+def test_a_linked_file_keeps_the_permissions_of_the_version_that_it_was_linked_from(made, tmp_path):
+    run = Path(shutil.copytree(made, tmp_path / "private"))
+    facts = run / "metrics.json"
+    facts.write_text("{}")
+    facts.chmod(0o600)
+    taught(run)
+    assert (run / "versions" / "2" / "metrics.json").samefile(facts)
+    assert facts.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_fit_may_replace_a_run_with_versions(run):

@@ -17,7 +17,8 @@ from headstart.errors import DataError, NoModelError, UsageError
 from headstart.io import read_json, read_parquet
 from headstart.linear.moments import Moments
 from headstart.model.updating.solved_again import solved_head
-from headstart.transfer.forget import CERTIFICATE, forget
+from headstart.transfer.forget import CERTIFICATE, _Gone, _versions_that_knew, forget
+from headstart.transfer.teaching.steps import open_for_change
 from headstart.transfer.update import update
 
 ROWS, LABELS = clusters(60)
@@ -150,3 +151,17 @@ def test_the_command_takes_names_a_list_and_a_table(run, tmp_path, capsys, monke
     capsys.readouterr()
     assert main(["forget", str(run), "5", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["certificate"]["equal"] is True
+
+
+def test_where_the_contents_of_an_item_are_not_known_all_versions_knew_it(run):
+    update(run, ((ROWS[:5] + np.float32(0.5)).tolist(), LABELS[:5]), verbose=False)
+    opened = open_for_change(run, None)
+    unknown = _Gone(("an item of an earlier release",), [], (), ROWS[:1], np.array([0]))
+    assert _versions_that_knew(opened, unknown) == [1, 2]
+
+
+def test_corrections_that_a_server_kept_are_said_to_stay(run):
+    (Path(run) / "feedback.db").write_bytes(b"")
+    found = forget(run, GONE[:1], purge=True, verbose=False)
+    assert any("feedback.db" in note for note in found.notes)
+    assert (Path(run) / "feedback.db").is_file()

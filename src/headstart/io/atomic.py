@@ -139,7 +139,8 @@ def _save_error(error: Exception, target: Path, what: str) -> Exception:
 def follow_umask(place: Path) -> None:
     """Give a file, or everything below a folder, the default permissions of new files there.
 
-    Some libraries write weights that only the owner may read, so a server or a colleague could not load them.
+    Some libraries write weights that only the owner may read, so a server or a colleague could not load them. A file
+    below a folder that has a second name elsewhere keeps its permissions: they are those of both names.
 
     Args:
         place: the file or folder, which exists.
@@ -158,7 +159,7 @@ def follow_umask(place: Path) -> None:
         return
     own, files = place.stat().st_mode & 0o7777, _new_file_mode(place)
     for path in place.rglob("*"):
-        if not path.is_symlink():
+        if not path.is_symlink() and (path.is_dir() or path.stat().st_nlink == 1):
             path.chmod(own if path.is_dir() else files)
 
 
@@ -182,9 +183,12 @@ def _swap(scratch: Path, target: Path) -> None:
     """Replace ``target`` by ``scratch``; the old folder stays intact until the new one is complete."""
     # The contents must be on disk before the rename makes them visible: a power cut could leave empty files.
     for path in scratch.rglob("*"):
-        if path.is_file():
+        if path.is_dir():
+            sync_folder(path)
+        elif path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
+    sync_folder(scratch)
     if not target.exists():
         scratch.rename(target)
         return

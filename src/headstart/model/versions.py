@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from headstart.errors import UsageError
+from headstart.errors import SaveError, UsageError
 from headstart.io import (
     atomic_folder,
     exclusive_lock,
@@ -34,6 +34,7 @@ from headstart.io import (
     write_json,
 )
 from headstart.model.files.version_files import (
+    FEEDBACK_FILE,
     FIRST,
     VERSION_FILE,
     Pointer,
@@ -49,7 +50,7 @@ __all__ = ["Version", "current_version", "describe_version", "moves_of", "purge"
 
 FACTS = ("metrics.json", "manifest.json")  # of the fit: facts that every version keeps
 KEPT_FILES = frozenset({"config.json", "current", "versions"})
-"""What stays of a purged first version: without a ``config.json`` the folder would be no run."""
+"""What stays of a purged first version: without a ``config.json`` the folder would be no run. Feedback stays, too."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def _writing(run: Path) -> Iterator[None]:
         version_folder(run, FIRST + 1)  # raises: it is not a model folder
     busy = f"Another process is writing a version of '{run}'; try again when it is done."
     with exclusive_lock(run / ".lock", busy):
-        _remove_purged(run, read_pointer(run).purged)
+        _finish_purging(run)
         yield
 
 
@@ -315,7 +316,7 @@ def purge(run: str | Path, numbers: Sequence[int]) -> None:
 
     Raises:
         UsageError: if the version in force is among them.
-        SaveError: if it cannot be written, or another process is writing.
+        SaveError: if it cannot be written, a file cannot be deleted, or another process is writing.
 
     Examples:
         >>> import headstart, tempfile
@@ -332,24 +333,41 @@ def purge(run: str | Path, numbers: Sequence[int]) -> None:
         if pointer.version in numbers:
             raise UsageError(f"Version {pointer.version} of '{run}' is in force, so it cannot be deleted.")
         gone = tuple(sorted({*pointer.purged, *numbers}))
+        unfinished = tuple(sorted(numbers))
         move = {"when": _now(), "what": "purge", "from": pointer.version, "to": pointer.version,
                 "deleted": sorted(numbers)}  # fmt: skip
-        write_pointer(run, replace(pointer, purged=gone, moves=[*pointer.moves, move]))
-        _remove_purged(run, gone)
+        write_pointer(run, replace(pointer, purged=gone, unfinished=unfinished, moves=[*pointer.moves, move]))
+        _finish_purging(run)
 
 
-def _remove_purged(run: Path, numbers: Sequence[int]) -> None:
-    for number in numbers:
-        if number > FIRST:
-            shutil.rmtree(run / "versions" / str(number), ignore_errors=True)
-            continue
-        for path in run.iterdir():
-            if path.name in KEPT_FILES or path.name.startswith("."):
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+def _finish_purging(run: Path) -> None:
+    """Delete the files of versions that are purged, and note that it is done: what is written later is not deleted."""
+    pointer = read_pointer(run)
+    if not pointer.unfinished:
+        return
+    for number in pointer.unfinished:
+        for path in [run / "versions" / str(number)] if number > FIRST else _of_the_first(run):
+            _delete(path)
+    write_pointer(run, replace(pointer, unfinished=()))
+
+
+def _of_the_first(run: Path) -> list[Path]:
+    return [
+        path for path in run.iterdir() if path.name not in KEPT_FILES and not path.name.startswith((".", FEEDBACK_FILE))
+    ]
+
+
+def _delete(path: Path) -> None:
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise SaveError(
+            f"'{path}' of a deleted version cannot be removed ({error.strerror}); the version cannot be opened any "
+            "more, but delete what is left of it by hand."
+        ) from error
 
 
 def _now() -> str:

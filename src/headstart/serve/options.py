@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -136,4 +137,7 @@ class ServeOptions:
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach the address."""
-        return self.host in LOOPBACK or self.host.startswith("127.")
+        try:
+            return self.host in LOOPBACK or ip_address(self.host).is_loopback
+        except ValueError:  # a name, which may stand for any address
+            return False

@@ -28,7 +28,7 @@ from headstart.linear.moments import Moments
 from headstart.model import TransferModel, Updater
 from headstart.model.as_fitted import part_of, read_for
 from headstart.model.certainty import Certainty
-from headstart.model.files.version_files import numbers_of
+from headstart.model.files.version_files import FEEDBACK_FILE, numbers_of, version_folder
 from headstart.model.updating.solved_again import class_weights, solved_head
 from headstart.model.versions import purge as delete_versions
 from headstart.reporting import Reporter, chosen_reporter
@@ -125,7 +125,7 @@ def forget(
     knew = _versions_that_knew(opened, gone)
     certificate = _certificate(before, updater, gone, difference) | {
         "penalty_chosen_anew": anew,
-        "not_unlearned": _not_unlearned(before, updater, anew, knew, purged=purge),
+        "not_unlearned": [*_not_unlearned(before, updater, anew, knew, purged=purge), *_in_feedback(opened.run)],
         "versions_that_knew": knew,
         "purged": purge,
     }
@@ -262,22 +262,17 @@ def _difference(updater: Updater, before: TransferModel) -> float | None:
 
 
 def _versions_that_knew(opened: Opened, gone: _Gone) -> list[int]:
-    """Numbers of the versions that hold one of the items; without a table of items, all of them."""
+    """Numbers of the versions that hold one of the items; where contents are not known, all of them."""
+    all_known = len(gone.contents) == len(gone.names)
     if opened.run is None:
         return []
     found = []
     for number in numbers_of(opened.run):
-        model = replace(opened.model, folder=_folder(opened.run, number), certainty=None)
+        model = replace(opened.model, folder=version_folder(opened.run, number), certainty=None)
         known = known_items(model)
-        if not known.contents or set(gone.contents) & set(known.contents):
+        if not all_known or not known.contents or set(gone.contents) & set(known.contents):
             found.append(number)
     return found
-
-
-def _folder(run: Path, number: int) -> Path:
-    from headstart.model.files.version_files import version_folder
-
-    return version_folder(run, number)
 
 
 def _certificate(before: TransferModel, updater: Updater, gone: _Gone, difference: float | None) -> dict[str, Any]:
@@ -309,6 +304,13 @@ def _not_unlearned(
         found.append(f"The run folder still holds versions that knew them ({versions}); --purge deletes these.")
     found.append("The feature store may hold their rows, and reports of the fit may show them.")
     return found
+
+
+def _in_feedback(run: Path | None) -> list[str]:
+    """That a server kept corrections in the run folder, which may be of these items."""
+    if run is None or not (run / FEEDBACK_FILE).is_file():
+        return []
+    return [f"'{FEEDBACK_FILE}' in the run folder keeps the corrections that a server got, and may hold these items."]
 
 
 def _count(moments: Moments | None) -> int | None:

@@ -43,3 +43,9 @@ def test_too_large_a_difference_a_flip_and_a_nan_are_refused(gap):
 
 def test_ties_and_small_differences_pass():
     parity(Gap(0.0099, 0.0, 0, 3)).check("onnx")
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (1, 2), (3, 2)])
+def test_answers_of_another_shape_are_refused_though_they_could_be_broadcast(shape):
+    with pytest.raises(ParityError, match="shape"):
+        difference(np.full((2, 2), 0.5), np.full(shape, 0.5), BINARY)

@@ -153,3 +153,9 @@ def test_a_store_that_is_locked_or_damaged_is_one_sentence(tmp_path, monkeypatch
         open_store(tmp_path / "text.db")
     with pytest.raises(UsageError, match="cannot be opened"):
         open_store(tmp_path / "nowhere" / "feedback.db")
+
+
+def test_more_digests_than_a_query_takes_are_looked_up(store):
+    last = feedback(1)
+    store.append([last])
+    assert store.known([f"{number:064x}" for number in range(70_000)] + [last.digest]) == {last.digest}

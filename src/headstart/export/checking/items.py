@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.data import ReadOptions, align_columns, audit
 from headstart.errors import DataError, HeadstartError, ParameterError
-from headstart.io import read_json
+from headstart.io import read_json, read_parquet
 from headstart.model import TransferModel
 from headstart.model.as_fitted import read_as_fitted
 from headstart.sources.bodies.seeded import example_pictures
@@ -115,9 +115,7 @@ def _of_the_fit(model: TransferModel, folder: Path, most: int) -> CheckItems | N
 
 
 def _same_content(dataset: Dataset, table: Path, place: str, most: int) -> CheckItems | None:
-    from pyarrow import parquet
-
-    columns = parquet.read_table(table).to_pydict()
+    columns = read_parquet(table).to_pydict()
     if not {"id", "content"} <= set(columns):  # a run of an earlier version
         return None
     contents = dict(zip(map(str, columns["id"]), map(str, columns["content"]), strict=True))

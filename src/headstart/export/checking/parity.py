@@ -58,11 +58,19 @@ def difference(reference: Array, found: Array, task: Task) -> Gap:
         found: (n, k) outputs.
         task: of the model.
 
+    Raises:
+        ParityError: if there are more or fewer answers, or numbers in one.
+
     Examples:
         >>> task = Task("classification", ("ant", "bee"))
         >>> difference(np.array([[0.6, 0.4], [0.5, 0.5]]), np.array([[0.6, 0.4], [0.4, 0.6]]), task)
         Gap(largest=0.09999999999999998, mean=0.04999999999999999, flips=0, ties=1)
     """
+    if found.shape != reference.shape:
+        raise ParityError(
+            f"The exported model answers with an array of shape {found.shape}, where the model's has the shape "
+            f"{reference.shape}, so nothing was written."
+        )
     gaps = np.abs(found - reference)
     if is_regression(task):
         spread = reference.std(axis=0)

@@ -16,13 +16,25 @@ from typing import Any
 from headstart.errors import ModelFolderError, NoModelError, SaveError
 from headstart.io import is_file, read_json, sync_folder, write_json, write_reason
 
-__all__ = ["FIRST", "VERSION_FILE", "Pointer", "numbers_of", "read_pointer", "version_folder", "write_pointer"]
+__all__ = [
+    "FEEDBACK_FILE",
+    "FIRST",
+    "POINTER",
+    "VERSION_FILE",
+    "Pointer",
+    "numbers_of",
+    "read_pointer",
+    "version_folder",
+    "write_pointer",
+]
 
 FIRST = 1
 """The number of the version that the fit itself wrote."""
 POINTER = "current"
 VERSIONS = "versions"
 VERSION_FILE = "version.json"
+FEEDBACK_FILE = "feedback.db"
+"""Where a server keeps corrections by default: it is in the run folder, and belongs to no version."""
 LONGEST = 6  # digits of a number
 
 
@@ -34,6 +46,7 @@ class Pointer:
         version: the number of the version that is in force.
         moves: what moved it, oldest first; each has ``when``, ``what``, ``from`` and ``to``.
         purged: numbers of versions that were deleted, because they knew items that had to be forgotten.
+        unfinished: those of them of which files may be left, because the process was killed.
 
     Examples:
         >>> Pointer().version
@@ -43,6 +56,7 @@ class Pointer:
     version: int = FIRST
     moves: Sequence[Mapping[str, Any]] = ()
     purged: tuple[int, ...] = ()
+    unfinished: tuple[int, ...] = ()
 
 
 def read_pointer(run: Path) -> Pointer:
@@ -62,7 +76,8 @@ def read_pointer(run: Path) -> Pointer:
         return Pointer()
     found = read_json(run / POINTER)
     version, moves, purged = found.get("version"), found.get("moves", []), found.get("purged", [])
-    numbers = [version, *purged] if isinstance(purged, list) else [None]
+    unfinished = found.get("unfinished", [])
+    numbers = [version, *purged, *unfinished] if isinstance(purged, list) and isinstance(unfinished, list) else [None]
     if not all(_is_number(number) for number in numbers):
         raise ModelFolderError(
             f"'{run}/{POINTER}' must name a version by its number. Got {version!r:.40}; write one of "
@@ -70,7 +85,7 @@ def read_pointer(run: Path) -> Pointer:
         )
     if not isinstance(moves, list) or not all(isinstance(move, dict) for move in moves):
         raise ModelFolderError(f"'{run}/{POINTER}' is damaged: its moves are no list of objects; remove them.")
-    return Pointer(int(str(version)), moves, tuple(purged))
+    return Pointer(int(str(version)), moves, tuple(purged), tuple(unfinished))
 
 
 def _is_number(value: object) -> bool:
@@ -96,7 +111,13 @@ def write_pointer(run: Path, pointer: Pointer) -> None:
     """
     scratch = run / f".{POINTER}.{secrets.token_hex(8)}"
     try:
-        write_json(scratch, {"version": pointer.version, "moves": pointer.moves, "purged": list(pointer.purged)})
+        write_json(
+            scratch,
+            {
+                "version": pointer.version, "moves": pointer.moves, "purged": list(pointer.purged),
+                "unfinished": list(pointer.unfinished),
+            },
+        )  # fmt: skip
         with scratch.open("rb") as file:
             os.fsync(file.fileno())
         scratch.replace(run / POINTER)

@@ -27,6 +27,7 @@ OPEN_PATHS = (
 )  # they tell nothing about the model's data
 OPEN_FOLDER = "/page/"
 SAFE_METHODS = ("GET", "HEAD")
+MOST_DIGITS = 20  # of Content-Length that are read: more are too many bytes, too
 UNKNOWN = "unmatched"  # the route, for metrics, of a path that there is none for
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -133,7 +134,7 @@ class Guard:
         if self.options.token and not (path in OPEN_PATHS or path.startswith(OPEN_FOLDER)):
             self._check_token(given)
         length = given.get(b"content-length", "0")
-        if length.isdecimal() and int(length) > self.options.limits.body_bytes:
+        if length.isdecimal() and int(length[:MOST_DIGITS]) > self.options.limits.body_bytes:
             raise self._too_large()
         if given.get(b"content-encoding", "identity").lower() != "identity":
             raise RequestError(415, "Compressed bodies are not read; send the body as it is.")

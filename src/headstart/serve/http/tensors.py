@@ -25,6 +25,7 @@ DTYPES = {
 }  # fmt: skip
 LENGTH = struct.Struct("<I")  # before each element of BYTES
 MOST_DIMENSIONS = 8
+MOST_DIGITS = 10  # of a length in a header
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,8 @@ def parse_infer(raw: bytes, json_length: str | None) -> tuple[dict[str, Any], li
     """
     length = len(raw)
     if json_length is not None:
-        if not json_length.isascii() or not json_length.isdecimal() or int(json_length[:20]) > len(raw):
+        is_number = json_length.isascii() and json_length.isdecimal() and len(json_length) <= MOST_DIGITS
+        if not is_number or int(json_length) > len(raw):
             raise RequestError(400, "The header Inference-Header-Content-Length does not fit the body.")
         length = int(json_length)
     body = parse_json(raw[:length])
@@ -100,6 +102,8 @@ def _tensor(given: Any, rest: memoryview) -> tuple[Tensor, int]:
         raise RequestError(400, f"The datatype of {what} must be BYTES or one of {', '.join(DTYPES)}.")
     if not isinstance(shape, list) or not 0 < len(shape) <= MOST_DIMENSIONS or not all(map(_is_size, shape)):
         raise RequestError(400, f"The shape of {what} must be a list of 1 to {MOST_DIMENSIONS} whole numbers.")
+    if 0 in shape[1:]:  # without elements, such a shape could still stand for billions of empty items
+        raise RequestError(400, f"The shape of {what} may be 0 in its first dimension only.")
     parameters = given.get("parameters")
     size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
     if size is None:

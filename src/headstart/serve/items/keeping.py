@@ -39,7 +39,10 @@ def item_to_keep(value: Any, served: ServedModel, limits: RequestLimits) -> tupl
         return "text", item.encode()
     if served.modality in ("image", "audio"):
         return "file", item if isinstance(item, bytes) else decode_base64(item)
-    return "json", json.dumps(item, allow_nan=False, sort_keys=isinstance(item, Mapping)).encode()
+    try:
+        return "json", json.dumps(item, allow_nan=False, sort_keys=isinstance(item, Mapping)).encode()
+    except (ValueError, RecursionError):
+        raise ItemError("An item must hold finite numbers, and no deeply nested lists.") from None
 
 
 def kept_item(given: Feedback, served: ServedModel, limits: RequestLimits) -> Any:

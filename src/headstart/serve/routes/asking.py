@@ -9,7 +9,7 @@ from typing import Any
 from headstart.serve.batching.served import AnswerOptions
 from headstart.serve.http.errors import RequestError
 
-__all__ = ["OPTION_NAMES", "OPTION_SCHEMAS", "answer_options"]
+__all__ = ["OPTION_NAMES", "OPTION_SCHEMAS", "answer_options", "whole_number"]
 
 SHARES, FLAGS = ("coverage", "max_error"), ("per_class", "novel")
 OPTION_NAMES = (*SHARES, *FLAGS, "top")
@@ -48,6 +48,31 @@ def answer_options(*given: Mapping[str, Any]) -> AnswerOptions:
     merged = {name: value for mapping in given for name, value in mapping.items() if name in OPTION_NAMES}
     found = {name: _value(name, value) for name, value in merged.items() if value is not None}
     return AnswerOptions(**found)
+
+
+def whole_number(value: Any, name: str, most: int) -> int:
+    """A whole number of a query, a JSON body or a form.
+
+    Args:
+        value: a number, or its text.
+        name: of the member.
+        most: the largest that is allowed; the least is 1.
+
+    Raises:
+        RequestError: 422, for anything else.
+
+    Examples:
+        >>> whole_number("5", "n", 50), whole_number(50, "n", 50)
+        (5, 50)
+        >>> whole_number("00000000051", "n", 50)
+        Traceback (most recent call last):
+        headstart.serve.http.errors.RequestError: 'n' must be a whole number from 1 to 50. Got '00000000051' instead.
+    """
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    fits = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+    if not fits or not 1 <= int(text) <= most:
+        raise RequestError(422, f"'{name}' must be a whole number from 1 to {most}. Got {_short(value)} instead.")
+    return int(text)
 
 
 def _value(name: str, value: Any) -> Any:

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 from headstart.errors import HeadstartError
+from headstart.model.files.version_files import FEEDBACK_FILE
 from headstart.model.versions import current_version
 from headstart.serve.batching.batcher import Batcher
 from headstart.serve.batching.calls import Answer, BusyError, ClosedError
@@ -31,7 +32,6 @@ __all__ = ["Serving"]
 P = ParamSpec("P")
 T = TypeVar("T")
 LOG = logging.getLogger("headstart.serve")
-STORE = "feedback.db"
 FOLLOW_SECONDS = 1.0  # between looks at the pointer to the version in force
 LONG = 600.0  # seconds for what changes the model
 EXPLAINING = 2  # threads
@@ -101,13 +101,13 @@ class Serving:
         """Where feedback is kept; made on first use, so that a server that only answers writes nothing."""
         from headstart.serve.store.sql import open_store
 
-        place = self.run / STORE if self.options.store is None else self.options.store
+        place = self.run / FEEDBACK_FILE if self.options.store is None else self.options.store
         return open_store(place, store_name(self.run))
 
     @property
     def has_store(self) -> bool:
         """Whether there is a store already, so that looking into it writes nothing."""
-        return "store" in self.__dict__ or self.options.store is not None or (self.run / STORE).is_file()
+        return "store" in self.__dict__ or self.options.store is not None or (self.run / FEEDBACK_FILE).is_file()
 
     def close(self) -> None:
         """Answer what waits, and end."""
@@ -149,8 +149,8 @@ class Serving:
                 continue
             try:
                 await asyncio.to_thread(self.follow)
-            except HeadstartError as error:
-                failed, self.problem = stamp, str(error)
+            except Exception as error:  # noqa: BLE001 (whatever it is, later versions must still be followed)
+                failed, self.problem = stamp, str(error) or type(error).__name__
                 LOG.error("The version in force cannot be served: %s", error)
 
     async def explaining(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -100,9 +100,7 @@ def _route(path: str, method: str, about: Mapping[str, Any], base: str) -> str:
     )
     sent = f" -H 'Content-Type: application/json' -d '{json.dumps(body['example'])}'" if "example" in body else ""
     call = f"<pre>{escape(f'curl {base}{path}{sent}')}</pre>" if sent or method == "GET" else ""
-    files = (
-        "<p>Files are read too, as a form: <code>-F files=@FILE</code>.</p>" if "multipart/form-data" in content else ""
-    )
+    files = FILES if "multipart/form-data" in content else ""
     said = escape(about.get("description") or about.get("summary", ""))
     return (
         f"<details><summary><b>{method}</b> <code>{escape(path)}</code></summary><p>{said}</p>{call}{files}"

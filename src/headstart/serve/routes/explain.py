@@ -11,6 +11,7 @@ from headstart.errors import HeadstartError, ItemError
 from headstart.serve.batching.served import ServedModel
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.items.reading import converter, item_of
+from headstart.serve.routes.asking import whole_number
 from headstart.serve.routes.context import Serving
 from headstart.serve.routes.predict import ask
 from headstart.serve.routes.schemas import ERRORS, ITEM, answer_schema, body_of, with_errors
@@ -19,7 +20,7 @@ __all__ = ["add"]
 
 METHODS, LABELS = "method", ("label", "against")
 MEMBERS = (METHODS, *LABELS, "count", "format")
-MOST_METHODS, MOST_LISTED = 4, 50
+MOST_METHODS, COUNT, MOST_LISTED = 4, 6, 50
 BODY = body_of(
     {
         "item": ITEM,
@@ -52,7 +53,10 @@ def add(app: FastAPI, serving: Serving) -> None:
         if len(asked.items) != 1:
             raise RequestError(422, f"One item is explained at a time. Got {len(asked.items)}.")
         fields = asked.fields
-        options = {"method": _methods(fields.get(METHODS)), "count": _count(fields.get("count"))}
+        options = {
+            "method": _methods(fields.get(METHODS)),
+            "count": whole_number(fields.get("count", COUNT), "count", MOST_LISTED),
+        }
         options |= {name: _label(fields.get(name), name) for name in LABELS}
         served = serving.slot.current
         found = await serving.explaining(_explained, served, asked.items[0], serving, options)
@@ -103,12 +107,3 @@ def _label(given: Any, name: str) -> str | None:
     if given is not None and not isinstance(given, str):
         raise RequestError(422, f"The member '{name}' must be a label.")
     return given
-
-
-def _count(given: Any) -> int:
-    text = str(given) if isinstance(given, int | str) and not isinstance(given, bool) else ""
-    if given is None:
-        return 6
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_LISTED:
-        raise RequestError(422, f"The member 'count' must be a whole number from 1 to {MOST_LISTED}.")
-    return int(text)

@@ -64,8 +64,8 @@ def add(app: FastAPI, serving: Serving) -> None:
             given = await _of_form(request, serving)
         else:
             given = _of_json(await read_json(request))
-        if len(given) == 1 and HEADER in request.headers:
-            given[0].setdefault("key", request.headers[HEADER])
+        if HEADER in request.headers:
+            _name_by_header(given, request.headers[HEADER])
         numbers = await keep(serving, given)
         version = serving.slot.current.version
         return JsonAnswer({"numbers": numbers, "kept": len(numbers), "model_version": version}, status_code=201)
@@ -98,6 +98,12 @@ def _of_json(body: Any) -> list[dict[str, Any]]:
         if unknown:
             raise RequestError(422, f"The member {unknown[0]!r:.60} is not known. Known: {', '.join(MEMBERS)}.")
     return [dict(one) for one in events]
+
+
+def _name_by_header(events: Sequence[dict[str, Any]], key: str) -> None:
+    """Give events without a key that of the header; of several events, each gets its place with it."""
+    for place, one in enumerate(events):
+        one.setdefault("key", key if len(events) == 1 else f"{key}-{place}")
 
 
 async def _of_form(request: Request, serving: Serving) -> list[dict[str, Any]]:

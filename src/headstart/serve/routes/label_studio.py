@@ -136,7 +136,7 @@ def events_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
         >>> chosen = {"type": "choices", "value": {"choices": ["up"]}, "from_name": "mood", "to_name": "t"}
         >>> body = {"task": {"data": {"t": "fine"}}, "annotation": {"id": 3, "result": [chosen]}}
         >>> events_of(body)
-        [{'item': 'fine', 'label': 'up', 'key': 'label-studio-3-', 'who': 'Label Studio'}]
+        [{'item': 'fine', 'label': 'up', 'who': 'Label Studio', 'key': 'label-studio-3-'}]
     """
     task, annotation = body.get("task"), body.get("annotation")
     if not isinstance(task, dict) or not isinstance(annotation, dict):
@@ -147,9 +147,11 @@ def events_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     label = _label(results if isinstance(results, list) else [])
     if label is None:
         return []
-    key = f"label-studio-{annotation.get('id')}-{annotation.get('updated_at') or ''}"[:200]
     item = _item(task, control_of(config if isinstance(config, str) else ""))
-    return [{"item": item, "label": label, "key": key, "who": "Label Studio"}]
+    event = {"item": item, "label": label, "who": "Label Studio"}
+    if annotation.get("id") is None:
+        return [event]
+    return [{**event, "key": f"label-studio-{annotation['id']}-{annotation.get('updated_at') or ''}"[:200]}]
 
 
 def _label(results: list[Any]) -> Any:

@@ -27,7 +27,8 @@ def teach_now(serving: Serving, after: int | None = None, up_to: int | None = No
         up_to: and up to this one; default: all.
 
     Raises:
-        RequestError: 409 if the model cannot be updated, 503 if another process is writing a version.
+        RequestError: 409 if the model cannot be updated, 501 if the store cannot be opened, 503 if another process is
+            writing a version.
 
     Examples:
         >>> import tempfile
@@ -40,11 +41,15 @@ def teach_now(serving: Serving, after: int | None = None, up_to: int | None = No
         True
         >>> serving.close()
     """
+    try:
+        store = serving.store
+    except HeadstartError as error:
+        raise RequestError(501, str(error)) from None
     for _ in range(TRIES):
         try:
             serving.follow()
             limits, served = serving.options.limits, serving.slot.current
-            lesson = teach(serving.run, served, serving.store, limits=limits, after=after, up_to=up_to)
+            lesson = teach(serving.run, served, store, limits=limits, after=after, up_to=up_to)
             serving.follow()
         except UsageError:  # another process put a version in force meanwhile
             continue
@@ -89,7 +94,12 @@ async def teach_if_due(serving: Serving) -> None:
     every = serving.options.teach_every
     if every is None or serving.lessons:
         return
-    if (await serving.storing(learnt, serving))["waiting"] >= every:
+    try:
+        waiting = (await serving.storing(learnt, serving))["waiting"]
+    except (RequestError, HeadstartError) as error:  # the feedback is committed, so its client must hear that
+        LOG.warning("How much feedback waits is not known: %s", error)
+        return
+    if waiting >= every:
         task = asyncio.create_task(_teach_quietly(serving))
         serving.lessons.add(task)
         task.add_done_callback(serving.lessons.discard)

@@ -33,18 +33,16 @@ class ItemsAsked:
         items: as they were sent.
         options: what the answers hold.
         ids: for each item, how its answer is to be named; positions by default.
-        is_single: whether it was one item, not in a list.
         fields: the body, for what a route reads besides.
 
     Examples:
-        >>> ItemsAsked(["a"], AnswerOptions(), [0]).is_single
-        False
+        >>> list(ItemsAsked(["a"], AnswerOptions(), [0]).fields)
+        []
     """
 
     items: list[Any]
     options: AnswerOptions
     ids: Sequence[Any]
-    is_single: bool = False
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -60,14 +58,12 @@ def add(app: FastAPI, serving: Serving) -> None:
 
     async def predict(request: Request) -> Response:
         """Labels with calibrated probabilities, or values, of the items of a request."""
+        is_form = media_type(request) == FORM
         with serving.batcher.arrival():
-            if media_type(request) != FORM:
-                body = await read_json(request)
-                if isinstance(body, dict) and "tasks" in body:
-                    return await label_studio.predict(serving, body)
-                asked = _of_json(request, body)
-            else:
-                asked = await _of_form(request, serving.options.limits)
+            given = await (_of_form(request, serving.options.limits) if is_form else read_json(request))
+        if isinstance(given, dict) and "tasks" in given:
+            return await label_studio.predict(serving, given)
+        asked = given if isinstance(given, ItemsAsked) else _of_json(request, given)
         served = serving.slot.current
         return answer_of(asked, await serving.answers(served, asked.items, asked.options), served)
 
@@ -110,7 +106,7 @@ def _of_json(request: Request, body: Any, more: Sequence[str] = ()) -> ItemsAske
         raise RequestError(422, "Give the items as 'items', a list, or one of them as 'item'.")
     options = answer_options(request.query_params, body)
     if "item" in body:
-        return ItemsAsked([body["item"]], options, [0], is_single=True, fields=body)
+        return ItemsAsked([body["item"]], options, [0], fields=body)
     items, ids = body["items"], body.get("ids")
     if not isinstance(items, list):
         raise RequestError(422, "The member 'items' must be a list; give one item as 'item'.")

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from headstart.errors import HeadstartError
 from headstart.serve.http.errors import JsonAnswer, RequestError
+from headstart.serve.routes.asking import whole_number
 from headstart.serve.routes.context import Serving
 from headstart.serve.routes.schemas import answer_schema, with_errors
 
@@ -38,7 +39,7 @@ def add(app: FastAPI, serving: Serving) -> None:
 
     async def queue(request: Request) -> Response:
         """Items without a label whose labels would help the model most."""
-        count = _count(request.query_params.get("n", str(COUNT)))
+        count = whole_number(request.query_params.get("n", COUNT), "n", MOST)
         return JsonAnswer({"items": await serving.explaining(_next, serving, count)})
 
     asked = {"type": "integer", "minimum": 1, "maximum": MOST, "default": COUNT}
@@ -51,12 +52,6 @@ def add(app: FastAPI, serving: Serving) -> None:
             ),
         },
     )  # fmt: skip
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MOST:
-        raise RequestError(422, f"'n' must be a whole number from 1 to {MOST}. Got {text!r:.40} instead.")
-    return int(text)
 
 
 def _next(serving: Serving, count: int) -> list[dict[str, Any]]:

@@ -74,6 +74,7 @@ TAUGHT = Table(
     sqlite_autoincrement=True,
 )
 ROWS = 64  # that are fetched at once: items may be large
+MOST_VALUES = 5_000  # in one query; SQLite takes 32,766, PostgreSQL 65,535
 
 
 class SqlStore:
@@ -162,9 +163,13 @@ class SqlStore:
 
     def known(self, digests: Sequence[str]) -> set[str]:
         """Which of these digests of items there is feedback on."""
-        query = select(FEEDBACK.c.digest).where(FEEDBACK.c.model == self.model, FEEDBACK.c.digest.in_(digests))
+        query = select(FEEDBACK.c.digest).where(FEEDBACK.c.model == self.model)
+        found: set[str] = set()
         with self._reading() as connection:
-            return set(connection.execute(query).scalars())
+            for start in range(0, len(digests), MOST_VALUES):
+                some = digests[start : start + MOST_VALUES]
+                found |= set(connection.execute(query.where(FEEDBACK.c.digest.in_(some))).scalars())
+        return found
 
     def mark(self, mark: Mark) -> None:
         """Keep what a version was taught from."""

@@ -9,12 +9,11 @@ from typing import Any
 from headstart.engine.options import Engine
 from headstart.io import file_digest, read_json
 from headstart.model import TransferModel
+from headstart.model.files.version_files import POINTER
 from headstart.model.versions import current_version
 from headstart.serve.batching.served import ServedModel
 
 __all__ = ["open_version", "pointer_stamp", "same_body", "store_name"]
-
-POINTER = "current"
 
 
 def open_version(run: Path, engine: Engine, *, like: ServedModel | None = None) -> ServedModel:
