@@ -13,12 +13,14 @@ TESTS = Path(__file__).resolve().parent
 # What is tested here is the project, not a module of it.
 PROJECT = {
     "test_architecture": "layers, and what may be imported and called",
+    "test_docker": "the files for Docker",
     "test_docs": "the documents beside the code",
     "test_mirror": "where tests stand",
     "test_private_folder": "what a run of the tests leaves on the disk",
     "test_public": "the public names",
     "test_rooms": "which sub-package may import which",
     "test_scripts": "the scripts",
+    "test_site": "the pages of the documents",
 }
 STORIES, HELPERS = "stories", "helpers"
 
