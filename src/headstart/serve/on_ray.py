@@ -95,8 +95,9 @@ def serve_on_ray(run: Path, options: ServeOptions, address: str, port: int, read
 
     with ray_session(address, options.workers):
         application = deployment_of(run, options)
-        from ray import serve
+        from ray import serve as api
 
+        serve: Any = api  # parts of it have no types
         logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
         before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

