@@ -13,6 +13,7 @@ from markdown_blocks import SHELL, blocks, headstart_commands, shell_lines
 from sessions import Player, entries, goes_on_from, holds, is_slow, masked, promises, shown
 
 from headstart.cli import build_parser
+from headstart.cli.reference import sections
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -90,8 +91,6 @@ def test_foreign_addresses_are_found():
 
 
 def test_every_command_has_a_page_of_its_own(site):
-    from headstart.cli.reference import sections
-
     for command, _ in sections():
         page = site / "cli" / f"{'-'.join(command.split()[1:])}.html"
         assert f"usage: {command}" in page.read_text(encoding="utf-8")
@@ -151,6 +150,14 @@ def test_the_sessions_of_a_page_are_what_the_code_prints(name, played):
     assert pairs
     for promised, printed in pairs:
         assert holds(promised, printed), (promised, printed)
+
+
+def test_the_page_of_export_and_the_help_name_each_format():
+    from headstart.export import FORMATS
+
+    table = re.findall(r"^\| `([\w-]+)` \|", read("export.md"), flags=re.MULTILINE)
+    assert set(table) == set(FORMATS)
+    assert [name for name in table if name not in dict(sections())["headstart export"]] == []
 
 
 def test_the_routes_that_the_pages_name_are_served():

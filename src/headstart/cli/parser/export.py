@@ -28,7 +28,8 @@ def add(verbs: Verbs[Parser]) -> None:
         "--format",
         metavar="NAME",
         default="onnx",
-        help="format: onnx (default), openvino, openvino_fp16, openvino_int8",
+        help="format: onnx (default), openvino, openvino_fp16, openvino_int8, timm, transformers, "
+        "sentence-transformers, sklearn (the head alone), mlflow",
     )
     group.add_argument(
         "--check", metavar="DATA",
