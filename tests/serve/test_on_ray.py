@@ -7,11 +7,14 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from servers import Server
 
+from headstart.errors import HeadstartError, UsageError
 from headstart.model import TransferModel
+from headstart.serve.on_ray import deployed
 
 MARK = "HEADSTART_TEST_MARK"
 
@@ -58,3 +61,48 @@ def test_two_replicas_of_which_one_is_killed_lose_nothing(text_run, tmp_path):
         asked = [server.ask_patiently("POST", "/predict", {"item": "so kind 2"})[1] for _ in range(8)]
         assert {one["model_version"] for one in asked} == {"2"}
         assert {one["predictions"][0]["label"] for one in asked} == {"praise"}
+
+
+class Cluster:
+    """What is used of ``ray.serve``, with the names of the applications that it runs."""
+
+    def __init__(self, *names, fails=False):
+        self.names, self.fails, self.is_running = set(names), fails, True
+
+    def status(self):
+        return SimpleNamespace(applications=dict.fromkeys(self.names))
+
+    def run(self, _application, *, name, route_prefix):
+        assert route_prefix == "/"
+        if self.fails:
+            raise RuntimeError("no room")
+        self.names.add(name)
+
+    def delete(self, name):
+        self.names.discard(name)
+
+    def shutdown(self):
+        self.is_running = False
+
+
+def test_other_applications_of_a_cluster_go_on():
+    shared, own = Cluster("another"), Cluster()
+    for cluster in (shared, own):
+        with deployed(cluster, None):
+            assert "headstart" in cluster.names
+    assert (shared.names, shared.is_running) == ({"another"}, True)
+    assert (own.names, own.is_running) == (set(), False)
+
+
+def test_an_application_that_runs_there_already_is_not_replaced():
+    cluster = Cluster("headstart")
+    with pytest.raises(UsageError, match="already"), deployed(cluster, None):
+        pass
+    assert cluster.names == {"headstart"}
+
+
+def test_replicas_that_do_not_start_are_one_sentence():
+    cluster = Cluster("another", fails=True)
+    with pytest.raises(HeadstartError, match="did not start: no room"), deployed(cluster, None):
+        pass
+    assert cluster.is_running

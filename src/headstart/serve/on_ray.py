@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from types import FrameType
 from typing import Any
 
 from headstart.engine.ray.session import ray_session
-from headstart.errors import HeadstartError, MissingExtraError
+from headstart.errors import HeadstartError, MissingExtraError, UsageError
 from headstart.model.files.version_files import version_folder
 from headstart.serve.options import ServeOptions
 
@@ -78,6 +78,7 @@ def serve_on_ray(run: Path, options: ServeOptions, address: str, port: int, read
     Raises:
         NoModelError: if the folder is not a model.
         SourceError: if there is no cluster at the address.
+        UsageError: if the cluster serves such an application already.
         HeadstartError: if the replicas cannot be started.
 
     Examples:
@@ -102,18 +103,51 @@ def serve_on_ray(run: Path, options: ServeOptions, address: str, port: int, read
         before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             serve.start(http_options={"host": options.host, "port": port})
-            try:
-                serve.run(application, name=NAME, route_prefix="/")
-            except Exception as error:  # whatever Ray or a replica raises
-                reason = " ".join(str(error).split())[:300]
-                raise HeadstartError(f"The replicas on Ray did not start: {reason}") from error
-            if not ended.is_set():
-                ready()
-            while not ended.wait(POLL):
-                pass
+            with deployed(serve, application):
+                if not ended.is_set():
+                    ready()
+                while not ended.wait(POLL):
+                    pass
         finally:
-            with suppress(Exception):  # the cluster may be gone
-                serve.shutdown()
             for number, handler in before.items():
                 signal.signal(number, handler)
     return numbers[0] if numbers else 0
+
+
+@contextmanager
+def deployed(serve: Any, application: Any) -> Iterator[None]:
+    """Keep an application on a cluster while the block runs; other applications there go on.
+
+    Args:
+        serve: the module ``ray.serve``, started.
+        application: of `deployment_of`.
+
+    Raises:
+        UsageError: if there is one already.
+        HeadstartError: if its replicas cannot be started.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> busy = SimpleNamespace(status=lambda: SimpleNamespace(applications={"headstart": None}))
+        >>> with deployed(busy, None):
+        ...     pass
+        Traceback (most recent call last):
+        headstart.errors.UsageError: An application 'headstart' runs on this Ray cluster already; ...
+    """
+    if NAME in serve.status().applications:
+        raise UsageError(
+            f"An application '{NAME}' runs on this Ray cluster already; end that server first, or name another cluster "
+            "with --ray."
+        )
+    try:
+        try:
+            serve.run(application, name=NAME, route_prefix="/")
+        except Exception as error:  # whatever Ray or a replica raises
+            reason = " ".join(str(error).split())[:300]
+            raise HeadstartError(f"The replicas on Ray did not start: {reason}") from error
+        yield
+    finally:
+        with suppress(Exception):  # the cluster may be gone
+            serve.delete(NAME)
+            if not serve.status().applications:
+                serve.shutdown()

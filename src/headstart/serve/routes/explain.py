@@ -53,7 +53,8 @@ def add(app: FastAPI, serving: Serving) -> None:
         if len(asked.items) != 1:
             raise RequestError(422, f"One item is explained at a time. Got {len(asked.items)}.")
         fields = asked.fields
-        count = whole_number(fields.get("count", COUNT), "count", MOST_LISTED)
+        given = fields.get("count")
+        count = COUNT if given is None else whole_number(given, "count", MOST_LISTED)
         options: dict[str, Any] = {"method": _methods(fields.get(METHODS)), "count": count}
         options |= {name: _label(fields.get(name), name) for name in LABELS}
         served = serving.slot.current
