@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from headstart.serve import RequestLimits, ServeOptions, create_app
 
 schemathesis = pytest.importorskip("schemathesis")
-OPTIONS = ServeOptions(hosts=("testserver",), limits=RequestLimits(items=20, characters=2000))
+POOL = ["where is it", "so kind of you", "give it back"]  # without one, GET /queue is 501
+OPTIONS = ServeOptions(hosts=("testserver",), pool=POOL, limits=RequestLimits(items=20, characters=2000))
 NOT_CHECKED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
