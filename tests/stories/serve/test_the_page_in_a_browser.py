@@ -10,6 +10,8 @@ import pytest
 from browser import Browser, installed
 from servers import Server
 
+from headstart import fit
+
 SHOTS = os.environ.get("HEADSTART_SHOTS")
 """A folder for pictures of the page, to be looked at."""
 NEW = ("what a kind courier", "thanks for the kind words", "so kind of you")
@@ -123,3 +125,25 @@ def test_a_picture_is_uploaded_corrected_and_taught(browser, tiny_image_run, tmp
         browser.wait_for("!document.getElementById('answer').hidden")
         assert first != "green" == text(browser, "#label")
         shoot(browser, "9-picture-taught-400")
+
+
+@pytest.mark.slow
+def test_several_labels_are_switched_on_and_off(browser, tmp_path):
+    texts = ["red box", "blue box", "red car", "blue car", "a tree"] * 6
+    labels = [["red", "box"], ["blue", "box"], ["red"], ["blue"], []] * 6
+    run = fit((texts, labels), task="multilabel", source="toy", baselines="none", verbose=False).save(tmp_path / "run")
+    with Server(run) as server:
+        open_page(browser, server, width=1400)
+        assert set(ask(browser, "red crate").split(", ")) <= {"red", "box", "blue", "–"}
+        chosen = "[...document.querySelectorAll('#correction .chosen')].map((one) => one.textContent).join()"
+        if "box" not in browser.value(chosen):
+            browser.click("#correction .chips button:nth-child(2)")
+        assert browser.value("document.querySelector('#correction .chips button:nth-child(2)').textContent") == "box"
+        wanted = browser.value(chosen)
+        browser.click("#correction form button")
+        browser.wait_for("document.getElementById('thanks') !== null")
+        browser.wait_for("!document.getElementById('teach').disabled")
+        browser.click("#teach")
+        browser.wait_for("document.getElementById('taught').textContent.includes('version 2')")
+        assert ask(browser, "red crate").replace(", ", ",") == wanted
+        shoot(browser, "10-several-labels-1400")

@@ -87,6 +87,31 @@ export function corrections(answer, labels, correct) {
   return [chips, form];
 }
 
+// Several labels: each is switched on or off, then all are saved together.
+export function labelsCorrection(answer, labels, correct) {
+  const chosen = new Set(answer?.labels ?? []);
+  const chips = element("div", { className: "chips" });
+  for (const label of labels) {
+    const chip = element("button", { type: "button", textContent: label });
+    const show = () => {
+      chip.classList.toggle("chosen", chosen.has(label));
+      chip.ariaPressed = String(chosen.has(label));
+    };
+    chip.addEventListener("click", () => {
+      if (!chosen.delete(label)) chosen.add(label);
+      show();
+    });
+    show();
+    chips.append(chip);
+  }
+  const form = element("form", { className: "row" }, element("button", { type: "submit", textContent: say("save") }));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    correct(labels.filter((label) => chosen.has(label)));
+  });
+  return [chips, form];
+}
+
 export function valueCorrection(correct) {
   const field = element("input", { type: "number", step: "any", placeholder: say("right_value") });
   field.ariaLabel = say("right_value");

@@ -1,6 +1,6 @@
 // The page: asks, shows the answer, takes corrections, teaches, goes back.
 
-import { answerView, corrections, COVERAGE, valueCorrection } from "./answer.js";
+import { answerView, corrections, COVERAGE, labelsCorrection, valueCorrection } from "./answer.js";
 import { element, inputFor } from "./inputs.js";
 import * as server from "./server.js";
 import { say, sayEverything, sentences, switchLanguage } from "./words.js";
@@ -80,6 +80,7 @@ function showAnswer() {
 function correction() {
   const { answer, facts } = state;
   if (facts.task === "regression") return valueCorrection((value) => correct(value));
+  if (facts.task === "multilabel") return labelsCorrection(answer, facts.labels, correct);
   const yes = element("button", { type: "button", id: "right", textContent: say("yes") });
   yes.addEventListener("click", () => correct(answer.label));
   const agree = answer.label ? [element("div", { className: "row" }, yes)] : [];
@@ -149,7 +150,9 @@ function suggestion(one) {
       complain(error);
     }
   };
-  line.append(...(state.facts.task === "regression" ? valueCorrection(save) : corrections(null, state.facts.labels, save)));
+  const { task, labels } = state.facts;
+  const special = { regression: () => valueCorrection(save), multilabel: () => labelsCorrection(null, labels, save) };
+  line.append(...(special[task] ?? (() => corrections(null, labels, save)))());
   const skip = element("button", { type: "button", className: "plain", textContent: say("skip"), onclick: () => line.remove() });
   line.querySelector("form").append(skip);
   return line;

@@ -31,7 +31,7 @@ function body(item, fields) {
   if (item instanceof Blob) {
     const form = new FormData();
     form.append("files", item, item.name ?? "item");
-    for (const [name, value] of Object.entries(fields)) form.append(name, String(value));
+    for (const [name, value] of Object.entries(fields)) form.append(name, Array.isArray(value) ? JSON.stringify(value) : String(value));
     return { method: "POST", body: form };
   }
   const headers = { "Content-Type": "application/json" };
