@@ -26,7 +26,7 @@ from headstart.export.folders.page import chance_note, write_licence, write_page
 from headstart.export.folders.text_body import text_source, write_body
 from headstart.export.readers.places import copy_reader
 from headstart.export.registry import Written
-from headstart.export.timm import crops, write_checkpoint
+from headstart.export.timm import LIMITS, crops, write_checkpoint
 from headstart.io import read_json, write_json
 from headstart.model import TransferModel
 from headstart.sources.timm import TimmSource
@@ -55,11 +55,7 @@ logits = model(**tokenizer("Where is my parcel?", truncation=True, return_tensor
 print(model.config.id2label[int(logits.argmax())], logits.{call})
 """
 CALLS = {"softmax": "softmax(1)", "sigmoid": "sigmoid()", "identity": "tolist()"}
-PICTURE_LIMITS = (
-    "transformers runs timm's body and timm's transform, so timm must be installed. A large JPEG is decoded at full "
-    "size there and a picture is not turned upright by its EXIF tag; `model.py` does what Headstart does. On the same "
-    "crop the logits are the same to 1e-4."
-)
+PICTURE_LIMITS = f"transformers runs timm's body and timm's transform, so timm must be installed. {LIMITS}"
 TEXT_LIMITS = (
     "The logits are the same to 1e-4. Of a text the first {length} tokens are read. Headstart first brings a text to "
     "one Unicode form, and so does `model.py`; transformers alone does not. The layer in front of the classifier is "
