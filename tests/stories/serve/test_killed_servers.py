@@ -108,4 +108,4 @@ def test_kills_lose_nothing_in_postgresql(run):
     if problem():
         pytest.skip(problem())
     with cluster() as url:
-        assert killed_often(run, 50, "--store", url, store=url) > 50
+        assert killed_often(run, 15, "--store", url, store=url) > 15
