@@ -48,3 +48,24 @@ def test_what_one_process_is_taught_all_answer_within_a_second(text_run, tmp_pat
             time.sleep(0.1)
         assert versions(server) == {"1"}
         assert server.ask("GET", "/about")[1]["set_aside"] == 6
+
+
+@pytest.mark.slow
+def test_processes_end_with_the_one_that_started_them(text_run, tmp_path):
+    if not Path("/proc/self/task").exists():
+        pytest.skip("the processes are counted in /proc")
+    with Server(shutil.copytree(text_run, tmp_path / "run"), "--workers", "2") as server:
+        started = children(server.process)
+        server.kill()
+        until = time.monotonic() + 60
+        while any(is_running(number) for number in started):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
+def is_running(process):
+    """Whether a process is there, and no zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False

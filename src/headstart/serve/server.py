@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import os
+import signal
 import socket
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import HeadstartError, UsageError
@@ -147,6 +151,7 @@ def serve_in_process(run: Path, options: ServeOptions, found: socket.socket, pip
         >>> here.recv_bytes()[:37]
         b"'no-such-run' is not a model folder ("
     """
+    _follow_parent()
     try:
         server = server_of(create_app(run, options), options)
     except HeadstartError as error:
@@ -155,6 +160,20 @@ def serve_in_process(run: Path, options: ServeOptions, found: socket.socket, pip
     pipe.send_bytes(b"")
     pipe.close()
     server.run(sockets=[found])
+
+
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the process that started this one, and end when that one does, however it ends."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=wait, name="headstart-parent", daemon=True).start()
 
 
 def url_of(found: socket.socket) -> str:

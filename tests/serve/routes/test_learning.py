@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -84,3 +85,18 @@ def test_annotations_without_an_id_do_not_share_a_key():
     chosen = {"type": "choices", "value": {"choices": ["up"]}}
     (event,) = events_of({"task": {"data": {"t": "fine"}}, "annotation": {"result": [chosen]}})
     assert "key" not in event
+
+
+def test_a_damaged_version_is_one_sentence(run):
+    with TestClient(create_app(run), LOCAL) as client:
+        (run / "current").write_text("no JSON")
+        answer = client.get("/versions")
+        assert (answer.status_code, "current' is not valid JSON" in answer.json()["error"]) == (500, True)
+
+
+def test_threads_that_ask_for_the_store_at_once_share_one(run):
+    serving = Serving.open(run, ServeOptions())
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: id(serving.store), range(32)))
+    assert len(set(found)) == 1
+    serving.close()

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
@@ -71,6 +70,8 @@ class Serving:
     lessons: set[asyncio.Task[None]] = field(default_factory=set)
     _stamp: tuple[int, int, int] = (0, 0, 0)
     _following: Lock = field(default_factory=Lock)
+    _opening: Lock = field(default_factory=Lock)
+    _store: FeedbackStore | None = None
     _explaining: Lane = field(default_factory=lambda: Lane("explain", EXPLAINING))
     _storing: Lane = field(default_factory=lambda: Lane("store", 1))
     _changing: Lane = field(default_factory=lambda: Lane("change", 1))
@@ -96,26 +97,33 @@ class Serving:
             serving.pool = LabelPool(options.pool, served, limits)
         return serving
 
-    @cached_property
+    @property
     def store(self) -> FeedbackStore:
-        """Where feedback is kept; made on first use, so that a server that only answers writes nothing."""
+        """Where feedback is kept; made on first use, so that a server that only answers writes nothing.
+
+        Raises:
+            UsageError: if it cannot be opened.
+        """
         from headstart.serve.store.sql import open_store
 
-        place = self.run / FEEDBACK_FILE if self.options.store is None else self.options.store
-        return open_store(place, store_name(self.run))
+        with self._opening:  # threads of several lanes ask for it
+            if self._store is None:
+                place = self.run / FEEDBACK_FILE if self.options.store is None else self.options.store
+                self._store = open_store(place, store_name(self.run))
+            return self._store
 
     @property
     def has_store(self) -> bool:
         """Whether there is a store already, so that looking into it writes nothing."""
-        return "store" in self.__dict__ or self.options.store is not None or (self.run / FEEDBACK_FILE).is_file()
+        return self._store is not None or self.options.store is not None or (self.run / FEEDBACK_FILE).is_file()
 
     def close(self) -> None:
         """Answer what waits, and end."""
         self.batcher.close()
         for lane in (self._explaining, self._storing, self._changing):
             lane.close()
-        if "store" in self.__dict__:
-            self.store.close()
+        if self._store is not None:
+            self._store.close()
 
     @property
     def name(self) -> str:
@@ -175,6 +183,8 @@ class Serving:
         except BusyError as busy:
             after = {"Retry-After": str(busy.seconds)}
             raise RequestError(503, "The server is busy; try again.", after) from None
+        except HeadstartError as error:  # such as a version or a store that is damaged
+            raise RequestError(500, str(error)) from None
 
     async def answers(self, served: ServedModel, items: Sequence[Any], options: AnswerOptions) -> list[Answer]:
         """The answers of items as a client sent them, in their order.
