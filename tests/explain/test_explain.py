@@ -131,3 +131,12 @@ def test_a_saved_model_explains_the_same_and_takes_only_its_training_items(tmp_p
     assert again["linear_attribution"].shown.largest(1)[0][0].startswith("p = ")
     row = dict(zip("pqr", item, strict=True)) | {"kind": "no", "split": "test"}
     assert model.explain(row)["linear_attribution"].value == pytest.approx(again["linear_attribution"].value)
+
+
+def test_similar_items_of_a_regression_have_no_share_with_the_same_label(numbers):
+    rows = numbers[1][0]
+    data = (rows, rows.sum(axis=1))
+    model = headstart.fit(data, heads=["ridge"], baselines="none", verbose=False).model
+    assert not model.explain(rows[0], method="similar", training=data)["similar"].checks
+    shares = numbers[0].explain(rows[0], method="similar", training=numbers[1])["similar"].checks
+    assert set(shares) == {"share of these with the explained label"}

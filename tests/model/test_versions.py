@@ -315,3 +315,18 @@ def test_a_writer_killed_at_any_line_leaves_the_old_version_or_the_new_one(run):
 def test_a_folder_that_is_no_run_is_one_sentence(tmp_path, call):
     with pytest.raises(HeadstartError, match="is not a model folder"):
         call(tmp_path)
+
+
+def test_a_damaged_version_is_not_put_in_force(run):
+    taught(run)
+    rollback(run)
+    file = run / "versions" / "2" / "model.safetensors"
+    damaged = bytearray(file.read_bytes())
+    damaged[-1] ^= 1
+    file.write_bytes(damaged)
+    with pytest.raises(DigestError, match=r"versions/2/model.safetensors' has the sha256 digest"):
+        rollback(run, 2)
+    (run / "versions" / "2" / "config.json").write_text('{"model_type": "headstart", "format_version": 1}')
+    with pytest.raises(ModelFolderError, match="versions/2' is damaged"):
+        rollback(run, 2)
+    assert current_version(run) == 1

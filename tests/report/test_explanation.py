@@ -51,3 +51,11 @@ def test_the_page_needs_nothing_else():
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert "default-src &#x27;none&#x27;" in page
     assert page.count("<h2>") == 6
+
+
+def test_likenesses_are_not_called_attributions_and_rounding_is_shown_as_zero():
+    items = TrainingItems((), (), np.array([0.5]))
+    assert Attribution("similar", "", items, "the score", "cosine", 0.9).words().startswith("Each figure is a cosine")
+    shares = LayerShares((LayerShare("last", 0.9, 0.5, 0.2),), "")
+    said = Attribution("layer_profile", "", shares, "the score", "score", 0.9, 6.9e-17, "the mean").words()
+    assert "which is 0.9 for this item and 0 for the baseline (the mean)" in said

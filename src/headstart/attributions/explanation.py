@@ -17,6 +17,7 @@ from headstart.types import Modality
 
 __all__ = ["Attribution", "Explanation", "Novelty"]
 
+ROUNDING = 1e-12  # a baseline of this share of the value is zero but for rounding
 NAMED = 4  # parts in the printed line of an attribution
 
 
@@ -87,9 +88,13 @@ class Attribution:
 
     def words(self) -> str:
         """What the attributions add up to, in a sentence."""
-        said = f"Attributions to {self.quantity}, which is {self.value:.4g} for this item"
+        if self.unit == "cosine":
+            said = "Each figure is a cosine, from -1 to 1, between the item and a training item"
+        else:
+            said = f"Attributions to {self.quantity}, which is {self.value:.4g} for this item"
         if math.isfinite(self.baseline):
-            said += f" and {self.baseline:.4g} for the baseline ({self.baseline_is})"
+            baseline = self.baseline if abs(self.baseline) > ROUNDING * abs(self.value) else 0.0
+            said += f" and {baseline:.4g} for the baseline ({self.baseline_is})"
         if math.isfinite(self.completeness):
             said += f"; they sum to the difference to within {self.completeness:.1g}"
         checks = ", ".join(f"{name} {value:.3g}" for name, value in self.checks.items())

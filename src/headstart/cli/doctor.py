@@ -15,7 +15,7 @@ from headstart.sources.embedded import BUILT_IN
 
 __all__ = ["run"]
 
-EXTRAS = {  # each extra without weights, with a module that only it installs
+EXTRAS = {  # each extra without weights, with a module that no other extra installs
     "openvino": "openvino",
     "keras": "keras",
     "datasets": "datasets",
@@ -24,6 +24,11 @@ EXTRAS = {  # each extra without weights, with a module that only it installs
     "tensorboard": "tensorboard",
     "excel": "python_calamine",
     "heic": "pillow_heif",
+    "plot": "matplotlib",
+    "onnx": "onnxscript",
+    "serve": "sqlalchemy",
+    "postgresql": "psycopg",
+    "mlflow": "mlflow",
 }
 
 

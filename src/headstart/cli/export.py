@@ -48,8 +48,9 @@ def _print(found: Exported) -> None:
         write_pair("file", f"{name}, {size / 1e6:,.1f} MB" if size >= 1e5 else f"{name}, {size / 1e3:,.1f} kB")
     write_pair("parity", parity.sentence)
     if parity.runtime != parity.reference:
+        other = "of their standard deviation" if parity.regression else f"and {parity.predict.flips} of the labels"
         write_pair(
             "",
             f"It was compared with the body in fp32. Here 'predict' runs it by {parity.runtime}: by that number format "
-            f"its answers differ by up to {parity.predict.largest:.2g} and {parity.predict.flips} of the labels.",
+            f"its answers differ by up to {parity.predict.largest:.2g} {other}.",
         )

@@ -20,6 +20,7 @@ from headstart.explain.asking.query import Query
 from headstart.explain.asking.shown_items import listed_items
 from headstart.explain.registry import EVERY_MODALITY, Need
 from headstart.linear.checks import chunks, unit_rows
+from headstart.tasks import is_regression
 from headstart.types import Modality
 
 __all__ = ["SIMILAR", "Similar"]
@@ -59,10 +60,13 @@ class Similar:
             values[part] = unit_rows(np.asarray(training.rows[part], np.float64) - mean) @ own
         nearest = np.argsort(-values, kind="stable")[: query.count]
         items = listed_items(query, nearest.tolist(), values[nearest].tolist())
-        agree = np.mean([item.label == query.contrast.label for item in items]) if items else float("nan")
+        checks = {}
+        if items and not is_regression(query.model.task):
+            agree = np.mean([item.label == query.contrast.label for item in items])
+            checks["share of these with the explained label"] = float(agree)
         return Attribution(
             self.name, self.title, TrainingItems(items, (), values), query.contrast.quantity, "cosine",
-            query.value, checks={"share of these with the explained label": float(agree)},
+            query.value, checks=checks,
             notes=("The cosine is that of the features as the head reads them, minus the mean training row.",),
         )  # fmt: skip
 

@@ -21,6 +21,7 @@ from headstart.export.registry import FORMATS, ExportFormat, Written
 from headstart.io import atomic_folder, check_writable, file_digest, follow_umask, write_json
 from headstart.model import TransferModel
 from headstart.params import check_number
+from headstart.tasks import is_regression
 
 __all__ = ["PARITY", "Exported", "export"]
 
@@ -163,5 +164,5 @@ def _compared(model: TransferModel, given: CheckItems, chosen: ExportFormat, rea
     facts = {**written.facts, **same_numbers(answers.exact[few], same, model.task)} if few else written.facts
     return Parity(
         len(readable), given.origin, exact, predicted, answers.exact_runtime, answers.runtime, TOLERANCE,
-        found.packages, found.seconds, facts,
+        found.packages, found.seconds, facts, is_regression(model.task),
     )  # fmt: skip

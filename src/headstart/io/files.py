@@ -240,5 +240,5 @@ def check_digest(path: Path, expected: str) -> None:
     if found != expected.lower():
         raise DigestError(
             f"'{path}' has the sha256 digest {found[:16]}..., but {expected[:16]}... was expected; "
-            "the file is damaged or is another one, so it was not loaded: fetch it again."
+            "the file is damaged or is another one, so it was not loaded: copy, fetch or make it again."
         )

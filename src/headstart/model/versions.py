@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from headstart.errors import SaveError, UsageError
+from headstart.errors import ModelFolderError, SaveError, UsageError
 from headstart.io import (
     atomic_folder,
     exclusive_lock,
@@ -33,6 +33,7 @@ from headstart.io import (
     sync_folder,
     write_json,
 )
+from headstart.model.files.format import check_files
 from headstart.model.files.version_files import (
     FEEDBACK_FILE,
     FIRST,
@@ -263,6 +264,7 @@ def rollback(run: str | Path, number: int | None = None) -> Version:
     Raises:
         NoModelError: if there is no such version, or the folder is not a run.
         UsageError: if there is none before the first, or the version is in force already.
+        ModelFolderError: if the version is damaged; the one in force stays.
         SaveError: if it cannot be written, or another process is writing.
 
     Examples:
@@ -277,12 +279,21 @@ def rollback(run: str | Path, number: int | None = None) -> Version:
     with _writing(run):
         pointer = read_pointer(run)
         wanted = _base_of(run, pointer) if number is None else number
-        version_folder(run, wanted)
+        place = version_folder(run, wanted)
         if wanted == pointer.version:
             raise UsageError(f"Version {wanted} of '{run}' is in force already; name another with 'rollback RUN N'.")
+        _check_whole(place)
         move = {"when": _now(), "what": "rollback", "from": pointer.version, "to": wanted}
         write_pointer(run, replace(pointer, version=wanted, moves=[*pointer.moves, move]))
     return describe_version(run, wanted)
+
+
+def _check_whole(folder: Path) -> None:
+    """Raise unless every file of a version is there and as it was written."""
+    try:
+        check_files(folder, read_json(folder / "config.json"))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ModelFolderError(f"'{folder}' is damaged ({error}), so it was not put in force.") from error
 
 
 def _base_of(run: Path, pointer: Pointer) -> int:

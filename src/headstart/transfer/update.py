@@ -200,8 +200,8 @@ def _planned(opened: Opened, known: KnownItems, given: EncodedItems, *, relabel:
     renamed = sum(one != other for one, other in zip(ids, chosen.dataset.ids, strict=True))
     notes: tuple[str, ...] = ()
     if renamed:
-        which = "name of a new item is that" if renamed == 1 else "names of new items are those"
-        notes = (f"{renamed} {which} of an item of the fit, so '@{opened.number}' was added to it.",)
+        said = "1 new item has" if renamed == 1 else f"{renamed} new items have"
+        notes = (f"{said} the name of an item of the fit, so '@{opened.number}' was added to the new name.",)
     chosen = replace(chosen, dataset=replace(chosen.dataset, ids=ids))
     replaced = [known.contents[given.contents[k]] for k in found.relabelled]
     names = tuple(str(known.table["id"][k]) for k in replaced)

@@ -40,3 +40,11 @@ def test_a_reader_defines_every_name_that_it_uses(file):
         if isinstance(node, ast.Import | ast.ImportFrom):
             made |= {(name.asname or name.name).partition(".")[0] for name in node.names}
     assert used - made - set(dir(builtins)) - {"__file__"} == set()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_reader_without_items_says_how_it_is_called(file):
+    tree = ast.parse(file.read_text())
+    start = next(node for node in tree.body if isinstance(node, ast.If))
+    assert re.search(r"python model\w*\.py", ast.get_docstring(tree))
+    assert ast.unparse(start.body[0]) == "if len(sys.argv) < 2:\n    sys.exit(__doc__)"

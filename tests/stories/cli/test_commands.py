@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import tomllib
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from command_line import pictures, texts, vectors, write_csv
 from sklearn.datasets import load_digits
 
+from headstart.cli.doctor import EXTRAS
 from headstart.cli.main import main
 from headstart.transfer import fit
 
@@ -333,3 +335,9 @@ def test_judging_by_the_held_out_part_is_not_warned_of(cli):
 def test_doctor_names_what_installs_an_extra(cli, monkeypatch):
     monkeypatch.setattr("headstart.cli.doctor.find_spec", lambda name: None if name == "datasets" else name)
     cli.works("doctor", says=["keras yes, datasets no (pip install 'headstart[datasets]')"])
+
+
+def test_doctor_knows_every_extra_of_the_package():
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    bodies = {"text", "photo", "speech", "multilingual", "bodies"}  # doctor has a line for each body
+    assert set(EXTRAS) == set(project["optional-dependencies"]) - bodies - {"all", "dev"}

@@ -8,7 +8,8 @@ import pytest
 
 import headstart
 from headstart.cli.main import main
-from headstart.transfer.stages.group_proposal import neighbour_agreement
+from headstart.transfer.stages.group_proposal import Agreement, _finding, candidate_keys, neighbour_agreement
+from headstart.types import Dataset, Task
 
 
 def table(seed, spread, names):
@@ -35,6 +36,7 @@ def test_a_speaker_in_the_name_is_proposed_with_the_option_to_use():
     (found,) = proposals(table(0, 2.0, lambda g, k: f"take{k}_speaker{g:02}.wav"))
     assert r"fit with --group-col file --group-pattern 'speaker(\d+)', and give the folder" in found.message
     assert "if these are left out together" in found.message
+    assert "have a nearest neighbour of their class with" in found.message
     assert found.count == 16
     assert len(found.examples) == 5
 
@@ -88,3 +90,12 @@ def test_subjects_of_the_parkinsons_voices_are_proposed(real_data):
     (found,) = proposals(frame.rename(columns={"status": "label"}))
     assert found.message.endswith(r"In that case fit with --group-col name --group-pattern 'S(\d+)'")
     assert found.count == 32
+
+
+@pytest.mark.parametrize(("task", "of"), [("classification", " of their class"), ("regression", "")])
+def test_a_class_is_named_only_where_the_labels_are_classes(task, of):
+    names = [f"{i % 2}_{'anna' if i < 10 else 'ben'}_{i}.wav" for i in range(20)]
+    labels = ("0", "1") if task == "classification" else ("y",)
+    data = Dataset(names, names, "audio", task=Task(task, labels), y=np.repeat([0, 1], 10))
+    found = _finding(data, candidate_keys(data)[0], Agreement(0.79, 0.03, 0.001), (0.1, 0.2))
+    assert f"79% have a nearest neighbour{of} with the same value, 3% by chance" in found.message

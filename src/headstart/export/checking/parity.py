@@ -103,6 +103,7 @@ class Parity:
         packages: the versions of what ran the exported folder.
         seconds: how long that took for all items.
         facts: further facts of the format.
+        regression: whether the answers are values, which are compared in their standard deviations, not labels.
 
     Examples:
         >>> same = Gap(0.0, 0.0, 0, 0)
@@ -120,6 +121,7 @@ class Parity:
     packages: Mapping[str, str]
     seconds: float
     facts: Mapping[str, Any] = field(default_factory=dict)
+    regression: bool = False
 
     @property
     def flips(self) -> int:
@@ -134,7 +136,14 @@ class Parity:
             >>> same = Gap(0.0, 0.0, 0, 0)
             >>> Parity(3, "items given", same, same, "no body", "no body", 0.01, {}, 0.1).sentence
             'On 3 items (items given), the answers differ by at most 0 (0.01 is allowed), and no label does.'
+            >>> Parity(3, "items given", same, same, "", "", 0.01, {}, 0.1, regression=True).sentence
+            'On 3 items (items given), the values differ by at most 0 of their standard deviation (0.01 is allowed).'
         """
+        if self.regression:
+            return (
+                f"On {self.items:,} items ({self.origin}), the values differ by at most {self.difference.largest:.2g} "
+                f"of their standard deviation ({self.tolerance:g} is allowed)."
+            )
         flips = f"{self.flips} labels do" if self.flips > 1 else "1 label does" if self.flips else "no label does"
         return (
             f"On {self.items:,} items ({self.origin}), the answers differ by at most {self.difference.largest:.2g} "

@@ -64,7 +64,8 @@ def picture_front(transform: PictureTransform, inside: str) -> tuple[list[Any], 
     resized = first if transform.fit == "none" else _resize(builder, transform, first, tall, wide)
     cropped = _cropped(builder, transform, resized, tall, wide)
     builder.op("Transpose", cropped, perm=[0, 2, 3, 1], output=inside)
-    return builder.nodes, builder.constants
+    read = {name for node in builder.nodes for name in node.input}  # the runtime warns of constants that no node reads
+    return builder.nodes, [constant for constant in builder.constants if constant.name in read]
 
 
 class _Builder:

@@ -165,7 +165,7 @@ def _propose_groups(prepared: Prepared, judged: Judged) -> Finding | None:
     for key, agreement in shared[:TRIED]:
         losses = _losses(prepared, judged, rows, key.codes)
         if losses is not None:
-            found = _finding(dataset.ids, key, agreement, losses)
+            found = _finding(dataset, key, agreement, losses)
             return found if dataset.split is None else replace(found, message=found.message + WITHOUT_SPLIT)
     return None
 
@@ -255,17 +255,18 @@ def _losses(
     return float(plain.mean()), float(grouped.mean())
 
 
-def _finding(ids: tuple[str, ...], key: NameKey, agreement: Agreement, losses: tuple[float, float]) -> Finding:
+def _finding(dataset: Dataset, key: NameKey, agreement: Agreement, losses: tuple[float, float]) -> Finding:
     shown = ", ".join(_examples(key.values))
+    of_class = " of their class" if is_classification(dataset.labelled()[0]) else ""
     where = f"column '{key.column}'" if key.column else "the items' names"
     message = (
         f"Items that share a part of {where} ({len(key.values)} values, such as {shown}) are similar: "
-        f"{agreement.share:.0%} have a nearest neighbour of their class with the same value, {agreement.chance:.0%} by "
+        f"{agreement.share:.0%} have a nearest neighbour{of_class} with the same value, {agreement.chance:.0%} by "
         "chance. If it identifies a speaker, patient, scene or device, the metrics are too good for new ones: the "
         f"leave-one-out loss is {losses[0]:.3f}, and {losses[1]:.3f} if these are left out together. In that case fit "
         f"with {key.option}"
     )
-    examples = tuple(dict(zip(key.codes[::-1].tolist(), ids[::-1], strict=True)).values())
+    examples = tuple(dict(zip(key.codes[::-1].tolist(), dataset.ids[::-1], strict=True)).values())
     return Finding("possible_groups", "warning", len(key.values), message, examples[:5])
 
 
