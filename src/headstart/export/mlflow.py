@@ -119,7 +119,9 @@ class Mlflow:
         example = {"text": '"Where is my parcel?"', "file": 'open("item", "rb").read()', "numbers": "0.0"}[_kind(model)]
         call = "" if model.task.kind == "regression" else ".idxmax(axis=1)"
         code = CODE.format(column=columns[0], example=example, call=call)
-        write_page(model, folder, "An MLflow model", code, limits=LIMITS, needs="pip install -r requirements.txt")
+        write_page(
+            model, folder, "An MLflow model", code, limits=LIMITS, needs="pip install -r requirements.txt", alone=False
+        )
         packages = ("mlflow-skinny", "headstart", "pandas", "numpy")
         return Written(copy_reader("mlflow_items", folder / "model.py"), packages)
 

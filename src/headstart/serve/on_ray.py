@@ -35,7 +35,7 @@ def deployment_of(run: Path, options: ServeOptions) -> Any:
         options: how it is served; ``workers`` is the number of replicas.
 
     Raises:
-        MissingExtraError: without the extra ``ray``.
+        MissingExtraError: without the extra ``ray-serve``.
 
     Examples:
         >>> deployment_of(Path("run"), ServeOptions()).__class__.__name__     # doctest: +SKIP
@@ -44,7 +44,7 @@ def deployment_of(run: Path, options: ServeOptions) -> Any:
     try:
         from ray import serve
     except ImportError as error:
-        raise MissingExtraError("Serving on a Ray cluster", "ray") from error
+        raise MissingExtraError("Serving on a Ray cluster", "ray-serve") from error
 
     def build() -> Any:
         from headstart.serve.application import create_app

@@ -13,7 +13,9 @@ __all__ = ["chance_note", "write_licence", "write_page"]
 MOST_LABELS = 20
 
 
-def write_page(model: TransferModel, folder: Path, title: str, code: str, *, limits: str, needs: str) -> None:
+def write_page(
+    model: TransferModel, folder: Path, title: str, code: str, *, limits: str, needs: str, alone: bool = True
+) -> None:
     """Write README.md: what the folder is, the lines that load it, its limits, and where the body comes from.
 
     Args:
@@ -23,6 +25,7 @@ def write_page(model: TransferModel, folder: Path, title: str, code: str, *, lim
         code: Python that loads the folder and answers for one item.
         limits: sentences.
         needs: the packages to install.
+        alone: whether the folder runs without Headstart.
 
     Examples:
         >>> import tempfile
@@ -36,13 +39,14 @@ def write_page(model: TransferModel, folder: Path, title: str, code: str, *, lim
     info, labels = model.source.info, model.task.labels
     names = ", ".join(labels[:MOST_LABELS]) + (f" and {len(labels) - MOST_LABELS} more" * (len(labels) > MOST_LABELS))
     what = "outputs" if model.task.kind == "regression" else "labels"
+    runs = "It runs without Headstart" if alone else "It needs Headstart, which its requirements name"
     origin = [f"Body: {info.name}"] + [
         f"{key} {value}" for key, value in (
             ("licence", info.license), ("revision", info.revision), ("sha256", info.sha256)
         ) if value
     ]  # fmt: skip
     text = (
-        f"# {title}\n\nA {model.task.kind} model with the {what} {names}. It runs without Headstart:\n\n"
+        f"# {title}\n\nA {model.task.kind} model with the {what} {names}. {runs}:\n\n"
         f"```bash\n{needs}\n```\n\n```python\n{code.strip()}\n```\n\n"
         f"`model.py` does the same from files or texts to labels: `python model.py ITEM ...`.\n\n"
         f"## Limits\n\n{limits}\n\n`parity.json` says on how many items the folder was run and compared with the "

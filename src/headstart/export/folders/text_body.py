@@ -56,6 +56,15 @@ def write_body(source: TextBody, folder: Path, model: TransferModel, layer: Line
         folder: where to write.
         model: the model.
         layer: its head.
+
+    Examples:
+        >>> import headstart, tempfile
+        >>> from headstart.export.folders.linear_layer import linear_layer            # doctest: +SKIP
+        >>> model = headstart.load("runs/support")                                    # doctest: +SKIP
+        >>> place = Path(tempfile.mkdtemp())
+        >>> write_body(model.source, place, model, linear_layer(model, "transformers"))  # doctest: +SKIP
+        >>> read_json(place / "config.json")["id2label"]["0"]                         # doctest: +SKIP
+        'parcel'
     """
     source.write_checkpoint(folder)
     if (folder / "README.md").is_file():  # the page of the body's publisher

@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Any
 
 from headstart.data import ReadOptions, align_columns
+from headstart.data.media.pictures import open_picture_file
 from headstart.data.table.several_columns import parse_column
 from headstart.errors import DataError, HeadstartError, ItemError
 from headstart.model.as_fitted import read_as_fitted
@@ -177,9 +178,7 @@ def _text(item: Any) -> str:
 
 
 def _thumbnail(raw: bytes) -> str:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(raw)) as opened:
+    with open_picture_file(raw, None, RequestLimits().pixels) as opened:
         opened.draft("RGB", (2 * SIDE, 2 * SIDE))
         small = opened.convert("RGB")
     small.thumbnail((SIDE, SIDE))
