@@ -255,5 +255,14 @@ def test_a_wide_interval_around_zero_is_no_sign_that_labels_do_not_help():
     """Kind: "unlikely to help: -2.7 ± 27.3 points"."""
     x, y = planted(3000, 3, 2)
     curve = learning_curve(x, y, TWO, held_out=(x, y))
-    wide = [replace(one, gain=-0.027, low=-0.3, high=0.246) for one in curve.forecasts]
+    wide = [replace(one, gain=0.027, low=-0.246, high=0.3) for one in curve.forecasts]
     assert "not shown to help" in replace(curve, forecasts=tuple(wide)).sentence
+
+
+def test_no_fall_is_forecast():
+    """Kind: "200 more labels are not shown to help: -7.7 ± 22.7 points (accuracy 1.000 → .923)"."""
+    x, y = planted(3000, 3, 2)
+    curve = learning_curve(x, y, TWO, held_out=(x, y))
+    wide = [replace(one, gain=-0.027, low=-0.3, high=0.246) for one in curve.forecasts]
+    said = replace(curve, forecasts=tuple(wide)).sentence
+    assert said.endswith("more labels of this kind would bring cannot be told: -2.7 ± 27.3 points.")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from headstart.io import atomic_file, atomic_folder, follow_umask, write_tensors
+from headstart.errors import SaveError
+from headstart.io import atomic_file, atomic_folder, check_writable, follow_umask, write_tensors
 
 
 @pytest.fixture(params=[0o022, 0o002, 0o077], ids=oct)
@@ -71,3 +73,9 @@ def test_following_the_umask_leaves_nothing_behind(tmp_path):
     (tmp_path / "a").touch(mode=0o600)
     follow_umask(tmp_path / "a")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_root_of_a_file_system_is_refused():
+    """Kind: an unexpected StopIteration."""
+    with pytest.raises(SaveError, match="is the root of a file system; name another place with --out"):
+        check_writable(Path("/"))

@@ -118,6 +118,8 @@ class LearningCurve:
             verdict = "are unlikely to help" if little else "are not shown to help"
             text = f"{one.more:,} more labels of this kind {verdict}: {self._gain(one)} ({self.measure} {now} → {then})"
             text += "" if little else ", and the interval holds zero"
+            if one.gain < 0 and not little:  # labels of the same kind do harm in the noise of small subsamples only
+                text = f"What {one.more:,} more labels of this kind would bring cannot be told: {self._gain(one)}"
         most = self.helped_most
         if most is not None:
             best = self.per_class[most]

@@ -113,6 +113,8 @@ def check_writable(target: Path) -> None:
         >>> check_writable(Path("a-new-folder"))
     """
     try:
+        if target.absolute() == Path(target.absolute().anchor):
+            raise SaveError(f"'{target}' is the root of a file system; name another place with --out.")
         there = next(folder for folder in target.absolute().parents if folder.exists())
         Path(tempfile.mkdtemp(prefix=_partial(target), dir=there)).rmdir()
     except OSError as error:
