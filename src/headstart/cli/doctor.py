@@ -20,6 +20,7 @@ EXTRAS = {  # each extra without weights, with a module that no other extra inst
     "keras": "keras",
     "datasets": "datasets",
     "ray": "ray",
+    "ray-serve": "grpc_reflection",
     "peft": "peft",
     "tensorboard": "tensorboard",
     "excel": "python_calamine",
