@@ -102,7 +102,7 @@ def test_hymenoptera_in_timm_has_the_logits_of_the_model(unpacked, tmp_path, thr
     folder = next(iter(unpacked("images/hymenoptera.tar").iterdir()))
     model = fit(folder, source="headstart:image", layers="standardised", verbose=False).model
     found = export(model, "timm", tmp_path / "out", check=folder)
-    assert found.parity.items > 300
+    assert found.parity.items > 200
     assert found.parity.flips == 0
     assert found.parity.facts["same_input"]["largest"] < 1e-4
 

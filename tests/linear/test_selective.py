@@ -112,3 +112,9 @@ def test_an_error_outside_of_0_and_1_is_refused(error: object) -> None:
 def test_a_nan_is_refused() -> None:
     with pytest.raises(ParameterError, match="NaN"):
         promised_selection([math.nan], [False], 0.1)
+
+
+@pytest.mark.parametrize("error", [5e-324, 1e-300, 1e-17])
+def test_an_error_next_to_zero_needs_more_answers_than_there_are(error):
+    """Kind: an OverflowError for a number that a client may send."""
+    assert least_answers(error) == 2**53

@@ -27,6 +27,8 @@ from headstart.types import group_codes
 
 __all__ = ["LEVEL", "AnswerSelection", "check_max_error", "error_bound", "least_answers", "promised_selection"]
 
+MOST_ANSWERS = 2.0**53  # for errors so small that their number of answers is no longer a whole number in float64
+
 Array = NDArray[np.float64]
 
 LEVEL = 0.95
@@ -120,7 +122,8 @@ def least_answers(max_error: float, level: float = LEVEL) -> int:
         >>> least_answers(0.01), least_answers(0.02), least_answers(0.05)
         (299, 149, 59)
     """
-    return math.ceil(math.log1p(-level) / math.log1p(-check_max_error(max_error, "least_answers")) - 1e-9)
+    wanted = math.log1p(-level) / math.log1p(-check_max_error(max_error, "least_answers"))
+    return math.ceil(min(wanted, MOST_ANSWERS) - 1e-9)
 
 
 def promised_selection(
