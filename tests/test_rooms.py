@@ -53,7 +53,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "leave_one_word_out": {"asking", "registry"},
         "checking": {"asking", "explain", "leave_one_word_out", "registry"},
     },
-    "export": {"checking": set(), "folders": set(), "graph": set(), "readers": set()},
+    "export": {"checking": set(), "folders": {"checking"}, "graph": {"checking"}, "readers": set()},
     "evaluate": {
         "metrics": set(),
         "intervals": {"metrics"},

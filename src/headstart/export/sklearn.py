@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from headstart.errors import SourceError
+from headstart.export.checking.heads import refuse_head
 from headstart.export.checking.reference import exact_rows
-from headstart.export.folders.linear_layer import calibration_terms, check_head
+from headstart.export.folders.linear_layer import calibration_terms
 from headstart.export.folders.page import write_page
 from headstart.export.readers.places import copy_reader
 from headstart.export.registry import Written
@@ -129,7 +130,7 @@ def as_pipeline(model: TransferModel, name: str) -> Any:
     """
     from sklearn.pipeline import Pipeline
 
-    check_head(model, name)
+    refuse_head(model, name)
     if "chance" in model.head.calibration:
         raise SourceError(
             f"The calibration of this model mixes probabilities with chance, which no class of scikit-learn does, so "

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from headstart.errors import SourceError
-from headstart.export.graph.head import head_module, refuse_head
+from headstart.export.checking.heads import refuse_head
+from headstart.export.graph.head import head_module
 from headstart.heads import FittedHead
 from headstart.heads.feature_map import FeatureMap
 from headstart.model import TransferModel

@@ -8,18 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import SourceError
+from headstart.export.checking.heads import refuse_head
 from headstart.heads import FeatureMap
 from headstart.model import TransferModel
 from headstart.tasks import Calibration
 
-__all__ = ["LinearLayer", "activation_of", "calibration_terms", "check_head", "linear_layer", "refuse_unit_norm"]
+__all__ = ["LinearLayer", "activation_of", "calibration_terms", "linear_layer", "refuse_unit_norm"]
 
 Array = NDArray[np.float64]
-KNOWN = {
-    "classification": ({"temperature", "factor", "offset", "chance", "shares", "class_weight"}, "softmax"),
-    "multilabel": ({"slope", "intercept", "shares"}, "sigmoid"),
-    "regression": (set[str](), "identity"),
-}
+ACTIVATIONS = {"classification": "softmax", "multilabel": "sigmoid", "regression": "identity"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +46,7 @@ def activation_of(model: TransferModel) -> str:
         >>> activation_of(zero_shot(["parcel", "refund"], source="toy", verbose=False))
         'softmax'
     """
-    return KNOWN[model.task.kind][1]
+    return ACTIVATIONS[model.task.kind]
 
 
 def linear_layer(model: TransferModel, name: str) -> LinearLayer:
@@ -119,41 +116,8 @@ def _on_all_columns(weight: Array, features: FeatureMap) -> Array:
     return full
 
 
-def check_head(model: TransferModel, name: str) -> None:
-    """Raise unless a head is one linear map, with a calibration that is known here.
-
-    Args:
-        model: the model.
-        name: of the format, for messages.
-
-    Raises:
-        SourceError: names what the format cannot hold, and what to do.
-
-    Examples:
-        >>> from headstart import zero_shot
-        >>> check_head(zero_shot(["parcel", "refund"], source="toy", verbose=False), "sklearn")
-    """
-    kind = model.task.kind
-    if not model.head.linear:
-        raise SourceError(
-            f"The format '{name}' holds heads that are one linear map, which '{model.head.head}' is not; fit again "
-            "with --head ridge, lda or logistic_regression."
-        )
-    if kind not in KNOWN or model.task.unit != "item":
-        raise SourceError(
-            f"The format '{name}' holds classification, multi-label classification and regression of items. Got a "
-            f"model of the task '{kind}' for each {model.task.unit}, whose outputs only Headstart computes."
-        )
-    others = sorted(set(model.head.calibration) - KNOWN[kind][0])
-    if others:
-        raise SourceError(
-            f"The format '{name}' does not hold the calibration of this model ({', '.join(others)}); fit again with "
-            "the default calibration."
-        )
-
-
 def _refuse(model: TransferModel, name: str) -> None:
-    check_head(model, name)
+    refuse_head(model, name)
     features, blocks = model.head.feature_map, model.source.info.blocks
     width = features.num_inputs
     last = (width - blocks[-1].width, width) if blocks else (0, 0)

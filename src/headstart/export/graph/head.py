@@ -7,58 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.errors import SourceError
 from headstart.heads import FittedHead
 from headstart.model import TransferModel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["head_module", "refuse_head"]
+__all__ = ["head_module"]
 
-# What each kind of task may hold besides for the graph to be exact; shares are only read where priors are asked for.
-KNOWN = {
-    "classification": {"temperature", "factor", "offset", "chance", "shares", "class_weight"},
-    "multilabel": {"slope", "intercept", "shares", "class_weight"},
-    "regression": {"class_weight"},
-}
 SMALLEST = 1e-18  # of a norm: its square is still a float32
-
-
-def refuse_head(model: TransferModel, name: str) -> None:
-    """Raise if a graph cannot hold a model's head or its calibration.
-
-    Args:
-        model: the model.
-        name: of the format.
-
-    Raises:
-        SourceError: names what it cannot hold, and what to do.
-
-    Examples:
-        >>> from headstart import fit
-        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
-        >>> run = fit((rows, ["left"] * 10 + ["right"] * 10), heads=["knn"], verbose=False)
-        >>> refuse_head(run.model, "onnx")
-        Traceback (most recent call last):
-        headstart.errors.SourceError: The format 'onnx' holds heads that are one linear map, which 'knn' is not; ...
-    """
-    if not model.head.linear:
-        raise SourceError(
-            f"The format '{name}' holds heads that are one linear map, which '{model.head.head}' is not; fit again "
-            "with --head ridge, lda or logistic_regression."
-        )
-    if model.task.kind not in KNOWN:
-        raise SourceError(
-            f"The format '{name}' holds classification, multi-label classification and regression. Got a model of the "
-            f"task '{model.task.kind}', whose outputs only Headstart computes."
-        )
-    others = sorted(set(model.head.calibration) - KNOWN[model.task.kind])
-    if others:
-        raise SourceError(
-            f"The format '{name}' does not hold the calibration of this model ({', '.join(others)}); fit again with "
-            "the default calibration."
-        )
 
 
 def head_module(model: TransferModel) -> nn.Module:

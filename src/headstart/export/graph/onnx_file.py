@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.engine.cache.forks import ForkSafeLock
 from headstart.errors import HeadstartError, MissingExtraError, SourceError
+from headstart.export.checking.heads import refuse_head
 from headstart.export.graph.bodies import BodyGraph, body_graph
-from headstart.export.graph.head import head_module, refuse_head
+from headstart.export.graph.head import head_module
 from headstart.export.graph.pictures import picture_front
 from headstart.model import TransferModel
 from headstart.sources.preprocessing.picture_transform import PictureTransform
