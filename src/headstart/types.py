@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.errors import DataError, ParameterError
 
 __all__ = [
+    "ANNOTATION_KINDS",
     "Block",
     "Dataset",
     "Encoder",
@@ -35,7 +36,8 @@ __all__ = [
 
 Modality = Literal["image", "text", "audio", "vector", "multimodal"]  # multimodal: an item has one value of each column
 TaskKind = str  # a name in `headstart.tasks.TASKS`
-Unit = Literal["item", "token", "patch", "frame"]  # what is labelled: an item, or each of its positions
+Unit = Literal["item", "token", "box", "mask", "patch", "frame"]  # what is labelled: an item, or parts of it
+ANNOTATION_KINDS = ("token", "box", "mask")  # of tasks whose items hold annotations, not one row of labels
 FeatureMatrix = NDArray[np.floating[Any]]  # float32 from a body; float64 for rows as they are
 
 
@@ -74,9 +76,8 @@ def escape_surrogates(text: str) -> str:
     if not _has_surrogates(text):
         return text
     try:
-        return text.encode("utf-8", "surrogateescape").decode(
-            "utf-8"
-        )  # the bytes are UTF-8, but were decoded in an ASCII locale
+        # the bytes are UTF-8, but were decoded in an ASCII locale
+        return text.encode("utf-8", "surrogateescape").decode("utf-8")
     except UnicodeError:
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -117,7 +118,7 @@ class Task:
         labels: the class names, the label names, or the names of the target columns, in the order of the model's
             outputs.
         column: the column or folder level that the labels were read from, where there was one.
-        unit: what is labelled: the ``"item"``, or each ``"token"``, ``"patch"`` or ``"frame"`` of it.
+        unit: what is labelled: the ``"item"``, or its parts; a task of a kind in `ANNOTATION_KINDS` has this unit.
 
     Raises:
         ParameterError: for an empty kind or an unknown unit.
@@ -125,10 +126,8 @@ class Task:
     Examples:
         >>> Task("classification", ("ant", "bee")).num_outputs
         2
-        >>> Task("classification", ("name", "other"), unit="word")
-        Traceback (most recent call last):
-        headstart.errors.ParameterError: The 'unit' parameter of Task must be one of 'item', 'token', 'patch', \
-'frame'. Got 'word' instead.
+        >>> Task("box", ("cup",)).unit
+        'box'
     """
 
     kind: TaskKind
@@ -142,6 +141,8 @@ class Task:
         if self.unit not in get_args(Unit):
             known = ", ".join(map(repr, get_args(Unit)))
             raise ParameterError(f"The 'unit' parameter of Task must be one of {known}. Got {self.unit!r} instead.")
+        if self.unit == "item" and self.kind in ANNOTATION_KINDS:
+            object.__setattr__(self, "unit", self.kind)
         if any(map(_has_surrogates, self.labels)):
             object.__setattr__(self, "labels", tuple(map(escape_surrogates, self.labels)))
 
@@ -171,7 +172,7 @@ class Dataset:
         modality: the kind of the items.
         task: the label schema; None where there are no labels.
         y: classification: int64 codes (n,) into ``task.labels``; multi-label: float64 (n, labels) of 0 and 1;
-            regression: float64 (n, targets). None where there are no labels.
+            regression: float64 (n, targets); annotations: objects (n,) of `headstart.annotations`. None without labels.
         groups: (n,) names of groups (patients, speakers, sites), or None.
         split: (n,) with ``"train"``, ``"val"`` or ``"test"`` as given by the data, or None.
         times: (n,) float64 times in any unit, for sorting, or None.

@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src" / "headstart"
 # Each module or package of headstart and its layer; imports go strictly down. ARCHITECTURE.md draws it.
 LAYERS = {
     "errors": 0,
-    "types": 1, "registry": 1, "params": 1, "io": 1, "reporting": 1,
-    "attributions": 2, "rows": 2, "linear": 2, "data": 2,
+    "types": 1, "registry": 1, "params": 1, "io": 1, "reporting": 1, "annotations": 1,
+    "attributions": 2, "rows": 2, "linear": 2, "data": 2, "decode": 2,
     "engine": 3, "tasks": 3,
     "sources": 4,
     "scores": 5, "heads": 5, "adapt": 5,

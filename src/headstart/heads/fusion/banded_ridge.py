@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.heads.feature_map import FeatureMap
-from headstart.heads.fusion.maps import Span, scaled_map, spans_of
+from headstart.heads.fusion.maps import ColumnSpan, scaled_map, spans_of
 from headstart.heads.problem import Problem
 from headstart.heads.standard_error import mean_and_error
 from headstart.tasks import task_methods
@@ -224,7 +224,7 @@ def optimism(problem: Problem) -> float:
     return (len(_bands(spans_of(problem.blocks))) - 1) / len(_places(problem))
 
 
-def _bands(spans: Sequence[Span]) -> list[list[int]]:
+def _bands(spans: Sequence[ColumnSpan]) -> list[list[int]]:
     """Positions of the spans of each band."""
     found: dict[tuple[str, bool], list[int]] = {}
     last = {span.part: place for place, span in enumerate(spans) if not span.numbers}
@@ -268,7 +268,7 @@ def _losses_of(problem: Problem, places: NDArray[np.intp]) -> Callable[[Array], 
     return losses
 
 
-def _rescaled(all_blocks: FeatureMap, spans: Sequence[Span], factor: Array) -> FeatureMap:
+def _rescaled(all_blocks: FeatureMap, spans: Sequence[ColumnSpan], factor: Array) -> FeatureMap:
     """The map with each block's rows multiplied by ``factor`` (spans,); blocks of factor zero are dropped."""
     kept = np.flatnonzero(factor > 0)
     widths = np.array([span.stop - span.start for span in spans])

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from headstart.heads.feature_map import MAX_ROWS_FOR_SCALE, FeatureMap, Scaling
 from headstart.types import Block, Rows
 
-__all__ = ["Span", "concatenated_maps", "is_fused", "join_maps", "scaled_map", "single_maps", "spans_of"]
+__all__ = ["ColumnSpan", "concatenated_maps", "is_fused", "join_maps", "scaled_map", "single_maps", "spans_of"]
 
 # Largest side of an eigendecomposition; this one takes about a minute on two cores.
 MAX_SIDE = 6144
 
 
 @dataclass(frozen=True)
-class Span:
+class ColumnSpan:
     """The column range of one block.
 
     Attributes:
@@ -37,16 +37,16 @@ class Span:
     numbers: bool = False
 
 
-def spans_of(blocks: Sequence[Block]) -> tuple[Span, ...]:
+def spans_of(blocks: Sequence[Block]) -> tuple[ColumnSpan, ...]:
     """The column range of each block, first to last.
 
     Examples:
         >>> spans_of([Block("a/last", 2, "a"), Block("b/last", 3, "b")])[1]
-        Span(start=2, stop=5, part='b', numbers=False)
+        ColumnSpan(start=2, stop=5, part='b', numbers=False)
     """
     stops = np.cumsum([block.width for block in blocks])
     return tuple(
-        Span(int(stop) - block.width, int(stop), block.part, block.numbers)
+        ColumnSpan(int(stop) - block.width, int(stop), block.part, block.numbers)
         for block, stop in zip(blocks, stops, strict=True)
     )
 
@@ -61,7 +61,7 @@ def is_fused(blocks: Sequence[Block]) -> bool:
     return len({block.part for block in blocks}) > 1
 
 
-def scaled_map(name: str, spans: Sequence[Span], rows: Rows) -> FeatureMap:
+def scaled_map(name: str, spans: Sequence[ColumnSpan], rows: Rows) -> FeatureMap:
     """A map of concatenated blocks, each with total variance one.
 
     Features are scaled to unit norm in each block of each row, then divided by the square root of the block's total
@@ -74,7 +74,7 @@ def scaled_map(name: str, spans: Sequence[Span], rows: Rows) -> FeatureMap:
 
     Examples:
         >>> rows = np.array([[3.0, 4.0, 10.0], [4.0, 3.0, 30.0]])
-        >>> found = scaled_map("both", [Span(0, 2, "a"), Span(2, 3, "b", numbers=True)], rows)
+        >>> found = scaled_map("both", [ColumnSpan(0, 2, "a"), ColumnSpan(2, 3, "b", numbers=True)], rows)
         >>> found(rows)[:, 2], found(rows).var(axis=0).sum().round(6)
         (array([-1.,  1.]), np.float64(2.0))
     """
@@ -97,7 +97,7 @@ def scaled_map(name: str, spans: Sequence[Span], rows: Rows) -> FeatureMap:
     return replace(plain, shift=np.concatenate(shift) if shifted else np.empty(0), scale=np.concatenate(scale))
 
 
-def _plain(name: str, spans: Sequence[Span], rows: Rows) -> FeatureMap:
+def _plain(name: str, spans: Sequence[ColumnSpan], rows: Rows) -> FeatureMap:
     scalings: tuple[Scaling, ...] = tuple("none" if span.numbers else "unit_norm" for span in spans)
     return FeatureMap(
         name,
@@ -125,7 +125,7 @@ def single_maps(rows: Rows, blocks: Sequence[Block], layers: str = "auto") -> Ma
     return {part: tuple(_of_part(part, spans, rows, layers)) for part, spans in parts.items()}
 
 
-def _of_part(part: str, spans: Sequence[Span], rows: Rows, layers: str) -> list[FeatureMap]:
+def _of_part(part: str, spans: Sequence[ColumnSpan], rows: Rows, layers: str) -> list[FeatureMap]:
     features, last = [span for span in spans if not span.numbers], _last(spans)
     if not features:
         return [scaled_map(f"columns of {part}", spans, rows)]
@@ -137,14 +137,14 @@ def _of_part(part: str, spans: Sequence[Span], rows: Rows, layers: str) -> list[
     return found
 
 
-def _by_part(spans: Sequence[Span]) -> dict[str, list[Span]]:
-    found: dict[str, list[Span]] = {}
+def _by_part(spans: Sequence[ColumnSpan]) -> dict[str, list[ColumnSpan]]:
+    found: dict[str, list[ColumnSpan]] = {}
     for span in spans:
         found.setdefault(span.part, []).append(span)
     return found
 
 
-def _last(spans: Sequence[Span]) -> list[Span]:
+def _last(spans: Sequence[ColumnSpan]) -> list[ColumnSpan]:
     """The last block of features of one part, and its numeric columns."""
     features = [span for span in spans if not span.numbers]
     return [*features[-1:], *(span for span in spans if span.numbers)]
