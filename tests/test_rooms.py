@@ -65,6 +65,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "certainty": {"coverage", "diagrams", "intervals"},
     },
     "heads": {
+        "annotating": set(),
         "attention": set(),
         "feature_map": set(),
         "loss_summary": {"standard_error"},
@@ -116,6 +117,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "built_in": {"bodies", "local", "timm", "timm_bodies", "transformers", "weight_files"},
     },
     "transfer": {
+        "annotating": {"stages"},
         "stages": set(),
         "comparing": {"stages"},
         "gate": {"stages"},
