@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from headstart.evaluate.evaluation import Evaluation
+from headstart.evaluate.gain import Gain
 from headstart.heads.annotating.contract import AnnotationHead
 from headstart.registry import Registry
 from headstart.transfer.stages.context import RunContext
@@ -86,6 +87,18 @@ class Annotating(Protocol):
 
     def evaluate(self, truth: Dataset, found: Sequence[Any], *, seed: int = 0) -> Evaluation:
         """All metrics of annotations with intervals over items (or groups); the main metric is first."""
+        ...
+
+    def gain(self, truth: Dataset, found: Sequence[Any], reference: Sequence[Any], *, name: str, seed: int = 0) -> Gain:
+        """The main metric of ``found`` minus that of ``reference`` on the same items, by the paired bootstrap.
+
+        Args:
+            truth: n labelled items.
+            found: their annotations by the model.
+            reference: their annotations by the baseline.
+            name: of the baseline, for the verdict.
+            seed: of the resamples.
+        """
         ...
 
     def examples(self, truth: Dataset, found: Sequence[Any], count: int) -> Sequence[Mapping[str, Any]]:
