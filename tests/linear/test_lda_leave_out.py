@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from headstart.linear.calibration import log_softmax
-from headstart.linear.lda_leave_out import left_out_scores
+from headstart.linear.lda_leave_out import left_out_scores, left_out_scores_each
 from headstart.linear.leave_out import fitted, leave_one_group_out, leave_one_out
 from headstart.linear.optimal_scoring import optimal_scoring
 from headstart.linear.ridge import lambda_grid
@@ -45,6 +45,24 @@ def test_groups_agree_with_refits(n, d, classes, size):
     for left_out in leave_one_group_out(spectrum, x, y, groups, lambda_grid(spectrum)[6::3]):
         scores = log_softmax(left_out_scores(spectrum, left_out, y, groups))
         np.testing.assert_allclose(scores, refitted(x, y, groups, left_out.lam), rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [None, 3])
+@pytest.mark.parametrize("empty", [False, True])
+def test_several_penalties_at_once_give_the_scores_of_each(size, empty):
+    x, _, y = sample(36, 5, 4)
+    if empty:  # a class without rows
+        y = np.column_stack([y, np.zeros(36)])
+    weights = np.random.default_rng(1).uniform(0.2, 3.0, 36)
+    spectrum, groups = Spectrum.from_rows(x, y, weights), None if size is None else np.arange(36) // size
+    lambdas = lambda_grid(spectrum)[4::4]
+    left = leave_one_group_out(
+        spectrum, x, y, np.arange(36) if groups is None else groups, lambdas, sample_weight=weights
+    )
+    several = list(left)
+    found = left_out_scores_each(spectrum, several, y, groups, sample_weight=weights)
+    each = [left_out_scores(spectrum, one, y, groups, sample_weight=weights) for one in several]
+    np.testing.assert_allclose(found, np.stack(each), rtol=1e-10)
 
 
 def test_groups_of_one_are_single_rows():

@@ -5,13 +5,14 @@ Reference: Hastie, Tibshirani & Buja, "Flexible Discriminant Analysis by Optimal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.linear.factor import RidgeFactor
-from headstart.linear.lda_leave_out import left_out_scores
+from headstart.linear.lda_leave_out import left_out_scores, left_out_scores_each
 from headstart.linear.leave_out import LeftOut
 from headstart.linear.optimal_scoring import NO_SHARE, optimal_scoring, optimal_scoring_of
 from headstart.linear.ridge import ridge_coefficients
@@ -52,6 +53,18 @@ class OptimalScoringHead:
     ) -> NDArray[np.float64]:
         """Leave-one-out log-posterior scores: the discriminants are those of the other rows."""
         return left_out_scores(spectrum, left_out, targets, groups, sample_weight=sample_weight)
+
+    def left_out_scores_each(
+        self,
+        spectrum: Spectrum,
+        several: Sequence[LeftOut],
+        targets: NDArray[np.float64],
+        groups: NDArray[np.int64] | None,
+        *,
+        sample_weight: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float64]:
+        """What ``left_out_scores`` gives for each penalty, (L, n, k)."""
+        return left_out_scores_each(spectrum, several, targets, groups, sample_weight=sample_weight)
 
     def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weight (d, k) and bias (k,); the quadratic term is the same for all classes and is omitted."""

@@ -25,6 +25,7 @@ __all__ = [
     "EstimatorHead",
     "FactoredHead",
     "HeadKind",
+    "ScoresTogether",
     "ScreenedHead",
     "SpectralHead",
     "check_head_names",
@@ -70,6 +71,28 @@ class SpectralHead(HeadKind, Protocol):
 
     def coefficients(self, spectrum: Spectrum, lam: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weight (d, k) and bias (k,) of the head; under a softmax, scores are defined up to a constant per row."""
+        ...
+
+
+@runtime_checkable
+class ScoresTogether(SpectralHead, Protocol):
+    """A closed-form head whose leave-one-out scores at several λ are faster in one call.
+
+    Examples:
+        >>> isinstance(HEADS["lda"], ScoresTogether), isinstance(HEADS["ridge"], ScoresTogether)
+        (True, False)
+    """
+
+    def left_out_scores_each(
+        self,
+        spectrum: Spectrum,
+        several: Sequence[LeftOut],
+        targets: NDArray[np.float64],
+        groups: NDArray[np.int64] | None,
+        *,
+        sample_weight: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float64]:
+        """What ``left_out_scores`` gives for each of L penalties, (L, n, k)."""
         ...
 
 

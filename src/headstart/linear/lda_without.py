@@ -54,6 +54,8 @@ def within_residuals(spectrum: Spectrum, lam: float, present: NDArray[np.bool_])
 class RowDiscriminants:
     """The discriminants without each of n rows, none of which is the last of its class.
 
+    What depends on the penalty has a further axis in front where several penalties are asked for at once.
+
     Attributes:
         inverse: (C, C) of the fit on all rows.
         residuals: (n, C) leave-one-out ridge residuals ẽ.
@@ -84,7 +86,10 @@ class RowDiscriminants:
     def of(
         cls, within: Array, counts: Array, y: Array, *, predictions: Array, leverage: Array, weights: Array
     ) -> RowDiscriminants:
-        """From W, the class counts, and the rows' one-hot labels, leave-one-out predictions, leverages and weights."""
+        """From W, the class counts, and the rows' one-hot labels, leave-one-out predictions, leverages and weights.
+
+        W (L, C, C), predictions (L, n, C) and leverages (L, n) of L penalties give arrays with this axis first.
+        """
         # (W + ccᵀ/n)⁻¹ once for all rows; each row then adds rank-one terms
         inverse = np.linalg.inv(within + np.outer(counts, counts) / counts.sum())
         residual, weight = y - predictions, weights[:, None]
@@ -95,18 +100,18 @@ class RowDiscriminants:
         shares = (counts - weight * y) / n
         with np.errstate(divide="ignore", invalid="ignore"):  # division by zero for the only row of a class
             # Sherman-Morrison: (A - kẽẽᵀ)⁻¹ = A⁻¹ + κ A⁻¹ẽẽᵀA⁻¹ with κ = k/(1 - kẽᵀA⁻¹ẽ), for all rows at once (n, 1)
-            kappa = (keep / (1 - keep * (residual * along).sum(axis=1)))[:, None]
+            kappa = (keep / (1 - keep * (residual * along).sum(axis=-1)))[..., None]
             # A1 = c gives A⁻¹c = 1, so A⁻¹(c - wy)/(n-w) = (1 - wA⁻¹y)/(n-w); the rank-one part follows
             onto_shares = (1 - weight * (y @ inverse)) / n
-            onto_shares += kappa * (along * shares).sum(axis=1, keepdims=True) * along
-            diagonal = np.diag(inverse) + kappa * along**2
+            onto_shares += kappa * (along * shares).sum(axis=-1, keepdims=True) * along
+            diagonal = np.diagonal(inverse, axis1=-2, axis2=-1)[..., None, :] + kappa * along**2
             offsets = np.log(shares) - 0.5 * (n * (diagonal - 2 * onto_shares) - 1 / shares)
         return cls(inverse, residual, along, kappa, shares, n, offsets)
 
     def scores(self, predictions: Array) -> Array:
-        """Scores (n, C), one for each row, of its ridge prediction (n, C) by the fit without it."""
+        """Scores (n, C), one for each row, of its ridge prediction (n, C) by the fit without it; or (L, n, C)."""
         offset = predictions - self.shares
-        mapped = offset @ self.inverse + self.kappa * (offset * self.along).sum(axis=1, keepdims=True) * self.along
+        mapped = offset @ self.inverse + self.kappa * (offset * self.along).sum(axis=-1, keepdims=True) * self.along
         return np.asarray(self.total * mapped + self.offsets)
 
     def scores_of_new(self, fitted: Array, kernel: Array) -> Array:

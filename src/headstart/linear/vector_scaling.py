@@ -110,13 +110,12 @@ def relative_scaling(
         found = new
         if before - value <= ENOUGH * len(y):
             break
-    change, offset = np.split(found, 2)
-    return 1 + change, offset
+    return 1 + found[:classes], found[classes:]
 
 
 def _value(logits: Array, y: NDArray[np.intp], weights: Array, penalty: float, parameters: Array) -> float:
-    change, offset = np.split(parameters, 2)
-    scaled = logits * (1 + change) + offset
+    classes = logits.shape[1]
+    scaled = logits * (1 + parameters[:classes]) + parameters[classes:]
     top = scaled.max(axis=1)
     losses = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1)) - scaled[np.arange(len(y)), y]
     return float(weights @ losses) + 0.5 * penalty * float(parameters @ parameters)
@@ -126,8 +125,8 @@ def _derivatives(
     logits: Array, y: NDArray[np.intp], weights: Array, penalty: float, parameters: Array
 ) -> tuple[Array, Array]:
     """Gradient (2C,) and Hessian (2C, 2C) of the penalised loss in the changes of the factors and the offsets."""
-    change, offset = np.split(parameters, 2)
-    share, classes = softmax(logits * (1 + change) + offset), logits.shape[1]
+    classes = logits.shape[1]
+    share = softmax(logits * (1 + parameters[:classes]) + parameters[classes:])
     error = share * weights[:, None]
     # the Hessian of one item is Jᵀ (diag p - p pᵀ) J with J = [diag of its logits, identity]
     design = np.concatenate([logits * share, share], axis=1)

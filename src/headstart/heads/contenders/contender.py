@@ -108,7 +108,7 @@ def calibrated_evidence(
 
 
 def calibrated_each(
-    problem: Problem, scores: Sequence[NDArray[np.float64]], prior: float = 0.0
+    problem: Problem, scores: Sequence[NDArray[np.float64]] | NDArray[np.float64], prior: float = 0.0
 ) -> list[tuple[Calibration, Evidence]]:
     """What `calibrated_evidence` gives for each of several out-of-fold scores, which is faster in one call.
 
@@ -127,7 +127,7 @@ def calibrated_each(
     """
     methods, y, weights = task_methods(problem.task), problem.y[problem.chosen], problem.chosen_weights
     if isinstance(methods, CalibratesTogether):
-        calibrations = methods.calibrate_each(np.stack(scores), y, weights)
+        calibrations = methods.calibrate_each(np.asarray(scores), y, weights)
     else:
         calibrations = [methods.calibrate(one, y, weights) for one in scores]
     facts = _class_facts(problem, prior) if is_classification(problem.task) else {}

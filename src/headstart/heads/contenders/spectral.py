@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
@@ -15,7 +15,7 @@ from headstart.heads.contenders.contender import Contender, Solution, calibrated
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.fitted import Candidate, Evidence
 from headstart.heads.problem import Problem
-from headstart.heads.registry import SpectralHead
+from headstart.heads.registry import ScoresTogether, SpectralHead
 from headstart.heads.spectral.class_name_prior import spectra_with_prior
 from headstart.heads.spectral.spectra import solved_maps
 from headstart.linear.lda_without import within_residuals
@@ -96,6 +96,7 @@ def best_penalties(
     spectrum, moments = solved
     tried: list[Candidate] = []
     best: dict[str, Contender] = {}
+    press = lru_cache(4)(partial(_squared_error, problem))  # the heads share it
     grid = lambda_grid(spectrum, count)
     mapped = feature_map(problem.rows[problem.chosen])
     left_out = _left_out(spectrum, mapped, problem, _penalties(grid, tried))
@@ -107,13 +108,13 @@ def best_penalties(
                 loss = float(evidence.losses.mean())
                 candidate = Candidate(feature_map.name, head.name, one.lam, loss, prior=prior)
                 tried.append(candidate)
-                if head.name not in best or _better(loss, one, best[head.name], problem):
+                if head.name not in best or _better(loss, one, best[head.name], press):
                     solve, evidence = partial(_solve, head, spectrum, one.lam), replace(evidence, left_out=one)
                     best[head.name] = Contender(candidate, calibration, evidence, feature_map, moments, solve)
     return [_with_residuals(one, spectrum, problem) for one in best.values()], tried
 
 
-def _better(loss: float, one: LeftOut, best: Contender, problem: Problem) -> bool:
+def _better(loss: float, one: LeftOut, best: Contender, press: Callable[[LeftOut], float]) -> bool:
     """Whether a λ is better than the best so far; the left-out squared error decides where the losses are equal.
 
     Where no left-out answer is wrong, the temperature gives every λ the same loss (`fit_temperature`), up to rounding,
@@ -122,13 +123,13 @@ def _better(loss: float, one: LeftOut, best: Contender, problem: Problem) -> boo
     gap, other = best.candidate.loss - loss, best.evidence.left_out
     if other is None or not abs(gap) <= TIED * abs(loss):
         return gap > 0
-    return _squared_error(one, problem) < _squared_error(other, problem)
+    return press(one) < press(other)
 
 
-def _squared_error(left_out: LeftOut, problem: Problem) -> float:
+def _squared_error(problem: Problem, left_out: LeftOut) -> float:
     """PRESS (Allen 1974): the mean squared error of left-out least squares."""
-    errors = ((problem.chosen_targets - left_out.predictions) ** 2).sum(axis=1)
-    return float(np.average(errors, weights=problem.chosen_weights))
+    errors, weights = ((problem.chosen_targets - left_out.predictions) ** 2).sum(axis=1), problem.chosen_weights
+    return float(errors.mean() if weights is None else errors @ weights / weights.sum())
 
 
 def _in_batches(left_out: Iterator[LeftOut], count: int, cells: int) -> Iterator[list[LeftOut]]:
@@ -144,7 +145,11 @@ def _calibrated(
 ) -> list[tuple[Calibration, Evidence]]:
     """The calibrations and evidence of a head at several λ."""
     targets, groups, weights = problem.chosen_targets, problem.chosen_groups, problem.chosen_weights
-    scores = [head.left_out_scores(spectrum, one, targets, groups, sample_weight=weights) for one in several]
+    scores: Sequence[NDArray[np.float64]] | NDArray[np.float64]
+    if isinstance(head, ScoresTogether):
+        scores = head.left_out_scores_each(spectrum, several, targets, groups, sample_weight=weights)
+    else:
+        scores = [head.left_out_scores(spectrum, one, targets, groups, sample_weight=weights) for one in several]
     return calibrated_each(problem, scores, prior)
 
 
