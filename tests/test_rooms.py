@@ -111,6 +111,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "bodies": set(),
         "audio_bodies": {"bodies", "preprocessing"},
         "keras_bodies": {"bodies", "preprocessing"},
+        "positions": {"bodies", "preprocessing"},
         "timm_bodies": {"bodies", "preprocessing"},
         "transformers": {"bodies", "preprocessing", "weight_files"},
         "weight_files": {"bodies"},

@@ -27,6 +27,7 @@ from headstart.sources.bodies.body_source import BlockSource
 from headstart.sources.bodies.copies import as_trainable, frozen_copy, structure_of
 from headstart.sources.bodies.hidden_layers import Layers, check_layers, save_reading
 from headstart.sources.bodies.hub_cache import cached_repositories
+from headstart.sources.bodies.map_body import MapBody
 from headstart.sources.bodies.model_card import published_accuracy
 from headstart.sources.bodies.picture_side import described_at, no_other_side
 from headstart.sources.bodies.seeded import example_pictures, state_digest
@@ -35,6 +36,7 @@ from headstart.sources.bodies.weights import Weights, copy_unchanged
 from headstart.sources.preprocessing.picture_transform import PictureTransform
 from headstart.sources.scheme import Scheme
 from headstart.sources.timm_bodies.hub import cached_weights, full_name, pretrained_config
+from headstart.sources.timm_bodies.maps import timm_map_body
 from headstart.sources.timm_bodies.module import TimmSpec, measure, reader, source_logits
 from headstart.sources.timm_bodies.weights import random_weights
 from headstart.types import Block, Modality, SourceInfo
@@ -218,6 +220,22 @@ class TimmSource(BlockSource[NDArray[np.uint8]]):
         info = replace(self.info, name=name, sha256=None, revision=None)
         tuned = TimmSource(spec, weights, info, layers=self._layers, positions=self._positions, facts=facts)
         return self._alike(tuned)
+
+    def map_body(self) -> MapBody:
+        """The body whose blocks are read as maps, at any size that it can read."""
+        height, width = self._facts["config"]["input_size"][1:]
+        key = recipe_key(
+            "timm maps",
+            VERSION,
+            self.spec.architecture,
+            dict(self.spec.model_args),
+            self._weights.key,
+            dict(self.spec.structure),
+            self._transform.mean,
+            self._transform.std,
+        )
+        load = self._weights.load
+        return timm_map_body(key, self.spec, load, (height, width), lasting=self._weights.lasting)
 
     def save(self, folder: Path) -> Mapping[str, str]:
         """Write a checkpoint folder in timm's own format, which ``timm.create_model("local-dir:...")`` loads too.

@@ -1,0 +1,1 @@
+"""Sources that give a row for each position of an item: words of a sentence, cells of a picture."""
