@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +49,36 @@ def test_a_version_is_named_by_its_number(run, tmp_path, capsys):
     assert "no version 3; its versions are 1, 2" in capsys.readouterr().err
     assert main(["rollback", str(run), "3"]) == 2
     assert main(["log", str(tmp_path / "nowhere")]) == 2
+
+
+def test_the_commands_say_what_is_wrong_with_the_pointer_and_mend_it(run, capsys):
+    (run / "current").write_text("")
+    assert main(["predict", str(run), "1,2,3,4"]) == 1
+    told = capsys.readouterr().err
+    assert f"is empty; its versions are 1, 2: 'headstart rollback {run} N' puts one of them in force." in told
+    assert main(["log", str(run)]) == 0
+    shown = capsys.readouterr()
+    assert "update, 3 items, 1 new class" in shown.out
+    assert "is empty" in shown.err + shown.out
+    assert main(["log", str(run), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["in_force"], "is empty" in found["problem"]) == (None, True)
+    assert main(["rollback", str(run)]) == 1
+    assert main(["rollback", str(run), "1", "--to", "2"]) == 2
+    assert main(["rollback", str(run), "--to", "2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["from"] is None
+    assert main(["log", str(run)]) == 0
+    assert "'current' was damaged; in force is version 2" in capsys.readouterr().out
+
+
+def test_the_log_names_damaged_versions_copies_and_dates_of_files(run, capsys):
+    (run / "versions" / "2" / "model.safetensors").unlink()
+    shutil.copytree(run / "versions" / "2", run / "versions" / "5")
+    assert main(["log", str(run)]) == 0
+    shown = capsys.readouterr()
+    told = shown.out + shown.err
+    assert "in force, see below" in told
+    assert "model.safetensors' is missing. Copy it again, or put another one in force with" in told
+    assert f"'headstart rollback {run} 1'" in told
+    assert "versions/5' was never in force and is not used" in told
+    assert "(file date)" in told

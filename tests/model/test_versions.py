@@ -18,9 +18,9 @@ from small_models import clusters, saved, solved
 from headstart.errors import DigestError, HeadstartError, ModelFolderError, NoModelError, SaveError, UsageError
 from headstart.io import check_replaceable, exclusive_lock, file_digest, read_json, write_json
 from headstart.model import TransferModel
+from headstart.model.files.deletion import _delete
 from headstart.model.files.version_files import read_pointer, write_pointer
 from headstart.model.versions import (
-    _delete,
     current_version,
     describe_version,
     moves_of,
@@ -182,6 +182,10 @@ def test_a_purged_version_is_gone_and_an_interrupted_deletion_is_finished(run):
     taught(run)
     shutil.copytree(run / "versions" / "3", run / "versions" / "2")  # as if the deletion had been killed
     write_pointer(run, replace(read_pointer(run), unfinished=(2,)))
+    assert rollback(run, 4).number == 4  # in force already, and the deletion is finished by it
+    assert not (run / "versions" / "2").exists()
+    shutil.copytree(run / "versions" / "3", run / "versions" / "2")
+    write_pointer(run, replace(read_pointer(run), unfinished=(2,)))
     assert [one.number for one in versions_of(run)] == [3, 4]
     assert taught(run).number == 5
     assert not (run / "versions" / "2").exists()
@@ -206,7 +210,7 @@ def test_a_purged_version_that_cannot_be_deleted_is_said_and_deleted_by_the_next
             _delete(run / "report.html")
     (run / "report.html").write_text("it shows the items")
     with monkeypatch.context() as patch:
-        patch.setattr("headstart.model.versions._delete", _refused)
+        patch.setattr("headstart.model.files.deletion._delete", _refused)
         with pytest.raises(SaveError, match="refused"):
             purge(run, [1])
     assert (run / "report.html").is_file()
@@ -249,7 +253,8 @@ from headstart.model.versions import current_version, rollback, write_version
 run, step = Path(sys.argv[1]), int(sys.argv[2])
 first = TransferModel.load(run)
 changed = first.update(np.full((3, 4), 9.0, np.float32), ["new"] * 3)
-FILES = tuple(f"{name}.py" for name in "versions version_files writing atomic files locks pathlib shutil".split())
+NAMES = "versions version_files deletion writing atomic files locks pathlib shutil"
+FILES = tuple(f"{name}.py" for name in NAMES.split())
 
 def lines_until(limit, work):
     "Run in a child that is killed at line ``limit`` of the files above; the lines that it ran, None if it was killed."

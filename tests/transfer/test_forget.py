@@ -13,9 +13,10 @@ from small_models import clusters
 
 import headstart
 from headstart.cli.main import main
-from headstart.errors import DataError, NoModelError, UsageError
+from headstart.errors import DataError, NoModelError, SaveError, UsageError
 from headstart.io import read_json, read_parquet
 from headstart.linear.moments import Moments
+from headstart.model.files.version_files import write_pointer
 from headstart.model.updating.solved_again import solved_head
 from headstart.transfer.forget import CERTIFICATE, _Gone, _versions_that_knew, forget
 from headstart.transfer.teaching.steps import open_for_change
@@ -165,3 +166,52 @@ def test_corrections_that_a_server_kept_are_said_to_stay(run):
     found = forget(run, GONE[:1], purge=True, verbose=False)
     assert any("feedback.db" in note for note in found.notes)
     assert (Path(run) / "feedback.db").is_file()
+
+
+def test_a_certificate_says_purged_only_when_the_files_are_gone(run, monkeypatch):
+    """The process ends between the pointer and the deletion: the certificate is true then, and afterwards."""
+
+    def refused(_run, number):
+        raise SaveError(f"version {number} cannot be deleted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("headstart.model.versions.delete_version", refused)
+        with pytest.raises(SaveError, match="cannot be deleted"):
+            forget(run, GONE, purge=True, verbose=False)
+    assert [one.number for one in headstart.versions_of(run)] == [2]  # in force, and the other cannot be opened
+    certificate = read_json(run / "versions" / "2" / CERTIFICATE)
+    assert (certificate["purged"], certificate["to_purge"]) == (False, [1])
+    assert (run / "report.html").exists()
+    (run / "notes.txt").write_text("of the user")
+    headstart.rollback(run, 2)  # any writer finishes it
+    certificate = read_json(run / "versions" / "2" / CERTIFICATE)
+    assert (certificate["purged"], certificate["to_purge"]) == (True, [])
+    assert not any("being deleted" in one for one in certificate["not_unlearned"])
+    assert not (run / "report.html").exists()
+    assert (run / "notes.txt").exists()
+
+
+def test_files_of_the_user_are_named_in_the_certificate_and_stay(run):
+    (run / "my-notes.txt").write_text("item 17 is odd")
+    found = forget(run, GONE, purge=True, verbose=False)
+    assert found.certificate["purged"] is True
+    assert any("my-notes.txt" in note for note in found.notes)
+    assert (run / "my-notes.txt").exists()
+    assert read_json(found.version.folder / CERTIFICATE)["purged"] is True
+
+
+def test_a_version_whose_process_was_killed_is_purged_too_if_it_knew_the_items(run, monkeypatch):
+    def killed(_run, pointer):
+        if pointer.version > 1:
+            raise KeyboardInterrupt
+        write_pointer(_run, pointer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("headstart.model.versions.write_pointer", killed)
+        with pytest.raises(KeyboardInterrupt):
+            update(run, (ROWS[:5] + np.float32(0.5), LABELS[:5]), verbose=False)
+    assert (run / "versions" / "2" / "splits.parquet").exists()
+    found = forget(run, GONE, purge=True, verbose=False)
+    assert found.certificate["versions_that_knew"] == [1, 2]
+    assert not (run / "versions" / "2").exists()
+    assert found.version.number == 3

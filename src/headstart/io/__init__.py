@@ -28,11 +28,12 @@ from headstart.io.files import (
     write_json,
     write_tensors,
 )
-from headstart.io.folders import check_replaceable, is_run
+from headstart.io.folders import RUN_FILES, check_replaceable, is_run
 from headstart.io.locks import exclusive_lock
 from headstart.io.parquet_files import read_parquet
 
 __all__ = [
+    "RUN_FILES",
     "atomic_file",
     "atomic_folder",
     "cache_folder",

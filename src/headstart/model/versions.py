@@ -12,15 +12,16 @@ back, `current_version` to see whether another process has put a version in forc
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
-from headstart.errors import ModelFolderError, SaveError, UsageError
+from headstart.errors import ModelFolderError, UsageError
 from headstart.io import (
     atomic_folder,
     exclusive_lock,
@@ -33,12 +34,18 @@ from headstart.io import (
     sync_folder,
     write_json,
 )
+from headstart.model.files.deletion import certify, delete_version, missing_files
+from headstart.model.files.fit_facts import fit_facts
 from headstart.model.files.format import check_files
 from headstart.model.files.version_files import (
-    FEEDBACK_FILE,
     FIRST,
+    POINTER,
     VERSION_FILE,
+    VERSIONS,
     Pointer,
+    base_of,
+    examine_pointer,
+    next_number,
     numbers_of,
     read_pointer,
     version_folder,
@@ -50,8 +57,6 @@ __all__ = ["Version", "current_version", "describe_version", "moves_of", "purge"
            "write_version"]  # fmt: skip
 
 FACTS = ("metrics.json", "manifest.json")  # of the fit: facts that every version keeps
-KEPT_FILES = frozenset({"config.json", "current", "versions"})
-"""What stays of a purged first version: without a ``config.json`` the folder would be no run. Feedback stays, too."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class Version:
         digest: the sha256 digest of its ``config.json``, which holds those of all its other files.
         about: what its writer noted, such as ``base``, ``added``, ``removed`` and ``metrics``.
         in_force: whether it is the one that is opened.
+        problem: what is wrong with its files, in one sentence; empty if all are there. Their digests are computed when
+            the version is opened or put in force.
 
     Examples:
         >>> Version(1, Path("run"), "fit", "2026-05-01T12:00:00+00:00", "0" * 64).number
@@ -79,6 +86,7 @@ class Version:
     digest: str
     about: Mapping[str, Any] = field(default_factory=dict, compare=False)
     in_force: bool = False
+    problem: str = ""
 
 
 def current_version(run: str | Path) -> int:
@@ -98,14 +106,13 @@ def current_version(run: str | Path) -> int:
 
 
 def versions_of(run: str | Path) -> list[Version]:
-    """The versions of a run folder, oldest first.
+    """The versions of a run folder that are or were in force, oldest first; what is wrong with one stands in it.
 
     Args:
         run: the run folder.
 
     Raises:
         NoModelError: if the folder is not a model.
-        ModelFolderError: if a file that describes a version is damaged.
 
     Examples:
         >>> versions_of("nowhere")
@@ -113,8 +120,11 @@ def versions_of(run: str | Path) -> list[Version]:
         headstart.errors.NoModelError: 'nowhere' is not a model folder (it has no config.json); ...
     """
     run = Path(run)
-    found = [describe_version(run, number) for number in numbers_of(run)]
-    return found or [describe_version(run, FIRST)]
+    numbers = numbers_of(run)
+    if not numbers:
+        version_folder(run, FIRST + 1)  # raises: it is not a model folder
+    in_force = examine_pointer(run)[0].version
+    return [_described(run, number, in_force) for number in numbers]
 
 
 def describe_version(run: str | Path, number: int | None = None) -> Version:
@@ -126,7 +136,7 @@ def describe_version(run: str | Path, number: int | None = None) -> Version:
 
     Raises:
         NoModelError: if there is none of this number.
-        ModelFolderError: if a file that describes it is damaged.
+        ModelFolderError: if the one in force is asked for, and it cannot be told which one that is.
 
     Examples:
         >>> describe_version("nowhere", 3)
@@ -134,27 +144,32 @@ def describe_version(run: str | Path, number: int | None = None) -> Version:
         headstart.errors.NoModelError: 'nowhere' is not a model folder (it has no config.json); ...
     """
     run = Path(run)
-    number = current_version(run) if number is None else number
-    folder = version_folder(run, None if number == current_version(run) and number in numbers_of(run) else number)
-    if not is_file(folder / "config.json"):
-        version_folder(run, number + 1)  # raises: it is not a model folder
-    about = read_json(folder / VERSION_FILE) if is_file(folder / VERSION_FILE) else _of_the_fit(folder)
+    in_force = examine_pointer(run)[0].version if number is not None else read_pointer(run).version
+    number = in_force if number is None else number
+    if number not in numbers_of(run):
+        version_folder(run, number if number != FIRST else FIRST + 1)  # raises
+    return _described(run, number, in_force)
+
+
+def _described(run: Path, number: int, in_force: int) -> Version:
+    folder, digest, about, problem = run if number == FIRST else run / VERSIONS / str(number), "", {}, ""
+    try:
+        folder = version_folder(run, number)
+        problem = missing_files(folder)
+        digest = file_digest(folder / "config.json")
+        about = fit_facts(folder) if number == FIRST else read_json(folder / VERSION_FILE)
+    except ModelFolderError as error:
+        problem = problem or str(error)
+    if number > FIRST and in_force and not os.path.lexists(run / POINTER):
+        problem = problem or (
+            "Nothing says that it was ever in force: the process that wrote it was killed, or the file "
+            f"'{run / POINTER}' was deleted; 'headstart rollback {quote(str(run))} {number}' puts it in force."
+        )
+    what = "fit" if number == FIRST else "update"
     return Version(
-        number, folder, str(about.get("what", "fit")), str(about.get("when", "")), file_digest(folder / "config.json"),
-        about, number == current_version(run),
+        number, folder, str(about.get("what", what)), str(about.get("when", "")), digest, about, number == in_force,
+        problem,
     )  # fmt: skip
-
-
-def _of_the_fit(folder: Path) -> dict[str, Any]:
-    """What the run folder tells of its own fit."""
-    written = datetime.fromtimestamp((folder / "config.json").stat().st_mtime, UTC)
-    about: dict[str, Any] = {"what": "fit", "when": written.isoformat(timespec="seconds")}
-    if is_file(folder / "metrics.json"):
-        record = read_json(folder / "metrics.json")
-        data, judged = record.get("data"), record.get("evaluation")
-        about |= {"added": data.get("used")} if isinstance(data, dict) else {}
-        about |= {"metrics": judged.get("metrics"), "judged_by": judged.get("how")} if isinstance(judged, dict) else {}
-    return about
 
 
 def moves_of(run: str | Path) -> list[Mapping[str, Any]]:
@@ -163,25 +178,21 @@ def moves_of(run: str | Path) -> list[Mapping[str, Any]]:
     Args:
         run: the run folder.
 
-    Raises:
-        ModelFolderError: if the file ``current`` is damaged.
-
     Examples:
         >>> moves_of("nowhere")
         []
     """
-    return list(read_pointer(Path(run)).moves)
+    return list(examine_pointer(Path(run))[0].moves)
 
 
 @contextmanager
-def _writing(run: Path) -> Iterator[None]:
-    """One writer of a run folder; what an interrupted deletion left is removed first."""
+def _writing(run: Path) -> Iterator[bool]:
+    """One writer of a run folder; what an interrupted deletion left is removed first, and it is said whether."""
     if not is_run(run):
         version_folder(run, FIRST + 1)  # raises: it is not a model folder
     busy = f"Another process is writing a version of '{run}'; try again when it is done."
     with exclusive_lock(run / ".lock", busy):
-        _finish_purging(run)
-        yield
+        yield _finish_purging(run)
 
 
 def write_version(
@@ -191,6 +202,7 @@ def write_version(
     *,
     base: int | None = None,
     write_more: Callable[[Path], None] | None = None,
+    without: Sequence[int] = (),
 ) -> Version:
     """Write a model as the next version of a run folder, and put it in force.
 
@@ -201,6 +213,8 @@ def write_version(
         base: the version that it was made from; default: the one in force. If another one is in force by now, nothing
             is written.
         write_more: writes further files into the folder of the version.
+        without: numbers of versions that are deleted as `purge` does; from the moment on in which the new one is in
+            force, none of them can be opened.
 
     Returns:
         The version.
@@ -228,8 +242,11 @@ def write_version(
                 f"Version {pointer.version} of '{run}' is in force by now, but the new one was made from version "
                 f"{base}; make it again from version {pointer.version}."
             )
-        number = max([FIRST, *numbers_of(run), *pointer.purged]) + 1
-        old, place = version_folder(run), run / "versions" / str(number)
+        ever = {FIRST, pointer.version, *numbers_of(run), *(pointer.versions or ())}
+        if pointer.versions is None:  # noted first, so that a version which nothing put in force is known as one
+            write_pointer(run, replace(pointer, versions=tuple(sorted(ever))))
+        number = next_number(run, replace(pointer, purged=(*pointer.purged, *without)))
+        old, place = version_folder(run), run / VERSIONS / str(number)
         remove_leftovers(place)
         with atomic_folder(place) as scratch:
             model.write(scratch, like=model.folder if _shares_body(run, model) else None)
@@ -241,7 +258,9 @@ def write_version(
             if write_more is not None:
                 write_more(scratch)
         sync_folder(place.parent)
-        write_pointer(run, replace(pointer, version=number))
+        made = replace(pointer, version=number, versions=tuple(sorted({*ever, number})))
+        write_pointer(run, _purging(made, without) if without else made)
+        _finish_purging(run)
     return describe_version(run, number)
 
 
@@ -254,6 +273,9 @@ def _shares_body(run: Path, model: TransferModel) -> bool:
 def rollback(run: str | Path, number: int | None = None) -> Version:
     """Put an earlier version in force again; no file of a model is written, so it is the same to the byte.
 
+    Where the file ``current`` is damaged, a number puts it right: a damaged file or folder is kept as
+    ``current.damaged``.
+
     Args:
         run: the run folder.
         number: the version; default: the one that the version in force was made from.
@@ -264,7 +286,7 @@ def rollback(run: str | Path, number: int | None = None) -> Version:
     Raises:
         NoModelError: if there is no such version, or the folder is not a run.
         UsageError: if there is none before the first, or the version is in force already.
-        ModelFolderError: if the version is damaged; the one in force stays.
+        ModelFolderError: if the version is damaged; the one in force stays. Without a number, if ``current`` is.
         SaveError: if it cannot be written, or another process is writing.
 
     Examples:
@@ -276,15 +298,22 @@ def rollback(run: str | Path, number: int | None = None) -> Version:
         (1, ('high', 'low'))
     """
     run = Path(run)
-    with _writing(run):
-        pointer = read_pointer(run)
+    with _writing(run) as finished:
+        pointer, problem = examine_pointer(run)
+        if problem and number is None:
+            raise ModelFolderError(problem)
         wanted = _base_of(run, pointer) if number is None else number
         place = version_folder(run, wanted)
         if wanted == pointer.version:
+            if finished:  # a deletion that was interrupted: that was what there was to do
+                return describe_version(run, wanted)
             raise UsageError(f"Version {wanted} of '{run}' is in force already; name another with 'rollback RUN N'.")
         _check_whole(place)
-        move = {"when": _now(), "what": "rollback", "from": pointer.version, "to": wanted}
-        write_pointer(run, replace(pointer, version=wanted, moves=[*pointer.moves, move]))
+        what = "repair" if problem else "rollback"
+        move = {"when": _now(), "what": what, "from": pointer.version or None, "to": wanted}
+        versions = pointer.versions if pointer.versions and not problem else tuple(numbers_of(run))
+        changed = replace(pointer, version=wanted, moves=[*pointer.moves, move], versions=versions)
+        write_pointer(run, changed)
     return describe_version(run, wanted)
 
 
@@ -301,12 +330,11 @@ def _base_of(run: Path, pointer: Pointer) -> int:
         raise UsageError(
             f"Version 1 of '{run}' is in force, and there is none before it; name one with 'rollback RUN N'."
         )
-    place = version_folder(run)
-    base = read_json(place / VERSION_FILE).get("base") if is_file(place / VERSION_FILE) else None
+    base = base_of(run, pointer.version)
     others = [number for number in numbers_of(run) if number != pointer.version]
     if not others:
         raise UsageError(f"'{run}' has no other version than {pointer.version}, so there is nothing to go back to.")
-    if not isinstance(base, int) or base not in others:
+    if base is None or base not in others:
         raise UsageError(
             f"The version that version {pointer.version} of '{run}' was made from is not there; name one with "
             f"'rollback RUN N': {', '.join(map(str, others))}."
@@ -318,8 +346,8 @@ def purge(run: str | Path, numbers: Sequence[int]) -> None:
     """Delete versions that must not be opened any more, such as those that knew forgotten items.
 
     Of the first version the report, the tables of items and the files of the model are deleted; labels and digests in
-    its ``config.json`` stay. If the process is killed, no deleted version can be opened, and the next writer deletes
-    what is left of it.
+    its ``config.json`` stay. Files that are not of the run stay, too. If the process is killed, no deleted version can
+    be opened, and the next writer deletes what is left of it.
 
     Args:
         run: the run folder.
@@ -343,42 +371,30 @@ def purge(run: str | Path, numbers: Sequence[int]) -> None:
         pointer = read_pointer(run)
         if pointer.version in numbers:
             raise UsageError(f"Version {pointer.version} of '{run}' is in force, so it cannot be deleted.")
-        gone = tuple(sorted({*pointer.purged, *numbers}))
-        unfinished = tuple(sorted(numbers))
-        move = {"when": _now(), "what": "purge", "from": pointer.version, "to": pointer.version,
-                "deleted": sorted(numbers)}  # fmt: skip
-        write_pointer(run, replace(pointer, purged=gone, unfinished=unfinished, moves=[*pointer.moves, move]))
+        write_pointer(run, _purging(pointer, numbers))
         _finish_purging(run)
 
 
-def _finish_purging(run: Path) -> None:
-    """Delete the files of versions that are purged, and note that it is done: what is written later is not deleted."""
-    pointer = read_pointer(run)
-    if not pointer.unfinished:
-        return
+def _purging(pointer: Pointer, numbers: Sequence[int]) -> Pointer:
+    """The pointer by which these versions cannot be opened any more, before their files are deleted."""
+    gone, unfinished = {*pointer.purged, *numbers}, {*pointer.unfinished, *numbers}
+    move = {"when": _now(), "what": "purge", "from": pointer.version, "to": pointer.version,
+            "deleted": sorted(numbers)}  # fmt: skip
+    return replace(
+        pointer, purged=tuple(sorted(gone)), unfinished=tuple(sorted(unfinished)), moves=[*pointer.moves, move]
+    )
+
+
+def _finish_purging(run: Path) -> bool:
+    """Delete the files of versions that are purged, and note that it is done; whether there was anything to do."""
+    pointer, problem = examine_pointer(run)
+    if problem or not pointer.unfinished:
+        return False
     for number in pointer.unfinished:
-        for path in [run / "versions" / str(number)] if number > FIRST else _of_the_first(run):
-            _delete(path)
+        delete_version(run, number)
+    certify(run, pointer.purged)
     write_pointer(run, replace(pointer, unfinished=()))
-
-
-def _of_the_first(run: Path) -> list[Path]:
-    return [
-        path for path in run.iterdir() if path.name not in KEPT_FILES and not path.name.startswith((".", FEEDBACK_FILE))
-    ]
-
-
-def _delete(path: Path) -> None:
-    try:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise SaveError(
-            f"'{path}' of a deleted version cannot be removed ({error.strerror}); the version cannot be opened any "
-            "more, but delete what is left of it by hand."
-        ) from error
+    return True
 
 
 def _now() -> str:

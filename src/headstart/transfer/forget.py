@@ -22,15 +22,15 @@ from numpy.typing import NDArray
 
 from headstart.data import ReadOptions
 from headstart.engine.options import Engine
-from headstart.errors import DataError, UsageError
-from headstart.io import file_digest, write_json
+from headstart.errors import DataError, ModelFolderError, UsageError
+from headstart.io import file_digest, read_json, write_json
 from headstart.linear.moments import Moments
 from headstart.model import TransferModel, Updater
 from headstart.model.as_fitted import part_of, read_for
 from headstart.model.certainty import Certainty
-from headstart.model.files.version_files import FEEDBACK_FILE, numbers_of, version_folder
+from headstart.model.files.deletion import CERTIFICATE, TO_PURGE, files_of_others
+from headstart.model.files.version_files import FEEDBACK_FILE, FIRST, VERSIONS, never_in_force, numbers_of
 from headstart.model.updating.solved_again import class_weights, solved_head
-from headstart.model.versions import purge as delete_versions
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.wording import name_some, plural
 from headstart.tasks import task_methods
@@ -49,7 +49,6 @@ from headstart.transfer.teaching.steps import (
 
 __all__ = ["CERTIFICATE", "forget"]
 
-CERTIFICATE = "certificate.json"
 BOUND = 1e-8
 """Largest difference of weights to the fit on the rest, relative to the largest weight, that counts as equal."""
 
@@ -123,11 +122,13 @@ def forget(
             given = read_test(updater.model, test, reading, None, reporter)
             judged = given.judged(before), given.judged(updater.model)
     knew = _versions_that_knew(opened, gone)
+    to_purge = knew if purge else []
     certificate = _certificate(before, updater, gone, difference) | {
         "penalty_chosen_anew": anew,
-        "not_unlearned": [*_not_unlearned(before, updater, anew, knew, purged=purge), *_in_feedback(opened.run)],
+        "not_unlearned": [*_not_unlearned(before, updater, anew), *_in_folder(opened, knew, to_purge)],
         "versions_that_knew": knew,
-        "purged": purge,
+        "purged": False,  # it becomes true when the files are gone
+        "to_purge": to_purge,
     }
     penalty = before.head.lam, updater.model.head.lam
     found = Taught(
@@ -142,11 +143,11 @@ def forget(
             "seconds": dict(clock.seconds),
         }  # fmt: skip
         write = partial(_write_files, known=known, gone=gone, certificate=certificate)
-        found = replace(found, version=opened.write(found.model, about, write))
-        if purge and opened.run is not None and knew:
-            delete_versions(opened.run, knew)
-    found = replace(found, seconds=dict(clock.seconds), certificate=_with_version(opened, found))
-    _report(found, knew, reporter, purged=purge)
+        found = replace(found, version=opened.write(found.model, about, write, without=to_purge))
+    certificate = _with_version(opened, found)
+    notes = tuple(certificate["not_unlearned"])
+    found = replace(found, seconds=dict(clock.seconds), certificate=certificate, notes=notes)
+    _report(found, knew, reporter)
     return found
 
 
@@ -267,10 +268,14 @@ def _versions_that_knew(opened: Opened, gone: _Gone) -> list[int]:
     if opened.run is None:
         return []
     found = []
-    for number in numbers_of(opened.run):
-        model = replace(opened.model, folder=version_folder(opened.run, number), certainty=None)
-        known = known_items(model)
-        if not all_known or not known.contents or set(gone.contents) & set(known.contents):
+    for number in sorted([*numbers_of(opened.run), *never_in_force(opened.run)]):
+        place = opened.run if number == FIRST else opened.run / VERSIONS / str(number)
+        model = replace(opened.model, folder=place, certainty=None)
+        try:
+            known = known_items(model).contents
+        except ModelFolderError:  # it cannot be told
+            known = {}
+        if not all_known or not known or set(gone.contents) & set(known):
             found.append(number)
     return found
 
@@ -290,27 +295,37 @@ def _certificate(before: TransferModel, updater: Updater, gone: _Gone, differenc
     }
 
 
-def _not_unlearned(
-    before: TransferModel, updater: Updater, anew: bool | None, knew: Sequence[int], *, purged: bool
-) -> list[str]:
+def _not_unlearned(before: TransferModel, updater: Updater, anew: bool | None) -> list[str]:
     found = [moved_note(before, "forget") or f"The weights of the source '{before.source.info.name}' are unchanged."]
     found.append("Which layers and which kind of head are used was chosen when the items were there, and stays.")
     if not anew:
         found.append("λ and calibration were chosen when the items were there, and stay.")
     if updater.model.certainty is None:
         found.append("No left-out scores can be computed without the rows, so no coverage can be promised any more.")
-    if knew and not purged:
-        versions = ", ".join(map(str, knew))
-        found.append(f"The run folder still holds versions that knew them ({versions}); --purge deletes these.")
     found.append("The feature store may hold their rows, and reports of the fit may show them.")
     return found
 
 
-def _in_feedback(run: Path | None) -> list[str]:
-    """That a server kept corrections in the run folder, which may be of these items."""
-    if run is None or not (run / FEEDBACK_FILE).is_file():
+def _in_folder(opened: Opened, knew: Sequence[int], to_purge: Sequence[int]) -> list[str]:
+    """What in the run folder may still hold the items: versions, files that are not of the run, corrections."""
+    if opened.run is None:
         return []
-    return [f"'{FEEDBACK_FILE}' in the run folder keeps the corrections that a server got, and may hold these items."]
+    found = [TO_PURGE] if to_purge else []
+    if knew and not to_purge:
+        versions = ", ".join(map(str, knew))
+        found.append(f"The run folder still holds versions that knew them ({versions}); --purge deletes these.")
+    for number in to_purge:
+        place = opened.run if number == FIRST else opened.run / VERSIONS / str(number)
+        names = [name if number == FIRST else f"{VERSIONS}/{number}/{name}" for name in files_of_others(place)]
+        if names:
+            found.append(
+                f"Files in the run folder that are not of the run stay, and may hold them: {name_some(names)}."
+            )
+    if (opened.run / FEEDBACK_FILE).is_file():
+        found.append(
+            f"'{FEEDBACK_FILE}' in the run folder keeps the corrections that a server got, and may hold these items."
+        )
+    return found
 
 
 def _count(moments: Moments | None) -> int | None:
@@ -336,20 +351,19 @@ def _write_files(folder: Path, known: KnownItems, gone: _Gone, certificate: dict
 
 
 def _with_version(opened: Opened, found: Taught) -> dict[str, Any]:
-    """The certificate with the version and the digest of its model, as the folder of the version holds it."""
-    certificate = dict(found.certificate or {})
+    """The certificate as the folder of the version holds it, with the version; of a model in memory, its own."""
     if found.version is None:
-        return certificate
-    digest = file_digest(found.version.folder / "model.safetensors")
-    return certificate | {"model_sha256": digest, "run": str(opened.run), "version": found.version.number}
+        return dict(found.certificate or {})
+    certificate = read_json(found.version.folder / CERTIFICATE)
+    return certificate | {"run": str(opened.run), "version": found.version.number}
 
 
-def _report(found: Taught, knew: Sequence[int], reporter: Reporter, *, purged: bool) -> None:
+def _report(found: Taught, knew: Sequence[int], reporter: Reporter) -> None:
     reporter.result("forget", found.sentence)
     certificate = found.certificate or {}
     if (difference := certificate["largest_difference_to_refit"]) is not None:
         equal = "equal to" if certificate["equal"] else "NOT equal to"
         reporter.line("check", f"{equal} a fit on the other items; largest relative difference {difference:.1e}")
-    if purged and knew:
+    if certificate["purged"]:
         reporter.line("purged", f"versions {', '.join(map(str, knew))}")
     report_change(found, reporter)

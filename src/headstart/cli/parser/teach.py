@@ -121,6 +121,7 @@ def add_rollback(verbs: Verbs[Parser]) -> None:
     parser.add_argument(
         "number", metavar="N", nargs="?", type=count, help="its number (default: the one before the one in force)"
     )
+    first_group(parser).add_argument("--to", metavar="N", type=count, help="the same as N")
     add_common(parser)
 
 

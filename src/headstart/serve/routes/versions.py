@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from headstart.errors import HeadstartError
-from headstart.model.versions import Version, rollback, versions_of
+from headstart.model.versions import Version, current_version, rollback, versions_of
 from headstart.serve.http.bodies import read_json
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.routes.context import Serving
@@ -93,14 +93,15 @@ def _number(body: dict[str, Any], name: str) -> int | None:
 
 def _listed(serving: Serving) -> dict[str, Any]:
     found = versions_of(serving.run)
-    current = next((one.number for one in found if one.in_force), None)
-    return {"current": current, "versions": [_described(one) for one in found], "feedback": learnt(serving)}
+    listed = [_described(one) for one in found]
+    return {"current": current_version(serving.run), "versions": listed, "feedback": learnt(serving)}
 
 
 def _described(version: Version) -> dict[str, Any]:
     about = {name: version.about[name] for name in SHOWN if version.about.get(name) is not None}
     named = {"version": version.number, "what": version.what, "when": version.when, "digest": version.digest}
-    return {**named, "in_force": version.in_force, **about}
+    wrong = {"problem": version.problem} if version.problem else {}
+    return {**named, "in_force": version.in_force, **about, **wrong}
 
 
 def _rolled_back(serving: Serving, wanted: int | None) -> None:

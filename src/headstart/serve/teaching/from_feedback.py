@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from headstart.errors import ItemError
-from headstart.model.versions import Version, current_version, moves_of, versions_of
+from headstart.model.versions import Version, moves_of, versions_of
 from headstart.registry import OPERATIONS
 from headstart.serve.batching.served import ServedModel
 from headstart.serve.items.keeping import kept_item
@@ -66,7 +66,7 @@ def taught_up_to(run: Path, store: FeedbackStore) -> int:
         store: where the feedback is, with the marks of versions that may have been deleted since.
 
     Raises:
-        ModelFolderError: if a description of a version is damaged.
+        NoModelError: if the folder is not a model.
 
     Examples:
         >>> import tempfile
@@ -79,7 +79,7 @@ def taught_up_to(run: Path, store: FeedbackStore) -> int:
         >>> store.close()
     """
     by_number = {version.number: version for version in versions_of(run)}
-    ever = {current_version(run)}
+    ever = {version.number for version in by_number.values() if version.in_force}
     ever |= {int(move[side]) for move in moves_of(run) for side in ("from", "to") if isinstance(move.get(side), int)}
     noted = [note["up_to"] for number in ever for note in _notes(by_number, number)]
     return max([0, *noted, *(mark.up_to for mark in store.marks())])
@@ -100,7 +100,8 @@ def taught_by(run: Path) -> tuple[int, int]:
         >>> taught_by(zero_shot(["parcel", "refund"], source="toy", verbose=False).save(tempfile.mkdtemp()))
         (0, 0)
     """
-    notes = _notes({version.number: version for version in versions_of(run)}, current_version(run))
+    found = {version.number: version for version in versions_of(run)}
+    notes = _notes(found, next((number for number, version in found.items() if version.in_force), 0))
     return sum(note["items"] for note in notes), max([0, *(note["up_to"] for note in notes)])
 
 

@@ -6,6 +6,7 @@ import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -66,7 +67,8 @@ def make_record(
     Returns:
         A JSON-ready object with keys ``task``, ``source``, ``head``, ``evaluation``, ``baselines``,
         ``transfer_gain`` (None without an untrained body), ``diagrams``, ``subgroups`` (where there are groups),
-        ``data``, ``seconds``, ``items_per_second``, ``encoding``, ``seed``, ``command`` and ``environment``.
+        ``data``, ``seconds``, ``items_per_second``, ``encoding``, ``seed``, ``command``, ``when`` and
+        ``environment``.
 
     Examples:
         >>> import headstart
@@ -96,6 +98,7 @@ def make_record(
         "encoding": _encoding(prepared.extraction),
         "seed": seed,
         "command": command,
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "environment": environment(),
     }
 

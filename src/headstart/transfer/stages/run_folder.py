@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from headstart.errors import ModelFolderError
 from headstart.heads import Candidate
 from headstart.io import atomic_folder, check_replaceable, is_run, remove_leftovers, write_csv, write_json
 from headstart.model import TransferModel
+from headstart.model.files.fit_facts import fitted_when
 from headstart.report import EMPTY, html_report, model_card
 from headstart.reporting import Reporter
 from headstart.tasks import task_methods
@@ -64,7 +65,7 @@ def check_run_folder(out: Path, reporter: Reporter, *, overwrite: bool) -> None:
     check_replaceable(out, overwrite=overwrite)
     remove_leftovers(out)
     if is_run(out):
-        made = time.strftime("%Y-%m-%d %H:%M", time.localtime((out / "config.json").stat().st_mtime))
+        made = datetime.fromisoformat(fitted_when(out)[0]).astimezone().strftime("%Y-%m-%d %H:%M")
         count = 1 + len(list(out.glob("versions/[0-9]*")))
         held = f"a run of {made}" if count < 2 else f"a run of {made} in {count} versions"
         reporter.line("run folder", f"{out} holds {held}, which this one replaces when it is complete")
@@ -170,7 +171,7 @@ def fitted_contents(run: Path) -> frozenset[str]:
     return frozenset(splits["content"][(part == "train") | part.str.startswith("fold ")])
 
 
-MANIFEST = ("source", "encoding", "seed", "command", "environment")
+MANIFEST = ("source", "encoding", "seed", "command", "when", "environment")
 BOTH = ("source_choice",)  # in metrics.json and manifest.json
 
 

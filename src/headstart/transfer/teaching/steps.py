@@ -19,8 +19,8 @@ from headstart.engine.pipeline.sketches import kept_sketches
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.model import TransferModel
 from headstart.model.as_fitted import check_any_left, part_of, read_for
-from headstart.model.files.version_files import version_folder
-from headstart.model.versions import Version, current_version, versions_of, write_version
+from headstart.model.files.version_files import next_number, read_pointer, version_folder
+from headstart.model.versions import Version, current_version, write_version
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
 from headstart.tasks import base_dataset, is_classification
@@ -58,12 +58,17 @@ class Opened:
     number: int = 2
 
     def write(
-        self, model: TransferModel, about: Mapping[str, Any], write_more: Callable[[Path], None]
+        self,
+        model: TransferModel,
+        about: Mapping[str, Any],
+        write_more: Callable[[Path], None],
+        *,
+        without: Sequence[int] = (),
     ) -> Version | None:
-        """Write the changed model as a version; None without a run folder."""
+        """Write the changed model as a version, and delete others; None without a run folder."""
         if self.run is None:
             return None
-        return write_version(self.run, model, about, base=self.base, write_more=write_more)
+        return write_version(self.run, model, about, base=self.base, write_more=write_more, without=without)
 
 
 def open_for_change(
@@ -98,7 +103,7 @@ def open_for_change(
         loaded = replace(opened, engine=engine or opened.engine)
     else:
         loaded, _ = open_model(folder, engine or own)
-    return Opened(loaded, folder, base, max(version.number for version in versions_of(folder)) + 1)
+    return Opened(loaded, folder, base, next_number(folder, read_pointer(folder)))
 
 
 @dataclass(frozen=True, eq=False)
