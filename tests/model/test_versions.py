@@ -253,7 +253,7 @@ from headstart.model.versions import current_version, rollback, write_version
 run, step = Path(sys.argv[1]), int(sys.argv[2])
 first = TransferModel.load(run)
 changed = first.update(np.full((3, 4), 9.0, np.float32), ["new"] * 3)
-NAMES = "versions version_files deletion writing atomic files locks pathlib shutil"
+NAMES = "versions version_files pointer deletion writing atomic files locks pathlib shutil"
 FILES = tuple(f"{name}.py" for name in NAMES.split())
 
 def lines_until(limit, work):

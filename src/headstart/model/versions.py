@@ -312,8 +312,7 @@ def rollback(run: str | Path, number: int | None = None) -> Version:
         what = "repair" if problem else "rollback"
         move = {"when": _now(), "what": what, "from": pointer.version or None, "to": wanted}
         versions = pointer.versions if pointer.versions and not problem else tuple(numbers_of(run))
-        changed = replace(pointer, version=wanted, moves=[*pointer.moves, move], versions=versions)
-        write_pointer(run, changed)
+        write_pointer(run, replace(pointer, version=wanted, moves=[*pointer.moves, move], versions=versions))
     return describe_version(run, wanted)
 
 
