@@ -119,19 +119,21 @@ def serve(run: str | Path, options: ServeOptions | None = None, *, ready: Callab
     options = options or ServeOptions()
     check_extra()
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    if options.ray is not None:
-        with bound_socket(options) as found:  # it is free; Ray opens it itself
-            url, port = url_of(found), found.getsockname()[1]
-        return serve_on_ray(Path(run), options, options.ray, port, lambda: ready(url))
     with bound_socket(options) as found:
+
+        def listen(app: Any) -> int:
+            server = server_of(app, options)
+            found.listen(options.limits.connections)  # from now on clients are not refused, but wait
+            ready(url_of(found))
+            server.run(sockets=[found])
+            return server.signal
+
+        if options.ray is not None:
+            return serve_on_ray(Path(run), options, options.ray, listen)
         if options.workers > 1:
             found.listen(options.limits.connections)
             return run_workers(Path(run), options, found, work=serve_in_process, ready=lambda: ready(url_of(found)))
-        server = server_of(create_app(run, options), options)
-        found.listen(options.limits.connections)  # from now on clients are not refused, but wait
-        ready(url_of(found))
-        server.run(sockets=[found])
-    return server.signal
+        return listen(create_app(run, options))
 
 
 def serve_in_process(run: Path, options: ServeOptions, found: socket.socket, pipe: Connection) -> None:
