@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from functools import cached_property
+
 import pytest
 from starlette.testclient import TestClient
 
 from headstart.errors import NoModelError
 from headstart.model import TransferModel
 from headstart.serve import RequestLimits, ServeOptions, create_app
+from headstart.serve.batching.served import ServedModel
 
 LOCAL = "http://127.0.0.1"
 
@@ -38,6 +42,40 @@ def test_one_text_as_json_and_as_a_form(client):
     form = client.post("/predict", data={"item": "refund my card"}, files={"f": ("x", b"")})
     assert [one["label"] for one in asked] == ["refund"]
     assert form.json()["predictions"][1] == {**asked[0], "id": 1}
+
+
+def test_the_items_of_a_form_are_named_by_the_client(client):
+    def ask(ids):
+        form = [("item", (None, "my parcel")), ("item", (None, "my refund")), *[("ids", (None, one)) for one in ids]]
+        return client.post("/predict", files=form)
+
+    for ids in (["a", "b"], ['["a", "b"]']):
+        assert [one["id"] for one in ask(ids).json()["predictions"]] == ["a", "b"]
+    assert [one["id"] for one in ask(["[7, 8]"]).json()["predictions"]] == [7, 8]
+    for ids in (["a"], ["a", "b", "c"], ['["a"]'], ["[1.5, 2]"], ["[" * 9]):
+        assert (ask(ids).status_code, list(ask(ids).json())) == (422, ["error"])
+
+
+def test_the_model_is_not_calibrated_in_the_event_loop(text_run, monkeypatch):
+    """Nor is anything else that a request asks for the first time: it would stop all other requests."""
+    threads = []
+    for name in ("_conformal", "_selective", "_novelty"):
+        made = getattr(ServedModel, name).func
+
+        def noted(self, made=made):
+            threads.append(threading.current_thread().name)
+            return made(self)
+
+        prepared = cached_property(noted)
+        prepared.__set_name__(ServedModel, name)
+        monkeypatch.setattr(ServedModel, name, prepared)
+    with TestClient(create_app(text_run), "http://127.0.0.1") as client:
+        for query in ("coverage=0.9", "max_error=0.4", "novel=true"):
+            client.post(f"/predict?{query}", json={"item": "my parcel"})
+        assert client.post("/predict?coverage=7", json={"item": "my parcel"}).status_code == 400
+        assert client.post("/predict?top=0", json={"item": "my parcel"}).status_code == 400
+    assert len(threads) >= 3
+    assert all(name.startswith("headstart-check") for name in threads)
 
 
 def test_an_item_that_cannot_be_read_fails_alone(client):

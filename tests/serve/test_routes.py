@@ -130,7 +130,7 @@ def test_feedback_is_taught_rolled_back_and_not_taught_again(client, run):
         "annotation": {"id": 5, "result": [{"value": {"choices": ["refund"]}}]},
     }
     assert client.post("/webhook", json=hook).json()["numbers"] == [4]
-    assert client.get("/versions").json()["feedback"] == {"taught": 0, "waiting": 4, "set_aside": 0}
+    assert client.get("/versions").json()["feedback"] == {"taught": 0, "waiting": 4, "set_aside": 0, "taught_up_to": 0}
     taught = client.post("/teach").json()
     assert (taught["version"], taught["model_version"], taught["events"]) == (2, "2", 4)
     assert taught["report"]["new_labels"] == ["praise"]
@@ -141,10 +141,15 @@ def test_feedback_is_taught_rolled_back_and_not_taught_again(client, run):
     assert "praise" not in client.post("/predict", json={"item": new[0]}).json()["predictions"][0]["probabilities"]
     listed = client.get("/versions").json()
     assert (listed["current"], [one["in_force"] for one in listed["versions"]]) == (1, [True, False])
-    assert listed["feedback"] == {"taught": 0, "waiting": 0, "set_aside": 4}
-    assert client.post("/teach", json={"after": 0}).json()["version"] == 3
+    assert listed["feedback"] == {"taught": 0, "waiting": 0, "set_aside": 4, "taught_up_to": 0}
+    assert client.post("/teach", json={"after": listed["feedback"]["taught_up_to"]}).json()["version"] == 3
     assert client.post("/rollback", json={"version": 9}).status_code == 404
     assert client.post("/rollback", json={"version": 3}).status_code == 409
+    for query, shown in (("", [1, 2, 3]), ("?limit=2", [2, 3]), ("?limit=1&before=3", [2]), ("?before=1", [])):
+        part = client.get(f"/versions{query}").json()
+        assert ([one["version"] for one in part["versions"]], part["total"], part["current"]) == (shown, 3, 3)
+    wrong = ("limit=0", "limit=1001", "limit=x", "limit=", "before=0", "before=-1")
+    assert [client.get(f"/versions?{query}").status_code for query in wrong] == [422] * 6
 
 
 @pytest.mark.parametrize(

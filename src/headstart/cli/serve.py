@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             write_line(json_text({"url": url, "model": args.model}))
         else:
-            reporter.line("serving", f"{args.model} on {url}; POST {url}/predict, see {url}/docs; Ctrl-C ends it")
+            reporter.line("serving", f"{args.model}: its page is {url}/, programs use {url}/docs; Ctrl-C ends it")
         sys.stdout.flush()
 
     number = serve(args.model, options, ready=ready)

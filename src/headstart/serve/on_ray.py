@@ -180,7 +180,7 @@ def serve_on_ray(run: Path, options: ServeOptions, address: str, listen: Callabl
         logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
         before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            serve.start(proxy_location="Disabled")  # where Serve runs already, its proxies go on without a route to this
+            serve.start(proxy_location="Disabled")  # those of a Serve that runs already have no route to this
             with deployed(serve, application) as handle:
                 lost = (RayActorError, RayServeException)
                 return numbers[0] if numbers else listen(front_of(handle, options, lost))

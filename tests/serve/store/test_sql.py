@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from postgres import cluster, problem
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from headstart.errors import ParameterError, SaveError, UsageError
 from headstart.serve.store.events import ConflictError, Feedback, Mark
@@ -143,7 +145,7 @@ def test_a_store_that_is_locked_or_damaged_is_one_sentence(tmp_path, monkeypatch
     store = open_store(tmp_path / "feedback.db")
     with sqlite3.connect(tmp_path / "feedback.db", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(SaveError, match=r"not kept: database is locked; send it again\.$"):
+        with pytest.raises(SaveError, match=r"not kept \(database is locked\); try again, with the same key\.$"):
             store.append([feedback(1)])
         other.execute("ROLLBACK")
     other.close()
@@ -159,3 +161,21 @@ def test_more_digests_than_a_query_takes_are_looked_up(store):
     last = feedback(1)
     store.append([last])
     assert store.known([f"{number:064x}" for number in range(70_000)] + [last.digest]) == {last.digest}
+
+
+def test_a_commit_that_breaks_off_is_not_called_a_loss(tmp_path):
+    """What the database did with it is not known, so that neither is said; the same key makes a second try harmless."""
+    store = open_store(tmp_path / "feedback.db")
+    given = Feedback("text", b"my parcel", "delivery", key="a")
+
+    def broken(_connection):
+        raise OperationalError("COMMIT", {}, OSError("the connection was lost"))
+
+    event.listen(store.engine, "commit", broken)
+    with pytest.raises(SaveError, match=r"^It is not known whether the feedback was kept \(the connection was lost\);"):
+        store.append([given])
+    with pytest.raises(SaveError, match=r"^It is not known whether the note of what a version was taught from was kept"):
+        store.mark(Mark(2, 0, 1))
+    event.remove(store.engine, "commit", broken)
+    assert store.append([given]) == store.append([given])
+    store.close()

@@ -213,7 +213,12 @@ def test_deleting_the_first_version_keeps_the_corrections(run):
         sent(client, ("not so kind", "refund"))
     purge(run, [1])
     with served(run) as client:
-        assert client.get("/versions").json()["feedback"] == {"taught": 1, "waiting": 1, "set_aside": 0}
+        assert client.get("/versions").json()["feedback"] == {
+            "taught": 1,
+            "waiting": 1,
+            "set_aside": 0,
+            "taught_up_to": 1,
+        }
         assert taught(client)["items"] == 1
 
 

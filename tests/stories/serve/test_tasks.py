@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,23 @@ def test_several_labels(tmp_path, three_folds):
         ]  # fmt: skip
         assert client.post("/feedback", json={"item": new[0], "label": ["x"]}).status_code == 201
         assert client.post("/feedback", json={"item": new[0], "label": ["unknown"]}).status_code == 422
+        form = {"item": (None, "[1, 2, 3]"), "label": (None, '["x", "y"]'), "predicted": (None, '["x"]')}
+        assert client.post("/feedback", files=form).status_code == 422  # a form holds texts, and this model reads rows
+
+
+def test_several_values(tmp_path, three_folds):
+    client, model = client_of((ROWS, np.column_stack([ROWS[:, 0], 2 * ROWS[:, 1]])), tmp_path)
+    names, item = model.task.labels, ROWS[0].tolist()
+    with client:
+        assert list(client.post("/predict", json={"item": item}).json()["predictions"][0]["values"]) == list(names)
+        given = dict(zip(names, (1.5, 2.5), strict=True))
+        for label in ([1.5, 2.5], given, dict(reversed(given.items()))):
+            assert client.post("/feedback", json={"item": item, "label": label, "predicted": given}).status_code == 201
+        for label in ([1.5], 1.5, {names[0]: 1.5}, {**given, "more": 1}, {**given, names[0]: "high"}):
+            assert client.post("/feedback", json={"item": item, "label": label}).status_code == 422
+        assert client.post("/teach").json()["items"] == 1
+        store = client.app.state.serving.store
+        assert [one.feedback.label for one in store.events()] == [[1.5, 2.5]] * 3
 
 
 def test_novel_items_are_flagged_and_unsure_answers_withheld(tmp_path, three_folds):
@@ -104,3 +122,8 @@ def test_items_of_several_columns(tmp_path, three_folds, tiny_body):
         good, *bad = found.json()["predictions"]
         assert list(good["probabilities"].values()) == pytest.approx(expected.tolist(), abs=2e-6)
         assert [set(one) for one in bad] == [{"id", "error"}] * 3
+        long = client.post("/predict", json={"items": [item, {**item, "note": "x" * 100_001}]}).json()["predictions"]
+        assert long[0] == {**good, "id": 0}
+        assert long[1]["error"].startswith("Column 'note': A text may have at most 100000 characters")
+        broken = client.post("/predict", content=json.dumps({"item": {**item, "note": chr(0xD800)}}))
+        assert broken.status_code == 200

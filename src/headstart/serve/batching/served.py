@@ -158,20 +158,36 @@ class ServedModel:
         """
         if options in self._checked:
             return
-        if options.top is not None and options.top < 1:
-            raise ParameterError(f"The number of probabilities in 'top' must be 1 or more. Got {options.top} instead.")
-        if options.per_class and options.coverage is None:
-            raise ParameterError("'per_class' says for what a coverage is promised; give 'coverage' with it, as 0.9.")
+        self._check_quickly(options)
         with self._lock:
             if options.coverage is not None:
                 self._conformal.check(options.coverage, per_class=options.per_class)
             if options.max_error is not None:
-                check_max_error(options.max_error, "a request")
                 self._selective.selection(options.max_error)
             if options.novel:
                 self._novelty.check(FALSE_ALARM)
             if len(self._checked) < MOST_OPTIONS:
                 self._checked.add(options)
+
+    def is_checked(self, options: AnswerOptions) -> bool:
+        """Whether `check` is known not to raise; else it may calibrate, which takes seconds the first time.
+
+        Raises:
+            ParameterError: for a value out of its range.
+        """
+        if options in self._checked:
+            return True
+        self._check_quickly(options)
+        return options.coverage is None and options.max_error is None and not options.novel
+
+    def _check_quickly(self, options: AnswerOptions) -> None:
+        """Raise for a value that no model allows."""
+        if options.top is not None and options.top < 1:
+            raise ParameterError(f"The number of probabilities in 'top' must be 1 or more. Got {options.top} instead.")
+        if options.per_class and options.coverage is None:
+            raise ParameterError("'per_class' says for what a coverage is promised; give 'coverage' with it, as 0.9.")
+        if options.max_error is not None:
+            check_max_error(options.max_error, "a request")
 
     def allows(self, options: AnswerOptions) -> bool:
         """Whether the model can answer with these options."""

@@ -14,10 +14,11 @@ from starlette.requests import Request
 from headstart.serve.http.errors import RequestError
 from headstart.serve.options import RequestLimits
 
-__all__ = ["LARGE", "Form", "parse_json", "read_form", "read_json"]
+__all__ = ["LARGE", "Form", "is_form", "parse_json", "read_form", "read_json"]
 
 LARGE = 64 * 1024
 """Bytes of a body from which it is parsed in a thread, not in the event loop."""
+FORM = "multipart/form-data"
 MOST_VALUES = 2_000_000  # in a JSON body: each takes up to 100 bytes of memory
 MOST_FIELDS = 64
 MOST_NAME = 200  # characters of a file name that an answer repeats
@@ -97,6 +98,16 @@ def media_type(request: Request) -> str:
         'text/html'
     """
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_form(request: Request) -> bool:
+    """Whether the body is a form with files.
+
+    Examples:
+        >>> is_form(Request({"type": "http", "headers": [(b"content-type", b"multipart/form-data; boundary=x")]}))
+        True
+    """
+    return media_type(request) == FORM
 
 
 async def read_form(request: Request, limits: RequestLimits) -> Form:

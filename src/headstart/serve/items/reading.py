@@ -69,9 +69,14 @@ def _text(value: Any, served: ServedModel, limits: RequestLimits) -> Any:
             return ItemError("The file is not a text in UTF-8.")
     if not isinstance(value, str):
         return ItemError(f"An item must be a text. Got {kind_of(value)}.")
-    if len(value) > limits.characters:
-        return ItemError(f"A text may have at most {limits.characters} characters. Got {len(value)}.")
-    return value.encode("utf-8", "replace").decode() if not value.isascii() and _is_broken(value) else value
+    return _bounded(value, limits)
+
+
+def _bounded(text: str, limits: RequestLimits) -> str | ItemError:
+    """A text within the bound, without half a surrogate pair."""
+    if len(text) > limits.characters:
+        return ItemError(f"A text may have at most {limits.characters} characters. Got {len(text)}.")
+    return text.encode("utf-8", "replace").decode() if not text.isascii() and _is_broken(text) else text
 
 
 def _is_broken(text: str) -> bool:
@@ -208,8 +213,11 @@ def _record(served: ServedModel, limits: RequestLimits, value: Mapping[str, Any]
                 "bytes": _picture(found, limits.pixels) if column.kind == "image" else _sound(found, limits.seconds)
             }
             given["path"] = None
-        elif isinstance(given, bytes):
-            given = given.decode("utf-8", "replace")
+        elif isinstance(given, bytes | str):
+            text = given.decode("utf-8", "replace") if isinstance(given, bytes) else given
+            given = _bounded(text, limits)
+            if isinstance(given, ItemError):
+                raise ItemError(f"Column '{column.name}': {given}")
         elif given is not None and not isinstance(given, str | int | float):
             raise ItemError(f"The value of '{column.name}' must be a text or a number. Got {kind_of(given)}.")
         cells[column.name] = given

@@ -31,7 +31,7 @@ __all__ = ["Serving"]
 P = ParamSpec("P")
 T = TypeVar("T")
 LOG = logging.getLogger("headstart.serve")
-FOLLOW_SECONDS = 1.0  # between looks at the pointer to the version in force
+FOLLOW_SECONDS = 0.25  # between looks at the pointer to the version in force; one takes microseconds
 LONG = 600.0  # seconds for what changes the model
 EXPLAINING = 2  # threads
 
@@ -75,6 +75,8 @@ class Serving:
     _explaining: Lane = field(default_factory=lambda: Lane("explain", EXPLAINING))
     _storing: Lane = field(default_factory=lambda: Lane("store", 1))
     _changing: Lane = field(default_factory=lambda: Lane("change", 1))
+    _checking: Lane = field(default_factory=lambda: Lane("check", 1))
+    _queueing: Lane = field(default_factory=lambda: Lane("queue", 2))
 
     @classmethod
     def open(cls, run: Path, options: ServeOptions) -> Serving:
@@ -120,7 +122,7 @@ class Serving:
     def close(self) -> None:
         """Answer what waits, and end."""
         self.batcher.close()
-        for lane in (self._explaining, self._storing, self._changing):
+        for lane in (self._explaining, self._storing, self._changing, self._checking, self._queueing):
             lane.close()
         if self._store is not None:
             self._store.close()
@@ -169,6 +171,14 @@ class Serving:
         """Run what reads or writes the store in a thread."""
         return await self._in_lane(self._storing, self.options.limits.deadline, function, *args, **kwargs)
 
+    async def checking(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what may calibrate the model in a thread: it takes seconds, once for each version."""
+        return await self._in_lane(self._checking, self.options.limits.deadline, function, *args, **kwargs)
+
+    async def queueing(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what waits for the pool of items in a thread."""
+        return await self._in_lane(self._queueing, self.options.limits.deadline, function, *args, **kwargs)
+
     async def changing(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what changes the model in a thread; one at a time, with a longer deadline."""
         return await self._in_lane(self._changing, LONG, function, *args, **kwargs)
@@ -197,7 +207,8 @@ class Serving:
         if len(items) > limits.items:
             raise RequestError(413, f"A request may hold at most {limits.items} items. Got {len(items)}.")
         try:
-            served.check(options)
+            if not served.is_checked(options):
+                await self.checking(_check, served, options)
         except HeadstartError as error:
             raise RequestError(400, str(error)) from None
         read = [item_of(item, served, limits) for item in items]
@@ -223,3 +234,10 @@ class Serving:
             abstained=sum(answer.get("abstained", False) for answer in found),
             novel=sum(answer.get("novel", False) for answer in found),
         )
+
+
+def _check(served: ServedModel, options: AnswerOptions) -> None:
+    try:
+        served.check(options)
+    except HeadstartError as error:
+        raise RequestError(400, str(error)) from None

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from headstart.errors import HeadstartError, ItemError, ParameterError, SaveError
 from headstart.serve.batching.calls import Answer
 from headstart.serve.batching.served import AnswerOptions, ServedModel
-from headstart.serve.http.bodies import media_type, read_form, read_json
+from headstart.serve.http.bodies import is_form, read_form, read_json
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.items.keeping import item_to_keep
 from headstart.serve.routes.context import Serving
@@ -20,20 +20,21 @@ from headstart.serve.routes.learning import teach_if_due
 from headstart.serve.routes.schemas import ERRORS, ITEM, answer_schema, body_of, with_errors
 from headstart.serve.store.events import ConflictError, Feedback
 from headstart.serve.teaching.from_feedback import label_problem
-from headstart.tasks import is_classification, is_multilabel
+from headstart.tasks import is_classification, is_multilabel, is_regression
 
 __all__ = ["add", "keep"]
 
-FORM = "multipart/form-data"
 MEMBERS = ("item", "queued", "label", "key", "who", "predicted", "probability", "model_version")
 ANSWER = ("predicted", "probability", "model_version")
 HEADER = "Idempotency-Key"
 LABEL = {
-    "description": "The right label; a list of labels, or a value, for other tasks. A new label becomes a new class.",
+    "description": "The right label; for other tasks a list of labels, a value, or values by their names. A new label "
+    "becomes a new class.",
     "anyOf": [
         {"type": "string", "minLength": 1},
         {"type": "number"},
-        {"type": "array", "items": {"type": "string", "minLength": 1}},
+        {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "number"}]}},
+        {"type": "object", "additionalProperties": {"type": "number"}},
     ],
 }
 EVENT = {
@@ -60,7 +61,7 @@ def add(app: FastAPI, serving: Serving) -> None:
 
     async def feedback(request: Request) -> Response:
         """Keep labels; when the answer comes, they are committed to disk."""
-        if media_type(request) == FORM:
+        if is_form(request):
             given = await _of_form(request, serving)
         else:
             given = _of_json(await read_json(request))
@@ -184,7 +185,7 @@ def _checked(
         label = _fitting(one["label"], served)
         reason = answer.get("error") or label_problem(label, served)
         if reason:
-            raise RequestError(422, f"Event {place} is not kept: {reason}")
+            raise RequestError(422, f"Nothing is kept; event {place}: {reason}")
         try:
             kind, raw = item_to_keep(one["item"], served, serving.options.limits)
             keys = {"key": one["key"]} if one.get("key") is not None else {}
@@ -192,14 +193,15 @@ def _checked(
                 Feedback(kind, raw, label, who=one.get("who") or "", **_answered(one, answer, served), **keys)
             )
         except (ItemError, ParameterError) as error:
-            raise RequestError(422, f"Event {place} is not kept: {error}") from None
+            raise RequestError(422, f"Nothing is kept; event {place}: {error}") from None
     return events
 
 
 def _answered(one: Mapping[str, Any], answer: Answer, served: ServedModel) -> dict[str, Any]:
     """What the model had answered, as the client says; else what it answers now."""
     if any(one.get(name) is not None for name in ANSWER):
-        return {**{name: one.get(name) for name in ANSWER}, "model_version": one.get("model_version") or ""}
+        said = {name: one.get(name) for name in ANSWER} | {"model_version": one.get("model_version") or ""}
+        return said if said["predicted"] is None else said | {"predicted": _fitting(said["predicted"], served)}
     said = answer.get("label", answer.get("labels", answer.get("value", answer.get("values"))))
     return {"predicted": said, "probability": answer.get("probability"), "model_version": served.version}
 
@@ -209,12 +211,16 @@ def _fitting(label: Any, served: ServedModel) -> Any:
     task = served.model.task
     if is_classification(task):
         return str(label) if isinstance(label, int) and not isinstance(label, bool) else label
+    if isinstance(label, dict) and is_regression(task) and set(label) == set(task.labels):
+        return [label[name] for name in task.labels]  # as answers give several values
     if not isinstance(label, str):
         return label
     try:
         value = json.loads(label)
     except (ValueError, RecursionError):
         value = label
+    if isinstance(value, dict):
+        return _fitting(value, served)
     return [label] if is_multilabel(task) and not isinstance(value, list) else value
 
 

@@ -15,7 +15,7 @@ __all__ = ["conflict", "learnt", "teach_if_due", "teach_now"]
 
 LOG = logging.getLogger("headstart.serve")
 TRIES = 3  # where another process puts a version in force meanwhile
-NOTHING = {"taught": 0, "waiting": 0, "set_aside": 0}
+NOTHING = {"taught": 0, "waiting": 0, "set_aside": 0, "taught_up_to": 0}
 
 
 def teach_now(serving: Serving, after: int | None = None, up_to: int | None = None) -> Lesson:
@@ -115,6 +115,9 @@ async def _teach_quietly(serving: Serving) -> None:
 def learnt(serving: Serving) -> dict[str, Any]:
     """How much feedback the version in force was taught from, waits, and was set aside by going back.
 
+    ``taught_up_to`` is the number of the last feedback that it was taught from: ``POST /teach`` with this as ``after``
+    teaches what was set aside, too.
+
     Args:
         serving: the application.
 
@@ -126,11 +129,12 @@ def learnt(serving: Serving) -> dict[str, Any]:
         >>> run = zero_shot(["parcel", "refund"], source="toy", verbose=False).save(tempfile.mkdtemp())
         >>> serving = Serving.open(Path(run), ServeOptions())
         >>> learnt(serving)
-        {'taught': 0, 'waiting': 0, 'set_aside': 0}
+        {'taught': 0, 'waiting': 0, 'set_aside': 0, 'taught_up_to': 0}
         >>> serving.close()
     """
     if not serving.has_store:
         return dict(NOTHING)
     done, (taught, own) = taught_up_to(serving.run, serving.store), taught_by(serving.run)
     waiting = serving.store.count(done)
-    return {"taught": taught, "waiting": waiting, "set_aside": serving.store.count(own, done) if own < done else 0}
+    aside = serving.store.count(own, done) if own < done else 0
+    return {"taught": taught, "waiting": waiting, "set_aside": aside, "taught_up_to": own}

@@ -72,7 +72,7 @@ def add(app: FastAPI, serving: Serving) -> None:
 
     async def about() -> Response:
         """What the model answers, and what this server can do with it."""
-        return JsonAnswer(await serving.storing(about_served, serving))
+        return JsonAnswer(await serving.checking(about_served, serving))
 
     app.add_api_route("/", index, methods=["GET"], include_in_schema=False)
     app.add_api_route("/page/{name}", part, methods=["GET"], include_in_schema=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from starlette.responses import Response
 
 from headstart.serve.batching.calls import Answer
 from headstart.serve.batching.served import AnswerOptions, ServedModel
-from headstart.serve.http.bodies import media_type, read_form, read_json
+from headstart.serve.http.bodies import is_form, read_form, read_json
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.options import RequestLimits
 from headstart.serve.routes import label_studio
@@ -21,7 +22,6 @@ from headstart.serve.routes.schemas import PREDICT
 
 __all__ = ["ItemsAsked", "add", "ask", "predictions"]
 
-FORM = "multipart/form-data"
 ITEM_KEYS = ("item", "items", "ids")
 
 
@@ -58,9 +58,8 @@ def add(app: FastAPI, serving: Serving) -> None:
 
     async def predict(request: Request) -> Response:
         """Labels with calibrated probabilities, or values, of the items of a request."""
-        is_form = media_type(request) == FORM
         with serving.batcher.arrival():
-            given = await (_of_form(request, serving.options.limits) if is_form else read_json(request))
+            given = await (_of_form(request, serving.options.limits) if is_form(request) else read_json(request))
         if isinstance(given, dict) and "tasks" in given:
             return await label_studio.predict(serving, given)
         asked = given if isinstance(given, ItemsAsked) else _of_json(request, given)
@@ -90,7 +89,7 @@ async def ask(request: Request, limits: RequestLimits, *, more: Sequence[str] = 
         >>> asked.items, asked.options.top, asked.options.novel
         (['a', 'b'], 1, True)
     """
-    if media_type(request) == FORM:
+    if is_form(request):
         return await _of_form(request, limits, more)
     return _of_json(request, await read_json(request), more)
 
@@ -120,7 +119,7 @@ def _are_names(ids: Any, count: int) -> bool:
 
 
 async def _of_form(request: Request, limits: RequestLimits, more: Sequence[str] = ()) -> ItemsAsked:
-    """Files, and texts in fields named ``item`` or ``items``, in this order."""
+    """Files, and texts in fields named ``item`` or ``items``, in this order; ``ids`` names them."""
     form = await read_form(request, limits)
     unknown = [key for key in form.fields if key not in ITEM_KEYS and key not in OPTION_NAMES and key not in more]
     if unknown:
@@ -133,8 +132,23 @@ async def _of_form(request: Request, limits: RequestLimits, more: Sequence[str] 
             items.append(text)
     if not items:
         raise RequestError(422, "The form holds no file and no field 'item'.")
+    if "ids" in form.fields:
+        ids = _form_ids(form.fields["ids"], len(items))
     fields = {key: values[-1] for key, values in form.fields.items()}
     return ItemsAsked(items, answer_options(request.query_params, fields), ids, fields=fields)
+
+
+def _form_ids(given: list[str], count: int) -> list[Any]:
+    """The names of a form's items: a field for each, or one field with a JSON list."""
+    ids: Any = given
+    if len(given) == 1 and given[0].lstrip().startswith("["):
+        try:
+            ids = json.loads(given[0])
+        except (ValueError, RecursionError):
+            ids = None
+    if not _are_names(ids, count):
+        raise RequestError(422, f"The field 'ids' must be sent once for each of the {count} items, or as a JSON list.")
+    return list(ids)
 
 
 def predictions(asked: ItemsAsked, found: Sequence[Answer]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from headstart.serve.routes.schemas import answer_schema, with_errors
 __all__ = ["add"]
 
 COUNT, MOST = 5, 50
+PATIENCE = 5.0  # seconds that a request waits for the pool to be ranked
 ITEMS = {
     "type": "array",
     "description": "The most helpful first; POST /feedback takes the id as 'queued'.",
@@ -40,7 +41,7 @@ def add(app: FastAPI, serving: Serving) -> None:
     async def queue(request: Request) -> Response:
         """Items without a label whose labels would help the model most."""
         count = whole_number(request.query_params.get("n", COUNT), "n", MOST)
-        return JsonAnswer({"items": await serving.explaining(_next, serving, count)})
+        return JsonAnswer({"items": await serving.queueing(_next, serving, count)})
 
     asked = {"type": "integer", "minimum": 1, "maximum": MOST, "default": COUNT}
     app.add_api_route(
@@ -59,6 +60,10 @@ def _next(serving: Serving, count: int) -> list[dict[str, Any]]:
         raise RequestError(501, "There is no queue: start the server with --pool DATA.")
     try:
         known = serving.store.known if serving.has_store else lambda _: set()
-        return serving.pool.next(serving.slot.current, count, known)
+        patience = min(PATIENCE, serving.options.limits.deadline / 2)
+        return serving.pool.next(serving.slot.current, count, known, patience)
+    except TimeoutError:
+        said = "The pool is being read and ranked, which takes a while the first time; try again."
+        raise RequestError(503, said, {"Retry-After": "3"}) from None
     except HeadstartError as error:
         raise RequestError(409, str(error)) from None

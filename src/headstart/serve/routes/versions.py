@@ -11,6 +11,7 @@ from headstart.errors import HeadstartError
 from headstart.model.versions import Version, current_version, rollback, versions_of
 from headstart.serve.http.bodies import read_json
 from headstart.serve.http.errors import JsonAnswer, RequestError
+from headstart.serve.routes.asking import whole_number
 from headstart.serve.routes.context import Serving
 from headstart.serve.routes.learning import conflict, learnt, teach_now
 from headstart.serve.routes.schemas import ERRORS, answer_schema, body_of, with_errors
@@ -20,7 +21,14 @@ __all__ = ["add"]
 
 SHOWN = ("base", "added", "removed", "relabelled", "new_labels", "metrics", "feedback")
 LARGEST = 2**31
-NUMBER = {"type": "integer", "minimum": 0, "maximum": LARGEST - 1}
+LIMIT, MOST = 20, 1_000  # versions in one answer
+NUMBER: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": LARGEST - 1}
+QUERY = [
+    {"name": "limit", "in": "query", "required": False,
+     "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT}},
+    {"name": "before", "in": "query", "required": False, "description": "Only versions before this number.",
+     "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST}},
+]  # fmt: skip
 VERSION = {"model_version": {"type": "string"}}
 
 
@@ -34,9 +42,12 @@ def add(app: FastAPI, serving: Serving) -> None:
         ['/versions', '/rollback', '/teach']
     """
 
-    async def versions() -> Response:
-        """The versions, oldest first, and how much feedback waits."""
-        found = await serving.storing(_listed, serving)
+    async def versions(request: Request) -> Response:
+        """The newest versions, oldest of them first, and how much feedback waits."""
+        asked = request.query_params
+        limit = whole_number(asked.get("limit", LIMIT), "limit", MOST)
+        before = whole_number(asked["before"], "before", LARGEST) if "before" in asked else None
+        found = await serving.storing(_listed, serving, limit, before)
         return JsonAnswer({**found, "model_version": serving.slot.current.version})
 
     async def go_back(request: Request) -> Response:
@@ -56,9 +67,9 @@ def add(app: FastAPI, serving: Serving) -> None:
     app.add_api_route(
         "/versions", versions, methods=["GET"], tags=["versions"],
         openapi_extra={"responses": with_errors(
-            answer_schema("200", "The versions.", {"versions": {"type": "array"}, **VERSION}),
-            ("401", "403", "503", "504"),
-        )},
+            answer_schema("200", "The versions.", {"versions": {"type": "array"}, "total": NUMBER, **VERSION}),
+            ("401", "403", "422", "503", "504"),
+        ), "parameters": QUERY},
     )  # fmt: skip
     app.add_api_route(
         "/rollback", go_back, methods=["POST"], tags=["versions"],
@@ -91,10 +102,11 @@ def _number(body: dict[str, Any], name: str) -> int | None:
     return value
 
 
-def _listed(serving: Serving) -> dict[str, Any]:
-    found = versions_of(serving.run)
-    listed = [_described(one) for one in found]
-    return {"current": current_version(serving.run), "versions": listed, "feedback": learnt(serving)}
+def _listed(serving: Serving, limit: int, before: int | None) -> dict[str, Any]:
+    every = versions_of(serving.run)
+    found = [_described(one) for one in every if before is None or one.number < before][-limit:]
+    facts = {"current": current_version(serving.run), "total": len(every), "feedback": learnt(serving)}
+    return {"versions": found, **facts}
 
 
 def _described(version: Version) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class SqlStore:
 
     def append(self, given: Sequence[Feedback]) -> list[int]:
         """Keep feedback, all or none, and return its numbers."""
-        with self._writing() as connection:
+        with self._writing("the feedback") as connection:
             return [self._append_one(connection, one) for one in given]
 
     def _append_one(self, connection: Connection, given: Feedback) -> int:
@@ -126,16 +126,19 @@ class SqlStore:
         return int(found[0]) if found else 0
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self, what: str) -> Iterator[Connection]:
         """One transaction; the next one begins after its commit, so that numbers become visible in their order."""
+        is_committing = False
         try:
             with _transaction(self.engine) as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execute(text("SET LOCAL synchronous_commit TO on"))
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPENDING})
                 yield connection
+                is_committing = True
         except (SQLAlchemyError, OSError) as error:
-            raise SaveError(f"The feedback was not kept: {_reason(error)}; send it again.") from error
+            said = f"It is not known whether {what} was kept" if is_committing else f"{what.capitalize()} was not kept"
+            raise SaveError(f"{said} ({_reason(error)}); try again, with the same key.") from error
 
     def events(self, after: int = 0, up_to: int | None = None, most_bytes: int | None = None) -> list[KeptFeedback]:
         """Feedback with ``after < number <= up_to``, ascending; no more after ``most_bytes`` of items."""
@@ -174,7 +177,7 @@ class SqlStore:
     def mark(self, mark: Mark) -> None:
         """Keep what a version was taught from."""
         row = {"model": self.model, "written": _now(), **asdict(mark)}
-        with self._writing() as connection:
+        with self._writing("the note of what a version was taught from") as connection:
             connection.execute(insert(TAUGHT).values(row))
 
     def marks(self) -> list[Mark]:

@@ -7,10 +7,11 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 from headstart.data import ReadOptions, align_columns
@@ -30,6 +31,8 @@ SIDE = 320  # pixels of a thumbnail
 SOUND_BYTES = 4 * 2**20  # larger sounds are named, not played
 CHARACTERS = 2_000  # of a text that is shown
 MEDIA = ("image", "audio")
+Known = Callable[[Sequence[str]], set[str]]
+"""Which of these digests of items there is feedback on."""
 
 
 class LabelPool:
@@ -62,6 +65,7 @@ class LabelPool:
             raise DataError(f"The pool holds {found.modality} items, but the model reads {modality} items.")
         self.limits = limits
         self._lock = Lock()
+        self._made: Future[list[str]] | None = None
         self._data = found
         self._kind, self._columns = modality, tuple(model.columns)
         self._ranked: tuple[str, list[str]] = "", []
@@ -86,28 +90,45 @@ class LabelPool:
             return {column.name: _in_json(self._sent(cell, column.kind)) for column, cell in cells if cell is not None}
         return _in_json(item)
 
-    def next(self, served: ServedModel, n: int, known: Callable[[Sequence[str]], set[str]]) -> list[dict[str, Any]]:
+    def next(self, served: ServedModel, n: int, known: Known, patience: float | None = None) -> list[dict[str, Any]]:
         """The items whose labels would help the model most, without those that have one by now.
 
         Args:
             served: the version in force.
             n: how many at most.
             known: which of the digests of items there is feedback on.
+            patience: seconds that this waits while the pool is ranked, which goes on afterwards; None to the end.
 
         Returns:
-            For each its ``id``, why it was chosen as ``reason``, and ``text``, ``image`` or ``sound``.
+            For each its ``id``, and ``text``, ``image`` or ``sound``.
+
+        Raises:
+            TimeoutError: if the pool is still being ranked.
         """
-        with self._lock:
-            version, names = self._ranked
-            names = self._unlabelled(names, served, known)
-            if version != served.version or not names:
-                names = self._rank(served, self._unlabelled(self._data.ids, served, known))
-                self._ranked = served.version, names
+        version, names = self._ranked
+        names = self._unlabelled(names, served, known) if version == served.version else []
+        if not names:
+            names = self._ranking(served, known).result(patience)
         return [{"id": name, **self._shown(name)} for name in names[:n]]
 
-    def _unlabelled(
-        self, names: Sequence[str], served: ServedModel, known: Callable[[Sequence[str]], set[str]]
-    ) -> list[str]:
+    def _ranking(self, served: ServedModel, known: Known) -> Future[list[str]]:
+        """The ranking that is being made, in a thread that no end of the process waits for."""
+        with self._lock:
+            if self._made is None or self._made.done():
+                made = self._made = Future[list[str]]()
+                work = Thread(target=self._make, args=(made, served, known), name="headstart-pool", daemon=True)
+                work.start()
+            return self._made
+
+    def _make(self, made: Future[list[str]], served: ServedModel, known: Known) -> None:
+        try:
+            names = self._rank(served, self._unlabelled(self._data.ids, served, known))
+            self._ranked = served.version, names
+            made.set_result(names)
+        except BaseException as error:  # noqa: BLE001 (whatever it is, who waits must hear it)
+            made.set_exception(error)
+
+    def _unlabelled(self, names: Sequence[str], served: ServedModel, known: Known) -> list[str]:
         digests = {name: found for name in names if (found := self._digest(name, served))}
         labelled = known(list(digests.values()))
         return [name for name, digest in digests.items() if digest not in labelled]
