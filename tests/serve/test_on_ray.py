@@ -16,7 +16,7 @@ from servers import Server
 
 from headstart.errors import HeadstartError, UsageError
 from headstart.model import TransferModel
-from headstart.serve.http.forwarding import Told
+from headstart.serve.http.forwarding import WholeAnswer
 from headstart.serve.on_ray import deployed, front_of, replica_options
 from headstart.serve.options import RequestLimits, ServeOptions
 
@@ -130,7 +130,7 @@ class Handle:
         self.calls.append(asked)
         if len(self.calls) <= self.gone:
             raise LostError
-        return Told(200, ((b"content-type", b"text/plain"), (b"x-frame-options", b"DENY")), b"fine")
+        return WholeAnswer(200, ((b"content-type", b"text/plain"), (b"x-frame-options", b"DENY")), b"fine")
 
 
 def ask(handle, path="/predict", body=b"{}", headers=(), pause=0.0, **options):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.errors import ModelFolderError
 from headstart.io.files import file_size
+from headstart.io.parquet_pages import check_pages, rows_claimed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,8 +23,9 @@ CELL = 8  # bytes of a number
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Some columns of a Parquet file; only numbers, texts, booleans and dates.
 
-    A small file can describe a large table, because equal values are stored once. Rows are therefore counted, and texts
-    measured by their dictionary, before the table is made.
+    A small file can describe a large table, because pages are compressed and equal values are stored once. So rows are
+    counted and the sizes of pages read before any of them is decompressed, and texts are measured by their dictionary
+    before the table is made.
 
     Args:
         path: the file.
@@ -47,20 +49,23 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
     try:
         with parquet.ParquetFile(path) as file:
-            schema, rows = file.schema_arrow, file.metadata.num_rows
+            schema, facts = file.schema_arrow, file.metadata
         names = list(schema.names if columns is None else columns)
         missing = [name for name in names if name not in schema.names]
         if missing:
             raise ModelFolderError(f"'{path}' has no column '{missing[0]}'; copy the run or fit it again.")
         texts = [name for name in names if _is_text(schema.field(name).type)]
         _check_types(path, {name: schema.field(name).type for name in names})
-        if rows * len(names) * CELL > MOST_BYTES:
+        if rows_claimed(facts, names) * len(names) * CELL > MOST_BYTES or not check_pages(
+            path, facts, set(names), MOST_BYTES
+        ):
             raise _too_large(path)
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
             found = file.read(columns=names)
         return _expanded(path, found, texts)
     except (pa.ArrowException, OSError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
-        raise ModelFolderError(f"'{path}' is damaged ({error!s:.200}); copy the run or fit it again.") from error
+        reason = " ".join(str(error).split())[:200]
+        raise ModelFolderError(f"'{path}' is damaged ({reason}); copy the run or fit it again.") from error
 
 
 def _is_text(kind: Any) -> bool:

@@ -26,7 +26,7 @@ from headstart.model.files.version_files import version_folder
 from headstart.serve.options import ServeOptions
 
 if TYPE_CHECKING:
-    from headstart.serve.http.forwarding import Asked, Told
+    from headstart.serve.http.forwarding import WholeAnswer, WholeRequest
 
 __all__ = ["Replica", "deployment_of", "front_of", "replica_options", "serve_on_ray"]
 
@@ -60,10 +60,10 @@ class Replica:
     Examples:
         >>> import asyncio, tempfile
         >>> from headstart import zero_shot
-        >>> from headstart.serve.http.forwarding import Asked
+        >>> from headstart.serve.http.forwarding import WholeRequest
         >>> run = zero_shot(["parcel", "refund"], source="toy", verbose=False).save(tempfile.mkdtemp())
         >>> replica = Replica(run, replica_options(ServeOptions()))
-        >>> asyncio.run(replica.answer(Asked("GET", "/health"))).status
+        >>> asyncio.run(replica.answer(WholeRequest("GET", "/health"))).status
         200
     """
 
@@ -73,7 +73,7 @@ class Replica:
         self._app = create_app(run, options)
         self._watching: asyncio.Task[None] | None = None
 
-    async def answer(self, asked: Asked) -> Told:
+    async def answer(self, asked: WholeRequest) -> WholeAnswer:
         """The answer to a request."""
         from headstart.serve.http.forwarding import answered_by
 
@@ -130,7 +130,7 @@ def front_of(handle: Any, options: ServeOptions, lost: tuple[type[Exception], ..
     from headstart.serve.http.guard import Guard
     from headstart.serve.http.meters import Meters
 
-    async def call(asked: Asked) -> Any:
+    async def call(asked: WholeRequest) -> Any:
         for _ in range(1 if asked.path in CHANGING else TRIES):
             with suppress(*lost):
                 return await handle.answer.remote(asked)

@@ -174,7 +174,7 @@ def test_a_commit_that_breaks_off_is_not_called_a_loss(tmp_path):
     event.listen(store.engine, "commit", broken)
     with pytest.raises(SaveError, match=r"^It is not known whether the feedback was kept \(the connection was lost\);"):
         store.append([given])
-    with pytest.raises(SaveError, match=r"^It is not known whether the note of what a version was taught from was kept"):
+    with pytest.raises(SaveError, match=r"^It is not known whether the note of what a version was taught"):
         store.mark(Mark(2, 0, 1))
     event.remove(store.engine, "commit", broken)
     assert store.append([given]) == store.append([given])

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from headstart.serve.http.errors import RequestError
 from headstart.serve.http.guard import HEADERS
 
-__all__ = ["Asked", "Forwarding", "Told", "answered_by"]
+__all__ = ["Forwarding", "WholeAnswer", "WholeRequest", "answered_by"]
 
 LONG_PATHS = ("/teach", "/rollback")  # they change the model
 SECRET = b"authorization"  # checked by the guard, and not sent on
@@ -20,7 +20,7 @@ GRACE = 5.0  # seconds beyond a deadline that the other process itself keeps
 
 
 @dataclass(frozen=True)
-class Asked:
+class WholeRequest:
     """A request, read to its end.
 
     Attributes:
@@ -32,7 +32,7 @@ class Asked:
         scheme: ``"http"``, or that of the proxy.
 
     Examples:
-        >>> Asked("GET", "/health").body
+        >>> WholeRequest("GET", "/health").body
         b''
     """
 
@@ -45,7 +45,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Told:
+class WholeAnswer:
     """An answer.
 
     Attributes:
@@ -54,7 +54,7 @@ class Told:
         body: all of it.
 
     Examples:
-        >>> Told(200).headers
+        >>> WholeAnswer(200).headers
         ()
     """
 
@@ -63,7 +63,7 @@ class Told:
     body: bytes = b""
 
 
-async def answered_by(app: ASGIApp, asked: Asked) -> Told:
+async def answered_by(app: ASGIApp, asked: WholeRequest) -> WholeAnswer:
     """The answer of an application to a request.
 
     Args:
@@ -72,7 +72,7 @@ async def answered_by(app: ASGIApp, asked: Asked) -> Told:
 
     Examples:
         >>> from starlette.responses import PlainTextResponse
-        >>> asyncio.run(answered_by(PlainTextResponse("hello"), Asked("GET", "/"))).body
+        >>> asyncio.run(answered_by(PlainTextResponse("hello"), WholeRequest("GET", "/"))).body
         b'hello'
     """
     scope: Scope = {
@@ -94,7 +94,7 @@ async def answered_by(app: ASGIApp, asked: Asked) -> Told:
             parts.append(bytes(message.get("body", b"")))
 
     await app(scope, receive, send)
-    return Told(status, headers, b"".join(parts))
+    return WholeAnswer(status, headers, b"".join(parts))
 
 
 class Forwarding:
@@ -107,12 +107,12 @@ class Forwarding:
 
     Examples:
         >>> async def call(asked):
-        ...     return Told(200, body=asked.path.encode())
-        >>> asyncio.run(answered_by(Forwarding(call, deadline=5.0, long=60.0), Asked("GET", "/health"))).body
+        ...     return WholeAnswer(200, body=asked.path.encode())
+        >>> asyncio.run(answered_by(Forwarding(call, deadline=5.0, long=60.0), WholeRequest("GET", "/health"))).body
         b'/health'
     """
 
-    def __init__(self, call: Callable[[Asked], Awaitable[Told]], *, deadline: float, long: float) -> None:
+    def __init__(self, call: Callable[[WholeRequest], Awaitable[WholeAnswer]], *, deadline: float, long: float) -> None:
         self.call, self.deadline, self.long = call, deadline, long
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,7 +121,7 @@ class Forwarding:
             await _live(receive, send)
             return
         headers = tuple((name, value) for name, value in scope["headers"] if name != SECRET)
-        asked = Asked(
+        asked = WholeRequest(
             scope["method"], scope["path"], scope["query_string"], headers, await _body(receive), scope["scheme"]
         )
         seconds = self.long if asked.path in LONG_PATHS else self.deadline

@@ -200,8 +200,8 @@ def _checked(
 def _answered(one: Mapping[str, Any], answer: Answer, served: ServedModel) -> dict[str, Any]:
     """What the model had answered, as the client says; else what it answers now."""
     if any(one.get(name) is not None for name in ANSWER):
-        said = {name: one.get(name) for name in ANSWER} | {"model_version": one.get("model_version") or ""}
-        return said if said["predicted"] is None else said | {"predicted": _fitting(said["predicted"], served)}
+        sent = {name: one.get(name) for name in ANSWER} | {"model_version": one.get("model_version") or ""}
+        return sent if sent["predicted"] is None else sent | {"predicted": _fitting(sent["predicted"], served)}
     said = answer.get("label", answer.get("labels", answer.get("value", answer.get("values"))))
     return {"predicted": said, "probability": answer.get("probability"), "model_version": served.version}
 
