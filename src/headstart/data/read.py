@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from headstart.data.annotations.annotated import Annotated
+from headstart.data.annotations.reading import read_annotated
 from headstart.data.folder.archives import UNREAD_ARCHIVES, archive_notes, is_archive, unpack
 from headstart.data.folder.folders import read_folder
 from headstart.data.folder.listing import media_of_file
@@ -20,7 +22,7 @@ from headstart.data.schema import ReadOptions, RowsRead, to_dataset
 from headstart.data.table.files import TABLES, decode_text, read_table, table_kind
 from headstart.errors import DataError
 from headstart.params import check_choice
-from headstart.types import Dataset, Modality, TaskKind
+from headstart.types import ANNOTATION_KINDS, Dataset, Modality, TaskKind
 
 __all__ = ["read", "read_with"]
 
@@ -39,11 +41,13 @@ def read(
     modality: Modality | None = None,
     labelled: bool = True,
     numbers: Sequence[str] = (),
+    annotations: str | None = None,
 ) -> Dataset:
     """Read labelled items, or items to predict; everything that is inferred is reported in ``Dataset.notes``.
 
     Args:
-        data: a folder (with a folder for each class, which may lie in folders of splits or folds; or with tables), a
+        data: annotated sentences or pictures in a format of `headstart.data.annotations.registry`, which is recognised;
+            a folder (with a folder for each class, which may lie in folders of splits or folds; or with tables), a
             table (CSV, TSV, JSONL, JSON, Parquet; Excel and OpenDocument with the extra ``excel``), an archive of these
             (tar, tar.gz, tar.xz, tar.bz2, zip), or a Python object: paths, texts, PIL images, arrays, tensors, sounds
             ``(samples, rate)``, a DataFrame, a dict of columns, a Hugging Face dataset, or a pair ``(items, labels)``.
@@ -63,6 +67,8 @@ def read(
         labelled: False reads items to predict; label columns are then ignored, and are not features.
         numbers: names of columns that are known to hold numbers, such as the ones a model was fitted on: other cells in
             them count as missing, even if there are only a few rows.
+        annotations: format of annotations and its settings where they cannot be told from the files, such as
+            ``"conll,scheme=BILOU"`` or ``"masks,values=classes"``.
 
     Raises:
         DataError: if the data cannot be read, or no task can be made of the labels; the message says what to do.
@@ -75,7 +81,7 @@ def read(
     """
     options = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
-        modality=modality, labelled=labelled, numbers=numbers,
+        modality=modality, labelled=labelled, numbers=numbers, annotations=annotations,
     )  # fmt: skip
     return read_with(data, options)
 
@@ -95,11 +101,32 @@ def read_with(data: Any, options: ReadOptions) -> Dataset:
         >>> read_with({"note": ["good", "bad"], "mood": ["+", "-"]}, ReadOptions.of(label="mood")).task.labels
         ('+', '-')
     """
-    check_choice(options.task, "task", "read", (None, *KINDS))
+    check_choice(options.task, "task", "read", (None, *KINDS, *ANNOTATION_KINDS))
     if isinstance(data, (str, os.PathLike)):
         path = Path(data).expanduser()
+        annotated = _read_annotations(path, options)
+        if annotated is not None:
+            return annotated.dataset(options, f"'{data}'")
         return to_dataset(_read_path(path, options), options, f"'{data}'")
     return to_dataset(read_object(data, options), options, f"the {type(data).__name__} given")
+
+
+def _read_annotations(path: Path, options: ReadOptions) -> Annotated | None:
+    """Annotated items of a file, folder or archive; None if there are none, or the path is none that can be read."""
+    is_wanted = options.annotations is not None or options.task in ANNOTATION_KINDS
+    if not is_wanted and (not options.labelled or options.task is not None):
+        return None
+    try:
+        if path.is_dir():
+            return read_annotated(path, options)
+        if not path.is_file():
+            return None
+        if not path.name.lower().endswith(UNREAD_ARCHIVES) and (is_archive(path) or _is_packed(path)):
+            found = read_annotated(unpack(path), options, path)
+            return found and replace(found, notes=(*archive_notes(path), *found.notes))
+        return read_annotated(path, options)
+    except OSError as error:
+        raise DataError(f"Cannot read '{path}': {error.strerror or error}.") from error
 
 
 def _read_path(path: Path, options: ReadOptions) -> RowsRead:

@@ -46,6 +46,7 @@ class ReadOptions:
         items: names of several columns that make up an item, each followed by ``:KIND`` if its kind is given.
         group_pattern: regular expression that captures an item's group from its name, or from its ``group_col``.
         numbers: names of columns that are known to hold numbers, whatever some of their cells look like.
+        annotations: format of spans, boxes or masks and its settings, such as ``"conll,scheme=BILOU"``.
 
     Examples:
         >>> ReadOptions(label=("intent",)).label
@@ -64,6 +65,7 @@ class ReadOptions:
     items: tuple[str, ...] = ()
     group_pattern: str | None = None
     numbers: tuple[str, ...] = ()
+    annotations: str | None = None
 
     @classmethod
     def of(
@@ -78,6 +80,7 @@ class ReadOptions:
         modality: Modality | None = None,
         labelled: bool = True,
         numbers: Sequence[str] = (),
+        annotations: str | None = None,
     ) -> ReadOptions:
         """The options from the arguments of `headstart.data.read`: one name or several, with kinds checked.
 
@@ -89,6 +92,7 @@ class ReadOptions:
         options = cls(
             label=labels or None, group_col=group_col, time_col=time_col, task=task, modality=modality,
             labelled=labelled, group_pattern=group_pattern, numbers=tuple(numbers),
+            annotations=annotations,
         )  # fmt: skip
         return options.with_item(item)
 

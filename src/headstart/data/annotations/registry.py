@@ -1,0 +1,62 @@
+"""The file formats of annotations, and how one of them is recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from headstart.data.annotations.annotated import Annotated
+from headstart.data.annotations.location import Location
+from headstart.registry import Registry
+from headstart.types import Dataset
+
+__all__ = ["ANNOTATION_FORMATS", "CLEAR", "NO", "POSSIBLE", "AnnotationFormat"]
+
+NO, POSSIBLE, CLEAR = 0, 1, 2
+"""Whether data are of a format: no; possible, so that it is read where a task of its kind is asked for; clear."""
+
+
+class AnnotationFormat(Protocol):
+    """A file format of annotations.
+
+    Attributes:
+        name: in `ANNOTATION_FORMATS`.
+        title: as a noun for messages, such as ``"Pascal VOC"``.
+        kinds: the kinds of tasks that it can hold; the first is read where none is asked for.
+        settings: what cannot be guessed, by name, with the values that may be given (empty: any).
+    """
+
+    name: str
+    title: str
+    kinds: tuple[str, ...]
+    settings: Mapping[str, tuple[str, ...]]
+
+    def recognise(self, location: Location) -> int:
+        """`NO`, `POSSIBLE` or `CLEAR`, from names and from the beginnings of a few files."""
+        ...
+
+    def read(self, location: Location) -> Annotated:
+        """Read the items.
+
+        Raises:
+            DataError: with file and line where something cannot be read.
+        """
+        ...
+
+    def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
+        """Write annotated items into an empty folder, which `read` gives back.
+
+        Returns:
+            What the format cannot hold, one sentence each.
+        """
+        ...
+
+
+ANNOTATION_FORMATS: Registry[AnnotationFormat] = Registry("annotation format")
+for _name, _place in {
+    "conll": "conll:CONLL",
+    "pascal_voc": "pascal_voc:PASCAL_VOC",
+    "masks": "mask_pictures:MASK_PICTURES",
+}.items():
+    ANNOTATION_FORMATS.register(_name, f"headstart.data.annotations.{_place}")
