@@ -106,6 +106,11 @@ def parse_xml(raw: bytes, title: str) -> Element:
     parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = begin, end
     parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = data, doctype
+    _parse(parser, raw, title)
+    return root.children[0]
+
+
+def _parse(parser: expat.XMLParserType, raw: bytes, title: str) -> None:
     try:
         parser.Parse(raw, True)
     except expat.ExpatError as error:
@@ -117,4 +122,3 @@ def parse_xml(raw: bytes, title: str) -> Element:
         raise
     except (ValueError, LookupError) as error:  # an encoding that is not known
         raise DataError(f"Cannot read {title}: it is no well-formed XML ({error}); repair the file.") from None
-    return root.children[0]
