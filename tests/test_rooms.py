@@ -91,6 +91,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "updating": {"certainty"},
     },
     "report": {
+        "annotations": {"content", "page"},
         "gallery": set(),
         "content": set(),
         "page": {"content", "gallery"},
@@ -123,7 +124,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "stages": set(),
         "comparing": {"stages"},
         "gate": {"stages"},
-        "ranking": {"stages"},
+        "ranking": {"annotating", "stages"},
         "suggestions": set(),
         "teaching": {"run"},
         "run": {"stages"},
@@ -145,6 +146,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
 ENTRIES = {
     "cli.fit_tasks": "the command fit with --tasks",
     "cli.inspect_labels": "the command inspect with --labels",
+    "cli.predict_annotations": "the command predict with a model that annotates items",
     "cli.predict_tasks": "the command predict on the runs of several tasks",
     "cli.fit_zero_shot": "the command fit with --zero-shot",
     "cli.process": "how every command ends: signals, and what is printed at the end",

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line
 from headstart.cli.output.runs import summary
 from headstart.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from headstart.transfer import Run
 
 __all__ = ["REQUESTS", "REQUESTS_ZH", "run"]
 
@@ -81,7 +84,7 @@ def _texts(table: str, requests: tuple[str, ...], out: Path, reporter: ConsoleRe
     from headstart.transfer import fit
 
     with as_file(files("headstart") / "assets" / table) as path:
-        run = fit(str(path), out=out, reporter=reporter, command="headstart demo")
+        run = cast("Run", fit(str(path), out=out, reporter=reporter, command="headstart demo"))
     labels, probabilities = run.predict(requests), run.predict_proba(requests)
     for request, label, row in zip(requests, labels, probabilities, strict=True):
         reporter.line("prediction", f"{request!r} -> {label} ({row.max():.2f})")

@@ -40,9 +40,14 @@ def run(args: argparse.Namespace) -> int:
     from headstart.cli.input.items import gather_items
     from headstart.model import TransferModel
     from headstart.model.as_fitted import check_any_left
+    from headstart.model.files.annotation_model import annotation_kind
     from headstart.model.task_folders import task_folders
     from headstart.tasks import task_methods
 
+    if annotation_kind(Path(args.model)) is not None:
+        from headstart.cli.predict_annotations import run as run_annotations
+
+        return run_annotations(args)
     reporter = reporter_of(args, sys.stderr)  # standard output is kept for the predictions
     out = None if args.out is None else check_out_file(args.out, FORMATS, args.items)
     priors = _priors(args.priors)  # before the model is loaded: a bad value should fail at once

@@ -16,6 +16,7 @@ from headstart.io import atomic_file, write_csv
 
 if TYPE_CHECKING:
     from headstart.transfer import Ranking
+    from headstart.transfer.ranking.annotated import AnnotationRanking
 
 __all__ = ["run"]
 
@@ -31,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
         2
     """
     from headstart.transfer import rank
+    from headstart.transfer.ranking.annotated import AnnotationRanking
     from headstart.transfer.ranking.limits import parse_count
 
     reporter = reporter_of(args)
@@ -56,7 +58,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_line(json_text(ranking.to_dict()))
         return 0
-    _show(ranking, args, reporter)
+    if isinstance(ranking, AnnotationRanking):
+        _show_annotations(ranking, reporter)
+    else:
+        _show(ranking, args, reporter)
     if out is not None:
         reporter.line("saved", str(out))
     reporter.line("next", f"headstart fit {shlex.quote(args.data)} --source {shlex.quote(ranking.first.source)}")
@@ -80,7 +85,23 @@ def _show(ranking: Ranking, args: argparse.Namespace, reporter: ConsoleReporter)
     reporter.line("time", f"{ranking.seconds:.1f} s")
 
 
-def _write(path: Path, ranking: Ranking) -> None:
+def _show_annotations(ranking: AnnotationRanking, reporter: ConsoleReporter) -> None:
+    write_line()
+    measured = [one for one in ranking.standings if one.value is not None]
+    rows = [["source", ranking.metric.replace("_", " "), "parameters", "seconds"]]
+    rows += [
+        [one.source, f"{one.value:.3f}", f"{one.info.parameters or 0:,}", f"{one.seconds:.1f}"] for one in measured
+    ]
+    write_table(rows, flexible=1)
+    for one in ranking.standings:
+        if one.reason:
+            write_text(f"{one.source}: {one.reason}")
+    write_line()
+    reporter.result("take", ranking.first.source)
+    reporter.line("ranked on" if len(measured) > 1 else "measured on", ranking.how)
+
+
+def _write(path: Path, ranking: Ranking | AnnotationRanking) -> None:
     with atomic_file(path) as scratch:
         if path.suffix == ".json":
             scratch.write_text(json.dumps(json.loads(json_text(ranking.to_dict())), indent=2) + "\n", encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,12 +15,43 @@ from headstart.data.table.files import table_kind
 from headstart.errors import DataError, ItemError
 from headstart.model import TransferModel
 from headstart.tasks import encode_labels, is_classification, is_multilabel, read_labelled
-from headstart.types import Dataset
+from headstart.types import Dataset, Source
 
-__all__ = ["check_any_left", "part_of", "read_as_fitted", "read_for"]
+__all__ = ["ItemReading", "check_any_left", "part_of", "read_as_fitted", "read_for"]
 
 
-def read_as_fitted(data: Any, model: TransferModel, options: ReadOptions) -> Dataset:
+class ItemReading(Protocol):
+    """What a fitted model knows about the tables of its items.
+
+    Examples:
+        >>> from headstart import zero_shot
+        >>> model: ItemReading = zero_shot(["parcel", "refund"], source="toy", verbose=False)
+        >>> model.item_column is None, model.label_columns
+        (True, [])
+    """
+
+    @property
+    def source(self) -> Source:
+        """The body."""
+        ...
+
+    @property
+    def item_column(self) -> str | tuple[str, ...] | None:
+        """The column or columns of the items, or None."""
+        ...
+
+    @property
+    def label_columns(self) -> list[str]:
+        """The columns of the labels, which are not features."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the items were read from."""
+        ...
+
+
+def read_as_fitted(data: Any, model: ItemReading, options: ReadOptions) -> Dataset:
     """The data, read by the column of items that the model was fitted on.
 
     Args:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from headstart.engine.options import Engine
+from headstart.model.annotator import AnnotationModel
+from headstart.model.files.annotation_model import annotation_kind
+from headstart.model.files.version_files import version_folder
 from headstart.model.transfer_model import TransferModel
 from headstart.types import Source
 
@@ -13,7 +16,7 @@ __all__ = ["load"]
 
 def load(
     folder: str | Path, *, source: Source | None = None, engine: Engine = Engine(), version: int | None = None
-) -> TransferModel:
+) -> TransferModel | AnnotationModel:
     """Open the model that a fit wrote, or that `TransferModel.save` or ``Run.save`` did.
 
     Args:
@@ -24,7 +27,7 @@ def load(
 
     Returns:
         The model: ``predict``, ``predict_proba``, ``update``, ``forget``, and with `headstart.evaluate` its metrics on
-        other data.
+        other data; for items with spans, boxes or masks an `AnnotationModel`, which has ``predict``.
 
     Raises:
         NoModelError: if the folder is not a model, or has no such version.
@@ -40,4 +43,6 @@ def load(
         >>> load(folder).predict([[0.05], [2.05]])
         ['low', 'high']
     """
+    if annotation_kind(version_folder(Path(folder), version)) is not None:
+        return AnnotationModel.load(folder, source=source, engine=engine, version=version)
     return TransferModel.load(folder, source=source, engine=engine, version=version)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from headstart.report.annotations.blocks import annotation_blocks
 from headstart.report.content import facts
 from headstart.report.content.verdict import key_figures, verdict
 from headstart.report.content.words import one_line
@@ -46,6 +47,7 @@ def html_report(record: Record, name: str, gallery: Gallery = EMPTY) -> str:
         (True, 1)
     """
     sections = [
+        *annotation_blocks(record),
         values(record),
         mistakes(record, gallery),
         classes(record),
@@ -83,6 +85,7 @@ def evaluation_report(record: Record, name: str, gallery: Gallery = EMPTY) -> st
         (True, 1)
     """
     sections = [
+        *annotation_blocks(record),
         values(record),
         mistakes(record, gallery),
         classes(record),

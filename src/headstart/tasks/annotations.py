@@ -20,7 +20,7 @@ class AnnotationTask:
         main_metric: the first metric of its evaluations; larger is better.
         problem_type: its name in the configurations of transformers.
         item: what an item is called in messages, such as ``"sentence"``.
-        annotation: what is annotated, such as ``"span"``.
+        annotations: what is annotated, such as ``"spans"``.
 
     Examples:
         >>> ANNOTATION_TASKS["box"].main_metric
@@ -32,12 +32,12 @@ class AnnotationTask:
     main_metric: str
     problem_type: str
     item: str
-    annotation: str
+    annotations: str
 
 
-TOKEN = AnnotationTask("token", "text", "span_f1", "token_classification", "sentence", "span")
-BOX = AnnotationTask("box", "image", "ap50", "object_detection", "picture", "box")
-MASK = AnnotationTask("mask", "image", "miou", "semantic_segmentation", "picture", "mask")
+TOKEN = AnnotationTask("token", "text", "span_f1", "token_classification", "sentence", "spans")
+BOX = AnnotationTask("box", "image", "ap50", "object_detection", "picture", "boxes")
+MASK = AnnotationTask("mask", "image", "miou", "semantic_segmentation", "picture", "masks")
 
 ANNOTATION_TASKS: Registry[AnnotationTask] = Registry("annotation task")
 for _task in (TOKEN, BOX, MASK):

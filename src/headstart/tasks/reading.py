@@ -9,7 +9,7 @@ from headstart.data.read import read_with
 from headstart.data.schema import ReadOptions
 from headstart.params import check_choice
 from headstart.tasks.registry import TASKS, base_task
-from headstart.types import Dataset
+from headstart.types import ANNOTATION_KINDS, Dataset
 
 __all__ = ["base_dataset", "read_labelled"]
 
@@ -18,7 +18,7 @@ def read_labelled(data: Any, reading: ReadOptions) -> Dataset:
     """`headstart.data.read`, for every registered kind of task.
 
     Args:
-        data: as in `headstart.data.read`.
+        data: as in `headstart.data.read`, or a `Dataset`, which is returned as it is.
         reading: options of the reading; ``task`` is any registered kind, or None to infer it.
 
     Raises:
@@ -29,9 +29,11 @@ def read_labelled(data: Any, reading: ReadOptions) -> Dataset:
         >>> read_labelled((["good", "bad"], [1, 2]), ReadOptions(task="regression")).task.kind
         'regression'
     """
-    if reading.task is None:
+    if isinstance(data, Dataset):
+        return data
+    if reading.task is None or reading.task in ANNOTATION_KINDS:
         return read_with(data, reading)
-    check_choice(reading.task, "task", "read", (None, *TASKS))
+    check_choice(reading.task, "task", "read", (None, *TASKS, *ANNOTATION_KINDS))
     base = TASKS[reading.task].base
     dataset = read_with(data, reading if base == reading.task else replace(reading, task=base))
     if dataset.task is None or dataset.task.kind != base:

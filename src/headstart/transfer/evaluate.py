@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.formatting import figure
 from headstart.evaluate.shift import LossShift, loss_shift
 from headstart.linear.mean_drift import MeanDrift
-from headstart.model import Prediction, TransferModel
+from headstart.model import AnnotationModel, Prediction, TransferModel
 from headstart.model.as_fitted import check_any_left, part_of, read_for
 from headstart.params import check_number
 from headstart.report import EMPTY
@@ -29,6 +29,8 @@ from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.reporting.wording import plural
 from headstart.tasks import task_methods
+from headstart.transfer.annotating.evaluate import AnnotationEvaluation, evaluate_annotations
+from headstart.transfer.annotating.run import AnnotationRun, open_annotator
 from headstart.transfer.run import Run, open_model
 from headstart.transfer.stages.absent_classes import absent_classes
 from headstart.transfer.stages.context import Clock
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ModelEvaluation", "evaluate"]
+
+Judgement = TypeVar("Judgement", "ModelEvaluation", AnnotationEvaluation)
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ class ModelEvaluation:
 
 
 def evaluate(
-    model: TransferModel | Run | str | Path,
+    model: TransferModel | AnnotationModel | Run | AnnotationRun | str | Path,
     data: Any,
     *,
     split: str | None = None,
@@ -161,7 +165,7 @@ def evaluate(
     verbose: bool = True,
     reporter: Reporter | None = None,
     command: str | None = None,
-) -> ModelEvaluation:
+) -> ModelEvaluation | AnnotationEvaluation:
     """Evaluate a model on labelled data, with the metrics and intervals of a fit.
 
     Args:
@@ -186,7 +190,7 @@ def evaluate(
         command: the command line, for the record.
 
     Returns:
-        Metrics, predictions, and the warnings that apply to them.
+        Metrics, predictions, and the warnings that apply to them; an `AnnotationEvaluation` for annotated items.
 
     Raises:
         DataError: if the data cannot be used, or do not fit the model.
@@ -209,7 +213,12 @@ def evaluate(
     if out is not None:
         EVALUATION.check(Path(out), overwrite=overwrite, reporter=reporter)
     check_number(report_items, "report_items", "evaluate", low=0, integer=True)
-    opened, folder = open_model(model, engine)
+    if (annotating := open_annotator(model, engine)) is not None:
+        judged_annotations = evaluate_annotations(
+            annotating, data, reading, reporter, split=split, seed=seed, command=command, report_items=report_items
+        )
+        return _saved(judged_annotations, out, reporter)
+    opened, folder = open_model(cast("TransferModel | Run | str | Path", model), engine)
     given = _predicted(opened, *part_of(read_for(opened, data, reading), split), reporter)
     judged = _judged(opened, given, folder, seed, reporter)
     _report(judged, given, reporter)
@@ -220,7 +229,10 @@ def evaluate(
         "seconds": {"fit": clock.elapsed, "encoding": _encoding_seconds(given.prediction)},
     }
     gallery = plan_evaluation_gallery(given.used, opened.task, given.prediction.outputs, report_items)
-    judged = replace(judged, record=record, gallery=gallery)
+    return _saved(replace(judged, record=record, gallery=gallery), out, reporter)
+
+
+def _saved(judged: Judgement, out: str | Path | None, reporter: Reporter) -> Judgement:
     if out is not None:
         judged.save(out)
         reporter.line("saved", f"{out}; read {report_words(Path(out))}")

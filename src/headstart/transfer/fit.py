@@ -20,7 +20,11 @@ from headstart.params import check_number
 from headstart.report.size import report_words
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.tasks import read_labelled
+from headstart.transfer.annotating.fit import fit_annotations
+from headstart.transfer.annotating.record import annotation_record
+from headstart.transfer.annotating.run import AnnotationRun, annotation_tables
 from headstart.transfer.gate.move_body import MovedBody, check_body, check_strategy, move_body
+from headstart.transfer.ranking.annotated import rank_annotations
 from headstart.transfer.ranking.choice import Choice, choose_source
 from headstart.transfer.ranking.default_choice import choose_default, named_choice
 from headstart.transfer.ranking.entries import Described, describe_all
@@ -41,7 +45,7 @@ from headstart.transfer.stages.record import make_record
 from headstart.transfer.stages.run_folder import RunTables, check_run_folder, run_tables
 from headstart.transfer.stages.unread_blocks import without_unread_blocks
 from headstart.tune import Strategy
-from headstart.types import Dataset, Modality, Source, TaskKind
+from headstart.types import ANNOTATION_KINDS, Dataset, Modality, Source, TaskKind
 
 __all__ = ["fit"]
 
@@ -80,7 +84,7 @@ def fit(
     verbose: bool = True,
     reporter: Reporter | None = None,
     command: str | None = None,
-) -> Run:
+) -> Run | AnnotationRun:
     """Fit a model to labelled items, evaluate it on held-out items, and measure the gain from transfer.
 
     Args:
@@ -94,7 +98,8 @@ def fit(
         label: label column or columns; default: inferred and reported.
         item: column of texts or paths, or several columns of images, sounds, texts, numbers and categories that
             together form one item; default: one column, inferred and reported.
-        task: ``"classification"``, ``"multilabel"`` or ``"regression"``; default: inferred and reported.
+        task: ``"classification"``, ``"multilabel"`` or ``"regression"``; ``"token"``, ``"box"`` or ``"mask"`` where
+            items hold annotations; default: inferred and reported.
         modality: ``"image"``, ``"text"``, ``"audio"`` or ``"vector"``; default: inferred.
         group_col: column of groups that must not be split (patient, speaker, site).
         group_pattern: a regular expression that captures the group of an item from its name (its path below the
@@ -132,7 +137,7 @@ def fit(
         command: the command line, for the manifest.
 
     Returns:
-        The run: model, metrics with intervals, baselines, audit.
+        The run: model, metrics with intervals, baselines, audit; an `AnnotationRun` where items hold annotations.
 
     Raises:
         DataError: if the data cannot be used.
@@ -168,7 +173,10 @@ def fit(
     described = None if sources is None else describe_all(sources)
     context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit))
     _check_bounds(time_limit, out, context.reporter, overwrite=overwrite)
-    fitted = _fitted(data, reading, options, described, context)
+    dataset = read_labelled(data, reading)
+    if dataset.task is not None and dataset.task.unit in ANNOTATION_KINDS:
+        return _annotations(dataset, options, described, context, out=out, command=command)
+    fitted = _fitted(dataset, options, described, context)
     seconds = context.clock.elapsed
     run = Run(
         fitted.judged.model, fitted.judged.evaluation, fitted.baselines, fitted.prepared.audit,
@@ -208,15 +216,41 @@ class _Fitted:
         return run_tables(self.prepared, self.judged, logs, self.gallery)
 
 
+def _annotations(
+    dataset: Dataset,
+    options: FitOptions,
+    described: Sequence[Described] | None,
+    context: RunContext,
+    *,
+    out: str | Path | None,
+    command: str | None,
+) -> AnnotationRun:
+    with keep_ray_open():
+        if options.ranks_sources:
+            ranking, first = rank_annotations(dataset, described, context)
+            context.reporter.line("source", f"{first.info.name}, the first of {len(ranking.standings)}: {ranking.how}")
+            options = replace(options, source=first)
+        fitted = fit_annotations(dataset, options, context)
+    seconds, path = context.clock.elapsed, None if out is None else Path(out)
+    record = annotation_record(
+        fitted, seconds=seconds, seed=context.seed, command=command, report_items=options.report_items
+    )
+    run = AnnotationRun(
+        fitted.model, fitted.judged.evaluation, fitted.baselines, record, path, annotation_tables(fitted)
+    )
+    if path is not None:
+        run.save(path)
+        _report_saved(path, seconds, command, context.reporter)
+    return run
+
+
 def _fitted(
-    data: object,
-    reading: ReadOptions,
+    dataset: Dataset,
     options: FitOptions,
     described: Sequence[Described] | None,
     context: RunContext,
 ) -> _Fitted:
-    """Read, audit, choose the source, encode, evaluate, fine-tune, compare: each stage once, in this order."""
-    dataset = read_labelled(data, reading)
+    """Audit, choose the source, encode, evaluate, fine-tune, compare: each stage once, in this order."""
     replayed = None if options.source_data is None else read(options.source_data, modality=dataset.modality)
     # an unknown source is refused before the audit, which may read every file
     choice = _named(dataset, options, context)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -133,10 +133,11 @@ def fit_tasks(
             kept = frame if split is None else frame.assign(split=split)
             kept = kept.drop(columns=[name for name in columns if name != column]).dropna(subset=[column])
             place = None if out is None else Path(out) / folders[column]
-            runs[column] = fit(
+            fitted = fit(
                 kept.reset_index(drop=True), label=column, source=source, group_col=group_col, out=place,
                 engine=engine, reporter=reporter, **options,
             )  # fmt: skip
+            runs[column] = cast("Run", fitted)  # a frame's columns hold labels, no annotations
             choice = _default_of(runs[column]) if source is None and len(runs) == 1 else None
             if choice is not None:
                 same_split = split is not None or "split" in frame.columns

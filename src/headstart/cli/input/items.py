@@ -20,7 +20,7 @@ from headstart.data.naming.column_names import ID_NAMES, plain_name
 from headstart.data.schema import MEDIA
 from headstart.errors import DataError
 from headstart.model import TransferModel
-from headstart.model.as_fitted import read_as_fitted
+from headstart.model.as_fitted import ItemReading, read_as_fitted
 from headstart.types import Dataset
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Gathered:
         return name if self.ids is None else {**name, "id": self.ids[position]}
 
 
-def gather_items(words: Sequence[str], model: TransferModel, *, item: str | None = None) -> Gathered:
+def gather_items(words: Sequence[str], model: ItemReading, *, item: str | None = None) -> Gathered:
     """Read the items that are given on a command line.
 
     A folder, table or archive gives all of its items; a media file is one item; ``-`` reads one item per line from
@@ -145,7 +145,7 @@ def _joined_cells(parts: Sequence[Gathered], *, written: bool) -> pd.DataFrame |
     return _with_none(joined)
 
 
-def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, alone: bool) -> Gathered:
+def _one_word(word: str, model: ItemReading, item: str | None, place: int, *, alone: bool) -> Gathered:
     modality = model.source.info.modality
     if word == "-":
         return _from_stdin(model, alone=alone)
@@ -171,7 +171,7 @@ def _one_word(word: str, model: TransferModel, item: str | None, place: int, *, 
     return _rows_of(load(Path(word)), Gathered(items, names, notes=dataset.notes), "" if alone else f"{word}:", model)
 
 
-def _rows_of(table: Loaded, read_rows: Gathered, prefix: str, model: TransferModel) -> Gathered:
+def _rows_of(table: Loaded, read_rows: Gathered, prefix: str, model: ItemReading) -> Gathered:
     """The rows of a table in their order, with its columns; rows that were set aside have a name and a reason."""
     aside = {row.row: row.reason for row in table.set_aside}
     numbers = sorted([*table.numbers, *aside])
@@ -251,7 +251,7 @@ def _looks_like_path(word: str) -> bool:
     return known or word.endswith("/") or (bool(path.suffix) and "/" in word)
 
 
-def _from_stdin(model: TransferModel, *, alone: bool) -> Gathered:
+def _from_stdin(model: ItemReading, *, alone: bool) -> Gathered:
     lines = standard_input()
     kept = [(str(number), line) for number, line in enumerate(lines, start=1) if line.strip()]
     if any(len(line) > MAX_LINE for _, line in kept):
@@ -260,7 +260,7 @@ def _from_stdin(model: TransferModel, *, alone: bool) -> Gathered:
     lines = [line for _, line in kept]
     # lines that are paths name their items; other lines are named by their number
     names = lines if modality in ("image", "audio") else [number if alone else f"-:{number}" for number, _ in kept]
-    if modality != "vector":
+    if modality != "vector" or not isinstance(model, TransferModel):
         return Gathered(lines, names)
     rows, failures = _rows(kept, model.head.feature_map.num_inputs)
     return Gathered(rows, names, failures=failures)

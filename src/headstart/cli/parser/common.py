@@ -8,6 +8,7 @@ import os
 from headstart.cli.parser.base import Parser
 from headstart.engine.options import BACKENDS
 from headstart.tasks import TASKS
+from headstart.types import ANNOTATION_KINDS
 
 __all__ = [
     "DATA",
@@ -207,7 +208,7 @@ def add_reading(parser: Parser, *, label: bool = True) -> None:
         help="column of texts or paths; or several comma-separated columns that make one item (pictures, sounds, "
         "texts, numbers and categories), each followed by :KIND to state its kind instead of inferring it",
     )  # fmt: skip
-    group.add_argument("--task", choices=list(TASKS), help="kind of task")
+    group.add_argument("--task", choices=[*TASKS, *ANNOTATION_KINDS], help="kind of task")
     group.add_argument("--modality", choices=["image", "text", "audio", "vector"], help="kind of item")
     group.add_argument(
         "--group-col", metavar="COLUMN", help="column of groups that a split keeps together: patient, speaker, site"

@@ -25,6 +25,7 @@ from headstart.tasks import TASKS, base_kind, task_methods
 from headstart.types import Source, Task, Unit
 
 __all__ = [
+    "FORMAT_VERSION",
     "check_files",
     "describe_head",
     "describe_source",
@@ -37,7 +38,8 @@ __all__ = [
     "write_head",
 ]
 
-FORMAT_VERSION = 3  # of a model whose probabilities follow from vector scaling
+FORMAT_VERSION = 4  # of a model that annotates items
+SCALING_VERSION = 3  # of a model whose probabilities follow from vector scaling
 BLOCKS_VERSION = 2  # of a model whose source gives some of its blocks
 PLAIN_VERSION = 1  # of any other: earlier releases open it too
 HEAD_FILE = "head.skops"
@@ -104,7 +106,7 @@ def describe_head(head: FittedHead) -> dict[str, Any]:
         | ({} if head.estimator is None else {"file": HEAD_FILE})
         | ({"class_names_as_rows": head.prior} if head.prior else {})
         | ({} if head.left_out is None else {"left_out": head.left_out.to_dict()}),
-    } | ({"format_version": FORMAT_VERSION} if "factor" in head.calibration else {})
+    } | ({"format_version": SCALING_VERSION} if "factor" in head.calibration else {})
 
 
 def describe_source(source: Source, reference: Mapping[str, str]) -> dict[str, Any]:

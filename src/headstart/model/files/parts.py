@@ -14,6 +14,7 @@ from headstart.heads import FittedHead
 from headstart.io import is_file, read_json, read_tensors
 from headstart.linear.moments import Moments
 from headstart.model.certainty import Certainty
+from headstart.model.files.annotation_model import annotation_kind
 from headstart.model.files.certainty import check_certainty, read_certainty
 from headstart.model.files.format import check_files, named_if_unreadable, no_model, open_body, read_head, read_task
 from headstart.model.files.soundness import check_moments, check_source
@@ -80,6 +81,12 @@ def read_parts(folder: Path, source: Source | None) -> Parts:
             raise no_model(
                 folder,
                 f"'{folder}' is not a model folder (it has no config.json); give one that 'headstart fit' wrote.",
+            )
+        if (kind := annotation_kind(folder)) is not None:
+            raise NoModelError(
+                f"'{folder}' holds a model of the task '{kind}', which annotates items; this takes models with one "
+                "answer for each item. 'headstart predict' and 'headstart evaluate' take it, and headstart.load opens "
+                "it."
             )
         config = read_json(folder / "config.json")
         try:

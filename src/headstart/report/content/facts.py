@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headstart.data.auditing.text_findings import percent, script_words
+from headstart.report.content.kinds import base_of
 from headstart.report.content.provenance import provenance
 from headstart.report.content.tables import class_rows
 from headstart.report.content.words import defined, interval, metric_words, number, one_line, series, shortened
-from headstart.tasks import TASKS
 
 __all__ = [
     "baseline_sentences",
@@ -36,14 +36,16 @@ FEW_ITEMS = 100
 FEW_OF_A_CLASS = 10
 """Below this number of items, one more mistake changes a class's recall by more than 0.1."""
 
-WEAK = {"f1": 0.7, "r2": 0.5}
-"""Labels and targets with a lower F1 or R² are listed as weak."""
+WEAK = {"f1": 0.7, "r2": 0.5, "ap50": 0.5, "iou": 0.5}
+"""Labels and targets with a lower F1, R², average precision or overlap are listed as weak."""
 
 MISCALIBRATED = 0.1
 """Calibration errors of this size or more are listed as a limit."""
 
 # Settings that only image preprocessing has: timm's names, then those of transformers.
 _PICTURE = {"interpolation", "crop_pct", "image_mean", "do_resize"}
+
+_MARKS = {"token": "marks words", "box": "draws boxes around objects", "mask": "marks pixels"}
 
 _ITEM = {"image": "an image", "text": "a text", "audio": "a sound", "vector": "a row of numbers",
          "multimodal": "a row of several columns"}  # fmt: skip
@@ -97,13 +99,15 @@ def purpose(record: Record) -> str:
         >>> purpose({"task": {"kind": "regression", "labels": ["price"]}, "data": {"modality": "text"}})
         'For a text, it estimates 1 value: price.'
     """
-    task, labels = record["task"], record["task"]["labels"]
+    labels = record["task"]["labels"]
     count, names = len(labels), series(map(shortened, labels), 20)
-    item = _ITEM[record["data"]["modality"]]
-    if TASKS[task["kind"]].base == "classification":
+    item, base = _ITEM[record["data"]["modality"]], base_of(record)
+    if base == "classification":
         return f"For {item}, it gives a calibrated probability for each of {count} classes: {names}."
-    if TASKS[task["kind"]].base == "multilabel":
+    if base == "multilabel":
         return f"For {item}, it gives a probability for each of {count} labels, any number of which may apply: {names}."
+    if base in _MARKS:
+        return f"In {item}, it {_MARKS[base]} of {count} {'type' if count == 1 else 'types'}: {names}."
     return f"For {item}, it estimates {count} {'value' if count == 1 else 'values'}: {names}."
 
 
@@ -124,6 +128,10 @@ def how_made(record: Record) -> str:
     body = f"The body is {one_line(source['name'])}{size}, {'fine-tuned on this task' if fine_tuned else 'frozen'}."
     if source["name"] == "vector":
         body = "The rows are used as they are."
+    if "left_out_metric" in head:  # of annotated items
+        metric, value = metric_words(head["left_out_metric"]).name, head["left_out"]
+        left_out = f"; {metric} is {number(value)} on left-out training items" if defined(value) else ""
+        return f"{body} The head is the {one_line(head['name'])}{left_out}."
     compared = len(head["compared"])
     penalty = f" with λ = {head['lambda']:.3g}" if defined(head["lambda"]) else ""
     choice = f", chosen from {compared} combinations of head and features" if compared > 1 else ""
@@ -260,7 +268,7 @@ def intended_use(record: Record) -> str:
     data = record["data"]
     origin = f"those of {one_line(data['origin'])}" if data["origin"] else "those that it was fitted on"
     sentence = f"Intended for {_ITEMS[data['modality']]} like {origin}; it has not been evaluated on others."
-    if TASKS[record["task"]["kind"]].base == "classification":
+    if base_of(record) == "classification":
         sentence += (
             " It always predicts one of its classes, even for an item that belongs to none of them: headstart predict "
             "--novel marks items unlike the training data, and --max-error leaves unsure answers empty."

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from headstart.evaluate.intervals.wilson import wilson
+from headstart.report.content.kinds import base_of
 from headstart.report.content.words import defined, interval, metric_words, number, shortened
-from headstart.tasks import TASKS
 
 __all__ = [
     "ClassRow",
@@ -25,9 +25,12 @@ __all__ = [
 Record = Mapping[str, Any]
 
 # Labels are ordered by the first of these metrics that they have.
-_ORDERED_BY = ("f1", "r2")
+_ORDERED_BY = ("f1", "r2", "ap50", "iou")
 
-_OUTPUTS = {"classification": "Class", "multilabel": "Label", "regression": "Target"}
+_OUTPUTS = {
+    "classification": "Class", "multilabel": "Label", "regression": "Target", "token": "Type", "box": "Class",
+    "mask": "Class",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def interval_words(record: Record) -> str:
         >>> interval_words(EXAMPLE)
         "95% intervals (Wilson's)"
     """
-    return "95% intervals" if TASKS[record["task"]["kind"]].base == "regression" else "95% intervals (Wilson's)"
+    return "95% intervals (Wilson's)" if base_of(record) in ("classification", "multilabel") else "95% intervals"
 
 
 def class_table(record: Record) -> tuple[list[str], list[list[str]]]:
@@ -131,7 +134,7 @@ def class_table(record: Record) -> tuple[list[str], list[list[str]]]:
     rows = class_rows(record)
     keys = list(rows[0].metrics) if rows else []
     support = ["Items"] if rows and rows[0].support is not None else []
-    header = [_OUTPUTS[TASKS[record["task"]["kind"]].base], *support, *(metric_words(key).title for key in keys)]
+    header = [_OUTPUTS[base_of(record)], *support, *(metric_words(key).title for key in keys)]
     return header, [list(_class_cells(row, keys)) for row in rows]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headstart.report.content.facts import evaluation_headline, headline
+from headstart.report.content.kinds import base_of
 from headstart.report.content.tables import class_rows
 from headstart.report.content.words import defined, interval, metric_words, number, one_line, shortened
-from headstart.tasks import TASKS
 
 __all__ = ["key_figures", "share", "verdict"]
 
@@ -56,7 +56,7 @@ def _achieved(record: Record) -> str:
     plain = headline(record) if "baselines" in record else evaluation_headline(record)
     if not defined(metric["value"]):
         return plain
-    base, items = TASKS[record["task"]["kind"]].base, _ITEMS[record["data"]["modality"]]
+    base, items = base_of(record), _ITEMS[record["data"]["modality"]]
     n = evaluation["n"]
     where = f"the held-out {items}"
     if "baselines" not in record:
@@ -151,7 +151,7 @@ def _third(record: Record) -> Iterator[tuple[str, str, str]]:
         what = f"sensitivity and specificity for '{shortened(binary['positive'], 30)}'"
         yield " / ".join(f"{one['share']:.0%}" for one in rates), what, f"95% intervals {' and '.join(ends)}"
         return
-    if TASKS[record["task"]["kind"]].base == "regression":
+    if base_of(record) == "regression":
         error = record["evaluation"]["metrics"].get("mae")
         if error and defined(error["value"]):
             bounds = interval(error)

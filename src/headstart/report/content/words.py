@@ -58,6 +58,18 @@ METRICS: Mapping[str, MetricWords] = {
     "mae": MetricWords("mean absolute error", "in the units of the target; lower is better"),
     "rmse": MetricWords("root mean squared error", "in the units of the target; lower is better"),
     "spearman": MetricWords("Spearman correlation", "rank correlation of values and truth; higher is better"),
+    "span_f1": MetricWords("span F1", "F1 of spans with the right bounds and type; higher is better"),
+    "span_precision": MetricWords("span precision", "share of marked spans that are right; higher is better"),
+    "span_recall": MetricWords("span recall", "share of labelled spans that are found; higher is better"),
+    "ap50": MetricWords("AP50", "average precision at an overlap of at least one half; higher is better"),
+    "ap75": MetricWords("AP75", "average precision at an overlap of at least 0.75; higher is better"),
+    "map": MetricWords("mAP", "mean average precision over overlaps from 0.5 to 0.95; higher is better"),
+    "ar": MetricWords("average recall", "mean recall over overlaps from 0.5 to 0.95; higher is better"),
+    "miou": MetricWords("mIoU", "mean over classes of intersection over union of pixels; higher is better"),
+    "iou": MetricWords("IoU", "intersection over union of the pixels of the class; higher is better"),
+    "dice": MetricWords("Dice", "F1 of the pixels; higher is better"),
+    "boundary_f1": MetricWords("boundary F1", "F1 of the outlines within a few pixels; higher is better"),
+    "instance_f1": MetricWords("instance F1", "F1 of objects that overlap by more than one half; higher is better"),
     "support": MetricWords("items", "number of evaluated items that have this label"),
 }
 """Name and meaning of every metric of a record, by its key."""

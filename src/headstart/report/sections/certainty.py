@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from headstart.report.content.kinds import base_of
 from headstart.report.content.words import defined, number, shortened
 from headstart.report.page.elements import PageSection, figure, grid, listing, note, paragraph, table
 from headstart.report.page.reliability import reliability_plot, reliability_table
 from headstart.report.page.risk_coverage import risk_at, risk_coverage_plot, risk_coverage_table
 from headstart.report.page.roc import operating_table, precision_recall_plot, roc_plot
-from headstart.tasks import TASKS
 
 __all__ = ["certainty", "two_classes"]
 
@@ -50,7 +50,7 @@ def _answered(points: list[Mapping[str, Any]]) -> str:
 def _reliability(bins: list[Mapping[str, Any]] | None, record: Record) -> str:
     if not bins:
         return ""
-    what = "labels" if TASKS[record["task"]["kind"]].base == "multilabel" else "items"
+    what = "labels" if base_of(record) == "multilabel" else "items"
     error = record["evaluation"]["metrics"].get("ece", {}).get("value")
     gap = f" The mean gap (calibration error) is {number(error)}." if defined(error) else ""
     gap += _scaled(record.get("certainty", {}))
@@ -90,7 +90,7 @@ def _coverage(record: Record) -> str:
     rows, refused = found.get("coverage", []), found.get("coverage_refused", [])
     if not rows and not refused:
         return ""
-    regression = TASKS[record["task"]["kind"]].base == "regression"
+    regression = base_of(record) == "regression"
     what = "Prediction intervals" if regression else "Prediction sets"
     cells = [
         (f"{one['promised']:.0%}", f"{one['realised']:.1%}{_bounds(one)}", number(one["size"]), f"{one['items']:,}")

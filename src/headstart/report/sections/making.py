@@ -7,10 +7,10 @@ from html import escape
 from typing import Any
 
 from headstart.report.content import facts
+from headstart.report.content.kinds import base_of
 from headstart.report.content.tables import compared_heads
 from headstart.report.content.words import defined, interval, metric_words, number, one_line
 from headstart.report.page.elements import PageSection, details, listing, paragraph, table
-from headstart.tasks import TASKS
 
 __all__ = ["all_metrics", "heads", "limits", "reproduction"]
 
@@ -64,7 +64,9 @@ def heads(record: Record) -> PageSection:
         >>> heads(EXAMPLE).html.count("<tr>")
         3
     """
-    base = TASKS[record["task"]["kind"]].base
+    if "left_out_metric" in record["head"]:
+        return _annotating(record)
+    base = base_of(record)
     unit = "squared error in units of the variance" if base == "regression" else "log-loss in nats"
     caption = f"Out-of-fold loss ({unit}; lower is better) of each combination of head and features, at its best λ"
     rows = [
@@ -80,6 +82,25 @@ def heads(record: Record) -> PageSection:
     header = ("Head", "Features", "λ", "Out-of-fold loss", "Chosen")
     shown = details("Every candidate", table(caption, header, rows, numeric=(2, 3))) if rows else ""
     return PageSection("head", "How it was made", f"{paragraph(facts.how_made(record))}\n{shown}", "how made")
+
+
+def _annotating(record: Record) -> PageSection:
+    """The head of annotated items: its candidates have columns of their own."""
+    head = record["head"]
+    candidates = head.get("candidates") or []
+    names = list(dict.fromkeys(name for one in candidates for name in one))
+    rows = [[_cell(one.get(name)) for name in names] for one in candidates]
+    caption = f"{metric_words(head['left_out_metric']).title} on left-out training items, and what was chosen"
+    header = [one_line(name.replace("_", " ")).capitalize() for name in names]
+    shown = details("Every candidate", table(caption, header, rows)) if rows else ""
+    said = paragraph(facts.how_made(record)) + listing([one_line(note) for note in head.get("notes", ())])
+    return PageSection("head", "How it was made", f"{said}\n{shown}", "how made")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if isinstance(value, int | float) else "" if value is None else one_line(value)
 
 
 def reproduction(record: Record) -> PageSection:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from headstart.report.content.kinds import base_of
 from headstart.report.content.tables import confused_pairs
 from headstart.report.content.words import shortened
 from headstart.report.gallery import Gallery, PredictedItem
 from headstart.report.page.cards import Remark, card, cards
 from headstart.report.page.confusion import cell_key, confusion_map, confusion_table
 from headstart.report.page.elements import PageSection, details, note, paragraph, table, text
-from headstart.tasks import TASKS
 
 __all__ = ["mistakes"]
 
@@ -140,7 +140,7 @@ def _pairs(record: Record, linked: Mapping[tuple[int, int], Any]) -> str:
 
 def _worst(record: Record, gallery: Gallery) -> str:
     """The mistakes of largest loss; with several classes also those of highest confidence."""
-    base = TASKS[record["task"]["kind"]].base
+    base = base_of(record)
     wrong = sorted((one for one in gallery.predictions if not one.right), key=lambda one: -one.loss)
     most = WORST_SOUNDS if any(item.sound for item in gallery.items) else WORST
     worst = wrong[:most]

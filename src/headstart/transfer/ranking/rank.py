@@ -11,13 +11,14 @@ from headstart.engine.ray.session import keep_ray_open
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.scores.registry import check_scores
 from headstart.tasks import base_kind, read_labelled
+from headstart.transfer.ranking.annotated import AnnotationRanking, rank_annotations
 from headstart.transfer.ranking.entries import describe_all
 from headstart.transfer.ranking.limits import Limits
 from headstart.transfer.ranking.result import Ranking
 from headstart.transfer.ranking.run import RankOptions, given_part, rank_audited
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.prepare import audit_items
-from headstart.types import Modality, Source, TaskKind
+from headstart.types import ANNOTATION_KINDS, Modality, Source, TaskKind
 
 __all__ = ["rank"]
 
@@ -43,7 +44,7 @@ def rank(
     engine: Engine = Engine(),
     verbose: bool = True,
     reporter: Reporter | None = None,
-) -> Ranking:
+) -> Ranking | AnnotationRanking:
     """Rank sources for labelled items, with the uncertainty of that order.
 
     Every source encodes the items once. Sources are compared by the exact leave-one-out loss of closed-form heads, by
@@ -73,7 +74,7 @@ def rank(
         reporter: as in `fit`.
 
     Returns:
-        The ranking.
+        The ranking; an `AnnotationRanking` where items hold annotations: by the task's main metric, without scores.
 
     Raises:
         DataError: if the data cannot be used.
@@ -95,6 +96,9 @@ def rank(
         modality=modality,
     )  # fmt: skip
     dataset = read_labelled(data, reading)
+    if dataset.task is not None and dataset.task.unit in ANNOTATION_KINDS:
+        with keep_ray_open():
+            return rank_annotations(dataset, described, context, options.limits)[0]
     check_scores(scores, base_kind(dataset.labelled()[0]))
     with keep_ray_open():
         audited = audit_items(dataset, context)

@@ -1,0 +1,203 @@
+"""The fitted model of items with annotations: source, head and task; predict, save and load."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from headstart.annotations import Sentence
+from headstart.data.annotations.words import sentence_of_text
+from headstart.engine.options import Engine
+from headstart.errors import DataError, ItemError
+from headstart.heads.annotating.contract import AnnotationHead
+from headstart.io import atomic_folder, check_replaceable, write_json
+from headstart.model.files.annotation_model import read_annotation_model, write_annotation_model
+from headstart.model.files.version_files import version_folder
+from headstart.reporting import Progress
+from headstart.reporting.summary import summary_html, summary_text
+from headstart.types import Source, Task
+
+__all__ = ["AnnotatedItems", "AnnotationModel"]
+
+
+@dataclass(frozen=True)
+class AnnotatedItems:
+    """Annotations of the items that could be read.
+
+    Attributes:
+        items: the items as the head reads them: a `Sentence` for each text.
+        found: the annotations of each of them.
+        index: their positions among the items given.
+        failures: position to reason, for the other items.
+    """
+
+    items: list[Any]
+    found: list[Any]
+    index: list[int]
+    failures: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class AnnotationModel:
+    """A model that marks spans of words, or draws boxes or masks.
+
+    Attributes:
+        source: the body.
+        task: the label schema; its kind is ``"token"``, ``"box"`` or ``"mask"``.
+        head: what turns rows into annotations.
+        card: the content of ``metrics.json``.
+        engine: how items are encoded.
+        folder: where it was loaded from.
+    """
+
+    source: Source
+    task: Task
+    head: AnnotationHead
+    card: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    engine: Engine = Engine()
+    folder: Path | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        """Task, source and head, one per line."""
+        return summary_text("AnnotationModel", self._facts())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        return summary_html("AnnotationModel", self._facts())
+
+    def _facts(self) -> list[tuple[str, str]]:
+        labels = ", ".join(self.task.labels[:10]) + (", ..." if len(self.task.labels) > 10 else "")
+        return [("task", f"{self.task.kind}: {labels}"), ("source", self.source.info.name), ("head", self.head.name)]
+
+    @property
+    def item_column(self) -> None:
+        """No column of a table: it is inferred which one holds the texts or paths."""
+        return
+
+    @property
+    def label_columns(self) -> list[str]:
+        """None: tables of new items hold no annotations."""
+        return []
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """None, as above."""
+        return ()
+
+    def predict(self, items: Sequence[Any]) -> list[Any]:
+        """Annotations of n items.
+
+        Args:
+            items: texts or `headstart.annotations.Sentence` objects; paths or pictures.
+
+        Returns:
+            For each, a tuple of `headstart.annotations.Span`, a ``Boxes`` or a ``Mask``.
+
+        Raises:
+            DataError: for a single text or path.
+            ItemError: for an item that cannot be read.
+        """
+        if isinstance(items, str | bytes | os.PathLike):
+            raise DataError(f"A single {type(items).__name__} was given; give a list of items, even for one item.")
+        listed = [self.as_item(item) for item in items]
+        return self.head.annotate(self.source, listed, engine=self.engine) if listed else []
+
+    def as_item(self, item: Any) -> Any:
+        """An item as the head reads it: a text is split into words."""
+        return sentence_of_text(item) if self.task.kind == "token" and not isinstance(item, Sentence) else item
+
+    def predict_readable(self, items: Sequence[Any], *, progress: Progress | None = None) -> AnnotatedItems:
+        """Annotations of the items that can be read; the others are returned with their reasons.
+
+        Args:
+            items: as in `predict`.
+            progress: receives what is done.
+        """
+        failures: dict[int, str] = {}
+        read: list[Any] = []
+        index: list[int] = []
+        for position, item in enumerate(items):
+            try:
+                read.append(self.as_item(item))
+                index.append(position)
+            except ItemError as error:
+                failures[position] = str(error)
+        found = self._halved(read, index, failures, progress)
+        kept = [position for position in index if position in found]
+        by_position = dict(zip(index, read, strict=True))
+        return AnnotatedItems(
+            [by_position[position] for position in kept], [found[position] for position in kept], kept,
+            dict(sorted(failures.items())),
+        )  # fmt: skip
+
+    def _halved(
+        self, items: Sequence[Any], index: Sequence[int], failures: dict[int, str], progress: Progress | None
+    ) -> dict[int, Any]:
+        """Annotations by position; where an item fails, the two halves are tried, down to the item itself."""
+        if not items:
+            return {}
+        try:
+            found = self.head.annotate(self.source, items, engine=self.engine, progress=progress)
+        except ItemError as error:
+            if len(items) == 1:
+                failures[index[0]] = str(error)
+                return {}
+            half = len(items) // 2
+            first = self._halved(items[:half], index[:half], failures, progress)
+            return first | self._halved(items[half:], index[half:], failures, progress)
+        return dict(zip(index, found, strict=True))
+
+    def save(
+        self, folder: str | Path, *, extra: Mapping[str, Mapping[str, Any]] | None = None, overwrite: bool = True
+    ) -> Path:
+        """Write the model's folder atomically; a previous model is replaced only when the new one is complete.
+
+        Args:
+            folder: a new or empty folder, or one that a fit or a model wrote.
+            extra: further JSON files to write, by name.
+            overwrite: whether to replace an existing model; default True.
+
+        Raises:
+            UsageError: if the folder holds something else, or a model and ``overwrite`` is False.
+            SaveError: if it cannot be written.
+        """
+        check_replaceable(Path(folder), overwrite=overwrite)
+        with atomic_folder(Path(folder)) as scratch:
+            for name, value in (extra or {}).items():
+                write_json(scratch / name, value)
+            self.write(scratch)
+        return Path(folder)
+
+    def write(self, folder: Path) -> None:
+        """Write the model's files into an existing folder (`save` is the atomic way)."""
+        write_annotation_model(folder, self.source, self.task, self.head)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        source: Source | None = None,
+        engine: Engine = Engine(),
+        version: int | None = None,
+    ) -> AnnotationModel:
+        """Open a saved model.
+
+        Args:
+            folder: a run folder, or one that `save` wrote.
+            source: the body, for models whose source was a torch module of the user.
+            engine: how items are encoded.
+            version: its number in the run folder; default: the one in force.
+
+        Raises:
+            NoModelError: if the folder is not such a model, or has no such version.
+            ModelFolderError: if it is incomplete or damaged.
+            DigestError: if a file has changed since it was written.
+            SourceError: if the source cannot be opened here.
+        """
+        place = version_folder(Path(folder), version)
+        parts = read_annotation_model(place, source)
+        return cls(parts.source, parts.task, parts.head, parts.card, engine, place)

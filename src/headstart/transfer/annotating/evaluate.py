@@ -1,0 +1,241 @@
+"""Evaluation of a fitted model on annotated data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.annotations import MaskArray, Sentence, plain_annotation
+from headstart.data import ReadOptions
+from headstart.errors import DataError
+from headstart.evaluate.evaluation import Evaluation
+from headstart.evaluate.formatting import figure
+from headstart.io import atomic_folder, write_json
+from headstart.model.annotator import AnnotationModel
+from headstart.model.as_fitted import check_any_left, part_of
+from headstart.report import evaluation_report
+from headstart.reporting import Reporter
+from headstart.reporting.summary import summary_html, summary_text
+from headstart.tasks import read_labelled
+from headstart.transfer.annotating.contract import ANNOTATING
+from headstart.transfer.annotating.judge import describe_data
+from headstart.transfer.stages.context import Clock
+from headstart.transfer.stages.record import environment
+from headstart.transfer.stages.result_folder import ResultFolder
+from headstart.transfer.stages.training_items import are_among, training_contents
+from headstart.types import Dataset
+
+__all__ = ["ANNOTATION_EVALUATION", "AnnotationEvaluation", "evaluate_annotations"]
+
+FILES = {"metrics.json", "predictions.jsonl", "report.html"}
+ANNOTATION_EVALUATION = ResultFolder("an evaluation", "evaluation of headstart", "metrics.json", FILES)
+"""The folder that an evaluation of annotations writes."""
+MOST_EXAMPLES = 24
+
+
+@dataclass(frozen=True)
+class AnnotationEvaluation:
+    """The evaluation of a model on annotated data.
+
+    Attributes:
+        evaluation: metrics with intervals, and metrics per type.
+        data: the n evaluated items with their labels.
+        found: the annotations of the model.
+        failures: reasons by name, for items that could not be read.
+        fitted_on: number of items that the model was fitted on; if there are any, the metrics are too good.
+        record: everything above except the items, as plain JSON values, as in ``metrics.json`` and the report.
+    """
+
+    evaluation: Evaluation
+    data: Dataset = field(compare=False, repr=False)
+    found: list[Any] = field(compare=False, repr=False)
+    failures: Mapping[str, str]
+    fitted_on: int
+    record: Mapping[str, Any] = field(compare=False, repr=False)
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """Metrics with their intervals by name; the main one first."""
+        return self.evaluation.metrics
+
+    def __repr__(self) -> str:
+        """The metrics, one per line."""
+        return summary_text(*self._facts())
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        return summary_html(*self._facts())
+
+    def _facts(self) -> tuple[str, list[tuple[str, str]]]:
+        found = self.evaluation
+        facts = [(name.replace("_", " "), str(one)) for name, one in found.metrics.items() if name != found.main]
+        facts += [("warning", text) for text in self.record["warnings"]]
+        main = found.main.replace("_", " ")
+        return f"Evaluation: {main} {found.metrics[found.main]} on {found.n:,} items", facts
+
+    def save(self, folder: str | Path, *, overwrite: bool = True) -> Path:
+        """Write ``metrics.json``, ``predictions.jsonl`` and ``report.html``.
+
+        Args:
+            folder: a new or empty folder, or one that an evaluation wrote.
+            overwrite: whether an existing evaluation is replaced.
+
+        Returns:
+            The folder.
+
+        Raises:
+            UsageError: if the folder holds anything else, or an evaluation that must be kept.
+            SaveError: if it cannot be written.
+        """
+        target = Path(folder)
+        ANNOTATION_EVALUATION.check(target, overwrite=overwrite)
+        with atomic_folder(target) as scratch:
+            write_json(scratch / "metrics.json", {"kind": ANNOTATION_EVALUATION.kind, **self.record})
+            (scratch / "predictions.jsonl").write_text("".join(self._lines()), encoding="utf-8")
+            (scratch / "report.html").write_text(evaluation_report(self.record, target.name), encoding="utf-8")
+        return target
+
+    def _lines(self) -> Sequence[str]:
+        task, y = self.data.labelled()
+        rows = zip(self.data.ids, self.data.items, y, self.found, strict=True)
+        return [
+            json.dumps(
+                {
+                    "id": name,
+                    "label": plain_annotation(item, truth, task.labels),
+                    "predicted": plain_annotation(item, found, task.labels),
+                },
+                ensure_ascii=False,
+            )
+            + "\n"
+            for name, item, truth, found in rows
+        ]
+
+
+def evaluate_annotations(
+    model: AnnotationModel,
+    data: Any,
+    reading: ReadOptions,
+    reporter: Reporter,
+    *,
+    split: str | None = None,
+    seed: int = 0,
+    command: str | None = None,
+    report_items: int = MOST_EXAMPLES,
+) -> AnnotationEvaluation:
+    """Evaluate a model on annotated data, with the metrics and intervals of a fit.
+
+    Args:
+        model: the model; its run folder tells which items it was fitted on.
+        data: annotated data.
+        reading: how to read them; ``task`` is that of the model where it is None.
+        reporter: receives what is found.
+        split: which part to use of data that have a split; default: test, else val, else train.
+        seed: of the resamples.
+        command: the command line, for the record.
+        report_items: the largest number of items that the report shows.
+
+    Raises:
+        DataError: if the data cannot be used, or have types that the model does not know.
+        ItemError: if no item can be read.
+    """
+    clock = Clock.start()
+    used, part = part_of(_coded(read_labelled(data, _as_fitted(reading, model)), model), split)
+    for note in used.notes:
+        reporter.line("read", note)
+    with reporter.progress("predicting") as step:
+        found = model.predict_readable(used.items, progress=step)
+    check_any_left(len(found.index), used.ids, found.failures)
+    failures = {used.ids[position]: reason for position, reason in found.failures.items()}
+    for name, reason in failures.items():
+        reporter.warning(f"Set aside {name}: {reason}")
+    judged = used.take(found.index)
+    evaluation = ANNOTATING[model.task.kind].evaluate(judged, found.found, seed=seed)
+    folder = model.folder
+    fitted_on = _fitted_on(folder, judged, reporter, model)
+    warnings = []
+    if fitted_on:
+        warnings.append(
+            f"This model was fitted on {fitted_on} of the {len(judged)} items, so these metrics are too good."
+        )
+    examples = ANNOTATING[model.task.kind].examples(judged, found.found, min(report_items, MOST_EXAMPLES))
+    record = {
+        "task": model.task.to_dict(),
+        "source": asdict(model.source.info),
+        "head": {"name": model.head.name, "left_out_metric": evaluation.main, "left_out": None, "compared": []},
+        "evaluation": {"how": "labelled data given to the model", **evaluation.to_dict()},
+        "annotations": {"examples": list(examples)},
+        "data": {
+            "origin": used.origin, "modality": used.modality, "items": len(used), "used": len(judged), "sha256": None,
+            "notes": list(used.notes), "audit": [], "set_aside": list(failures.values()),
+        },
+        "encoding": {},
+        "environment": environment(),
+        "model": "" if folder is None else str(folder),
+        "part": part,
+        "fitted_on": fitted_on,
+        "warnings": warnings,
+        "shift": None,
+        "drift": None,
+        "seed": seed,
+        "command": command,
+        "seconds": {"fit": clock.elapsed, "encoding": 0.0},
+    }  # fmt: skip
+    _report(evaluation, judged, part, warnings, reporter)
+    return AnnotationEvaluation(evaluation, judged, found.found, failures, fitted_on, record)
+
+
+def _as_fitted(reading: ReadOptions, model: AnnotationModel) -> ReadOptions:
+    return replace(reading, task=reading.task or model.task.kind)
+
+
+def _coded(dataset: Dataset, model: AnnotationModel) -> Dataset:
+    """The data with types coded as the model's."""
+    task, y = dataset.labelled()
+    if task.kind != model.task.kind:
+        raise DataError(
+            f"The task of {dataset.origin} is {task.kind}, but that of the model is {model.task.kind}; give data of "
+            "that kind."
+        )
+    unknown = [label for label in task.labels if label not in model.task.labels]
+    if unknown:
+        known = ", ".join(model.task.labels[:10])
+        raise DataError(
+            f"{dataset.origin} has the type '{unknown[0]}', which the model does not know; its types are: {known}."
+        )
+    if task.labels == model.task.labels or task.kind == "token":
+        return replace(dataset, task=model.task)
+    codes = np.array([model.task.labels.index(label) for label in task.labels])
+    coded = np.empty(len(y), object)
+    coded[:] = [_renumbered(one, codes) for one in y]
+    return replace(dataset, task=model.task, y=coded)
+
+
+def _renumbered(annotation: Any, codes: np.ndarray[Any, np.dtype[np.int64]]) -> Any:
+    if hasattr(annotation, "xyxy"):
+        return replace(annotation, labels=codes[annotation.labels])
+    classes = annotation.classes()
+    return MaskArray(np.where(classes < 0, classes, codes[classes]).astype(np.int16), annotation.instances())
+
+
+def _fitted_on(folder: Path | None, dataset: Dataset, reporter: Reporter, model: AnnotationModel) -> int:
+    fitted = training_contents(folder)
+    if not fitted:
+        return 0
+    texts = [item.text for item in dataset.items if isinstance(item, Sentence)]
+    plain = replace(dataset, task=None, y=None, items=texts or dataset.items)
+    return int(are_among(fitted, plain, reporter, cache=model.engine.cache).sum())
+
+
+def _report(evaluation: Evaluation, dataset: Dataset, part: str, warnings: Sequence[str], reporter: Reporter) -> None:
+    reporter.line("data", f"{describe_data(dataset)} ({part})")
+    for name, metric in evaluation.metrics.items():
+        say = reporter.result if name == evaluation.main else reporter.line
+        say(name.replace("_", " "), figure(metric.value, metric.low, metric.high))
+    for text in warnings:
+        reporter.warning(text)

@@ -1,0 +1,42 @@
+"""Options of a fit that have no meaning for annotated items: refused, never ignored."""
+
+from __future__ import annotations
+
+from headstart.errors import ParameterError
+from headstart.tasks.annotations import ANNOTATION_TASKS
+from headstart.transfer.stages.options import FitOptions
+
+__all__ = ["check_options"]
+
+
+def check_options(options: FitOptions, kind: str) -> None:
+    """Raise for an option of a fit that a task of this kind would ignore.
+
+    Args:
+        options: of the fit.
+        kind: ``"token"``, ``"box"`` or ``"mask"``.
+
+    Raises:
+        ParameterError: names the options.
+
+    Examples:
+        >>> from headstart.heads import HeadSearch
+        >>> check_options(FitOptions(search=HeadSearch(("svm",))), "token")
+        Traceback (most recent call last):
+        headstart.errors.ParameterError: A fit of spans takes no 'heads'; leave it out.
+    """
+    search = options.search
+    given = {
+        "heads": search.heads is not None,
+        "layers": search.layers != "auto",
+        "fusion": search.fusion != "auto",
+        "class_weight": search.class_weight is not None,
+        "drop_suspects": search.drop_suspects,
+        "label_text": options.label_text not in ("auto", "none", None),
+        "source_data": options.source_data is not None,
+        "several sources": isinstance(options.source, list | tuple) and len(options.source) > 1,
+    }
+    wrong = [name for name, was in given.items() if was]
+    if wrong:
+        names, it = " and ".join(f"'{name}'" for name in wrong), "it" if len(wrong) == 1 else "them"
+        raise ParameterError(f"A fit of {ANNOTATION_TASKS[kind].annotations} takes no {names}; leave {it} out.")
