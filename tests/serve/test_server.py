@@ -21,7 +21,7 @@ from headstart.errors import UsageError
 from headstart.model import TransferModel
 from headstart.model.versions import rollback, write_version
 from headstart.serve import RequestLimits, ServeOptions
-from headstart.serve.server import bound_socket
+from headstart.serve.server import KEEP_ALIVE, bound_socket
 
 TEXTS = ["where is my parcel", "I want my money back", "refund my card", "Grüße, wo ist die Kiste? \U0001f4e6"]
 SLOW = 1.0  # seconds
@@ -71,7 +71,7 @@ def test_clients_that_send_nothing_or_half_a_request_are_closed(url):
                     answer += part
             except ConnectionResetError:
                 pass
-            assert time.monotonic() - began > SLOW / 2
+            assert SLOW / 2 < time.monotonic() - began < KEEP_ALIVE
         assert answer[: len(answered)] == answered
         assert bool(answer) == bool(answered)
 
@@ -91,7 +91,7 @@ def test_a_body_that_grows_beyond_the_limit_is_cut_off(text_run):
 
         def endless():
             yield b'{"item": "'
-            for _ in range(100_000):
+            for _ in range(10_000):
                 yield b"a" * 1000
 
         try:

@@ -35,6 +35,7 @@ HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
 )
+CLOSE = ((b"connection", b"close"),)
 
 
 def host_name(value: str) -> str:
@@ -59,6 +60,7 @@ class _Exchange:
         self.status = 0
         self.received = 0
         self.is_read = False
+        self.is_late = False
         self.began = monotonic()
 
 
@@ -97,7 +99,7 @@ class Guard:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *HEADERS]
+                message["headers"] = [*message.get("headers", ()), *HEADERS, *(CLOSE if exchange.is_late else ())]
             await send(message)
 
         try:
@@ -180,6 +182,7 @@ class Guard:
                 async with asyncio.timeout(max(left, 0)):
                     message = await receive()
             except TimeoutError:
+                exchange.is_late = True  # the rest is not waited for
                 raise RequestError(408, f"The body did not arrive within {limits.read:g} seconds.") from None
             if message["type"] != "http.request":
                 return message
