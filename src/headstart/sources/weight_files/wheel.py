@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -136,7 +137,8 @@ class Wheel:
             SourceError: if another release or no such file is installed.
         """
         path = self.sized(file, size)
-        digest = file_digest(path)
+        about = path.stat()
+        digest = _digest(path, (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
         if digest != sha256:
             raise DigestError(
                 f"'{path}' has the sha256 digest {digest[:16]}... instead of {sha256[:16]}...: it is damaged or "
@@ -148,6 +150,12 @@ class Wheel:
     def again(self) -> str:
         """How to install it again, as the end of a sentence."""
         return f"install it again: pip install --force-reinstall --no-deps {self.package}=={self.version}"
+
+
+@lru_cache(maxsize=16)
+def _digest(path: Path, state: tuple[int, ...]) -> str:  # noqa: ARG001 (another state of the file is read again)
+    """The digest of a file; one that a process opens several times, and that has not changed, is read once."""
+    return file_digest(path)
 
 
 def _installed(package: str) -> Distribution | None:
