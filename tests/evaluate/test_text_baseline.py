@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneGroupOut, LeaveOneOut, cross_val_predict
 
-from headstart.evaluate.text_baseline import leave_one_out_errors, text_rows, tfidf
+from headstart.evaluate.text_baseline import CountedTexts, counted_rows, leave_one_out_errors, text_rows, tfidf
 from headstart.heads import HeadSearch, select_head
 from headstart.types import Block, Task
 
@@ -37,6 +37,22 @@ def test_characters_are_those_of_the_usual_pipeline():
         analyzer="char", ngram_range=(1, 3), sublinear_tf=True, max_features=3000, dtype=np.float32
     ).fit_transform(CHINESE)
     np.testing.assert_array_equal(ours.toarray(), theirs.toarray())
+
+
+def test_a_part_of_counted_texts_has_the_rows_of_vectorizers_that_are_fitted_to_it():
+    """Also where there are more terms than columns, and terms that only other parts have."""
+    rng = np.random.default_rng(0)
+    texts = [" ".join(f"w{i}" for i in rng.integers(0, 3000, 20)) for _ in range(300)]
+    parts = rng.permutation(300)
+    train, test = parts[:240], parts[240:]
+    targets = np.eye(2)[np.arange(240) % 2]
+    counted = CountedTexts.of(texts)
+    found = counted_rows(counted.take(train), counted.take(test), targets)
+    assert found.train.shape[1] == sum(block.width for block in found.blocks) >= 3000
+    theirs = [tfidf(block.name).fit([texts[k] for k in train]) for block in found.blocks]
+    for rows, part in ((found.train, train), (found.test, test)):
+        expected = [one.transform([texts[k] for k in part]).toarray() for one in theirs]
+        np.testing.assert_array_equal(rows, np.hstack(expected))
 
 
 def _least_by_brute_force(rows, targets, splits, groups=None):

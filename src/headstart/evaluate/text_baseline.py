@@ -18,9 +18,10 @@ from headstart.linear.spectrum import Spectrum
 from headstart.types import Block
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-__all__ = ["TextRows", "leave_one_out_errors", "text_rows", "tfidf"]
+__all__ = ["CountedTexts", "TextRows", "counted_rows", "leave_one_out_errors", "text_rows", "tfidf"]
 
 WORDS, CHARACTERS = "words", "characters"
 BOTH = f"{WORDS} and {CHARACTERS}"
@@ -80,6 +81,35 @@ def tfidf(view: str, terms: int = MAX_TERMS) -> TfidfVectorizer:
     return TfidfVectorizer(tokenizer=split_words, token_pattern=None, ngram_range=(1, 2), **same)
 
 
+@dataclass(frozen=True, eq=False)
+class CountedTexts:
+    """Texts and the counts of their terms, which are counted once for all parts of a cross-validation.
+
+    Attributes:
+        texts: n texts.
+        counts: by view, (n, terms) float32 counts, sparse, terms in alphabetical order; no view without terms.
+
+    Examples:
+        >>> counted = CountedTexts.of(["a bad film", "a film"])
+        >>> counted.counts["words"].toarray()        # a, a bad, a film, bad, bad film, film
+        array([[1., 1., 0., 1., 1., 1.],
+               [1., 0., 1., 0., 0., 1.]], dtype=float32)
+    """
+
+    texts: Sequence[str]
+    counts: Mapping[str, csr_matrix]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> CountedTexts:
+        """Count the terms of texts."""
+        counts = {view: _counted(view, texts) for view in (WORDS, CHARACTERS)}
+        return cls(texts, {view: found for view, found in counts.items() if found is not None})
+
+    def take(self, rows: NDArray[np.intp]) -> CountedTexts:
+        """The texts at these places."""
+        return CountedTexts([self.texts[k] for k in rows], {view: found[rows] for view, found in self.counts.items()})
+
+
 def text_rows(
     train: Sequence[str],
     test: Sequence[str],
@@ -111,23 +141,49 @@ def text_rows(
         >>> found.name, found.train.shape
         ('TF-IDF of characters', (12, 12))
     """
-    chosen = _draw(len(train), seed)
-    sample = [train[k] for k in chosen]
-    sample_groups = None if groups is None else groups[chosen]
-    grams = {view: _gram(view, sample) for view in (WORDS, CHARACTERS)}
-    errors = leave_one_out_errors(
-        {view: gram for view, gram in grams.items() if gram is not None}, targets[chosen], groups=sample_groups
-    )
-    if unspaced_share(sample) > UNSPACED:
+    both, n = CountedTexts.of([*train, *test]), len(train)
+    rest = np.arange(n, len(both.texts))
+    return counted_rows(both.take(np.arange(n)), both.take(rest), targets, groups=groups, seed=seed)
+
+
+def counted_rows(
+    train: CountedTexts,
+    test: CountedTexts,
+    targets: NDArray[np.float64],
+    *,
+    groups: NDArray[np.int64] | None = None,
+    seed: int = 0,
+) -> TextRows:
+    """What `text_rows` gives for two parts of texts whose terms are counted already.
+
+    Args:
+        train: n training texts.
+        test: m texts to evaluate on, of the same count.
+        targets: as in `text_rows`.
+        groups: as in `text_rows`.
+        seed: as in `text_rows`.
+
+    Examples:
+        >>> counted = CountedTexts.of(["good film", "bad film", "good book", "bad book"] * 3 + ["good"])
+        >>> found = counted_rows(counted.take(np.arange(12)), counted.take(np.array([12])), np.eye(2)[[0, 1] * 6])
+        >>> found.name, found.test.shape
+        ('TF-IDF of words', (1, 8))
+    """
+    chosen = _draw(len(train.texts), seed)
+    sample = train if len(chosen) == len(train.texts) else train.take(chosen)
+    rows = {view: _weighted(found, found)[0] for view, found in sample.counts.items() if found.nnz}
+    grams = {view: np.asarray((x @ x.T).toarray()) for view, x in ((v, r.astype(np.float64)) for v, r in rows.items())}
+    errors = leave_one_out_errors(grams, targets[chosen], groups=None if groups is None else groups[chosen])
+    if unspaced_share(sample.texts) > UNSPACED:
         errors.pop(WORDS, None)
     best = min(errors, key=lambda name: errors[name])
     views = (WORDS, CHARACTERS) if best == BOTH else (best,)
-    terms = MAX_TERMS if len(train) <= MAX_TERMS else MAX_TERMS // len(views)
+    terms = MAX_TERMS if len(train.texts) <= MAX_TERMS else MAX_TERMS // len(views)
     x_train, x_test, blocks = [], [], []
     for view in views:
-        vectorizer = tfidf(view, terms)
-        x_train.append(vectorizer.fit_transform(train).toarray())
-        x_test.append(vectorizer.transform(test).toarray())
+        fitted, other = _weighted(train.counts[view], test.counts[view], terms)
+        x_train.append(fitted.toarray())
+        x_test.append(other.toarray())
         blocks.append(Block(view, x_train[-1].shape[1]))
     shown = errors if len(errors) > 1 else {}
     return TextRows(np.concatenate(x_train, axis=1), np.concatenate(x_test, axis=1), tuple(blocks), shown)
@@ -191,14 +247,26 @@ def _least_error(centred: NDArray[np.float64], targets: NDArray[np.float64], gro
     return min(float(np.mean((left.predictions - targets) ** 2)) for left in found)
 
 
-def _gram(view: str, texts: Sequence[str]) -> NDArray[np.float64] | None:
-    """Inner products (n, n) of TF-IDF rows; None where the texts have no such terms."""
-    vectorizer = tfidf(view)
-    analyse = vectorizer.build_analyzer()
+def _counted(view: str, texts: Sequence[str]) -> csr_matrix | None:
+    """Counts (n, terms) of a view's terms; None where the texts have none."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    analyse = tfidf(view).build_analyzer()
     if not any(analyse(text) for text in texts):
         return None
-    rows = vectorizer.fit_transform(texts).astype(np.float64)
-    return np.asarray((rows @ rows.T).toarray())
+    found: csr_matrix = CountVectorizer(analyzer=analyse, dtype=np.float32).fit_transform(texts).tocsr()
+    return found
+
+
+def _weighted(train: csr_matrix, test: csr_matrix, terms: int = MAX_TERMS) -> tuple[csr_matrix, csr_matrix]:
+    """TF-IDF rows of training and other counts: what `tfidf` fitted to the training texts gives."""
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    kept = np.flatnonzero(np.bincount(train.indices, minlength=train.shape[1]))
+    if len(kept) > terms:  # the most frequent ones, among equals the same as in scikit-learn
+        kept = np.sort(kept[np.argsort(-np.asarray(train.sum(axis=0)).ravel()[kept])[:terms]])
+    weights = TfidfTransformer(sublinear_tf=True).fit(train[:, kept])
+    return weights.transform(train[:, kept]), weights.transform(test[:, kept])
 
 
 def _centred(gram: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.formatting import figure
 from headstart.evaluate.gain import UNTRAINED, Gain, transfer_gain
 from headstart.evaluate.held_out import SplitPlan, held_out_outputs
-from headstart.evaluate.text_baseline import MAX_TERMS, text_rows
+from headstart.evaluate.text_baseline import MAX_TERMS, CountedTexts, counted_rows
 from headstart.heads.estimator.threads import threads_for
 from headstart.heads.problem import LayerChoice, TargetRows
 from headstart.reporting import Reporter
@@ -149,9 +149,10 @@ def _text_outputs(dataset: Dataset, judged: Judged) -> tuple[str, NDArray[np.flo
     """TF-IDF of words, characters or both; the term weights and this choice are fitted on each training part alone."""
     task, y = dataset.labelled()
     outputs, names = [], []
+    counted = CountedTexts.of(dataset.items)
     for train, test in judged.plan.parts:
-        found = text_rows(
-            dataset.take(train).items, dataset.take(test).items, TargetRows(y[train], task)[:],
+        found = counted_rows(
+            counted.take(train), counted.take(test), TargetRows(y[train], task)[:],
             groups=None if judged.groups is None else judged.groups[train], seed=judged.seed,
         )  # fmt: skip
         rows = np.zeros((len(dataset), found.train.shape[1]), dtype=np.float32)
