@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from private_folder import PrivateFolder, remove_abandoned, use_for_temporary_files
+from shared_bodies import share_bodies
 
 FOLDER = pytest.StashKey[PrivateFolder]()
 CACHE = pytest.StashKey[str]()
@@ -45,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[FOLDER] = PrivateFolder(parent)
         use_for_temporary_files(config.stash[FOLDER].path)
         config.option.basetemp = config.option.basetemp or str(config.stash[FOLDER].path / KEPT)
-    config.stash[CACHE] = tempfile.mkdtemp(prefix="cache-")
+    config.stash[CACHE] = str(share_bodies(Path(tempfile.mkdtemp(prefix="cache-"))))
     for name in ("HEADSTART_CACHE_LIMIT", "COLUMNS", "FORCE_COLOR", "CLICOLOR_FORCE"):
         os.environ.pop(name, None)
     os.environ["HEADSTART_CACHE"] = config.stash[CACHE]

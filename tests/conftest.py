@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from command_line import CommandLine, texts, write_body, write_csv
+from shared_bodies import share_bodies
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -75,15 +76,28 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def bare_cli(cli: CommandLine) -> None:
+    """No cache folder: for tests of what the command line writes into it."""
+    shutil.rmtree(cli.folder / "cache")
+
+
+@pytest.fixture
+def own_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder without rows: for tests of what is encoded, not of how a body is converted."""
+    monkeypatch.setenv("HEADSTART_CACHE", str(share_bodies(tmp_path / "cache")))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
 def cli(
     tmp_path: Path,
     three_folds: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> CommandLine:
-    """The command line in a fresh working folder, with a cache of its own."""
+    """The command line in a fresh working folder, with a cache of its own but for the converted bodies."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HEADSTART_CACHE", str(share_bodies(tmp_path / "cache")))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # undone afterwards, whatever --offline sets
     return CommandLine(tmp_path, capsys)
 

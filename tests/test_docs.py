@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from markdown_blocks import SHELL, Block, blocks, headstart_commands, shell_lines
+from shared_bodies import share_bodies
 
 import headstart
 from headstart.cli.main import main
@@ -192,8 +193,8 @@ def test_the_changelog_has_the_current_version():
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
-    """One cache for the sessions: a body is converted once."""
-    return tmp_path_factory.mktemp("cache")
+    """One cache for the sessions."""
+    return share_bodies(tmp_path_factory.mktemp("sessions") / "cache")
 
 
 @pytest.fixture

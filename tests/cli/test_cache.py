@@ -13,6 +13,8 @@ from command_line import CommandLine
 from headstart.engine.cache.features import open_store
 from headstart.engine.cache.folder import entry_folder
 
+pytestmark = pytest.mark.usefixtures("bare_cli")
+
 
 @pytest.fixture
 def filled(cli: CommandLine) -> CommandLine:

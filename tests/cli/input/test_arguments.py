@@ -40,6 +40,7 @@ def test_the_record_says_how_items_were_encoded(cli, table):
     assert json.loads((cli.folder / "run" / "manifest.json").read_text())["encoding"] == second["encoding"]
 
 
+@pytest.mark.usefixtures("bare_cli")
 def test_predict_and_evaluate_take_the_same_options(cli, table):
     cli.works(*FIT, "--no-cache", "--batch-size", "5")
     assert not (cli.folder / "cache").exists()
@@ -96,6 +97,7 @@ def test_data_after_a_bare_ray_are_no_address(cli, table, verb):
     assert "'a.csv' is a file or folder, not an address. Write --ray after it, or --ray=ADDRESS." in done.err
 
 
+@pytest.mark.usefixtures("bare_cli")
 def test_inspect_caches_nothing_with_no_cache(cli):
     pictures(cli.folder / "photos")
     cli.works("inspect", "photos", "--no-cache")

@@ -35,8 +35,8 @@ RIDGE = HeadSearch(("ridge",))
 
 
 @pytest.fixture
-def ran(monkeypatch, own_cache):
-    """The backends that frozen bodies ran on; the cache is empty at first."""
+def ran(monkeypatch, own_rows):
+    """The backends that frozen bodies ran on; the cache holds no rows at first."""
     found: set[str] = set()
     choose = FrozenBody.choose
 
@@ -136,13 +136,13 @@ WAYS = [
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_only_the_given_backend_runs_and_no_row_is_cached(way, ran, own_cache):
+def test_only_the_given_backend_runs_and_no_row_is_cached(way, ran, own_rows):
     way(toy_shift(), ENGINE)
     assert ran == {"torch"}
-    assert not (own_cache / "features").exists()
+    assert not (own_rows / "features").exists()
 
 
-def test_rows_are_cached_by_default(ran, own_cache):
+def test_rows_are_cached_by_default(ran, own_rows):
     """Else the test above could not fail."""
     forgotten(toy_shift(), Engine())
-    assert any((own_cache / "features").iterdir())
+    assert any((own_rows / "features").iterdir())
