@@ -46,6 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[FOLDER] = PrivateFolder(parent)
         use_for_temporary_files(config.stash[FOLDER].path)
         config.option.basetemp = config.option.basetemp or str(config.stash[FOLDER].path / KEPT)
+    # No test cuts the power. Waiting for the disk takes a fifth of a run, and as long again to remove what is on it.
+    os.fsync = lambda _: None
     config.stash[CACHE] = str(share_bodies(Path(tempfile.mkdtemp(prefix="cache-"))))
     for name in ("HEADSTART_CACHE_LIMIT", "COLUMNS", "FORCE_COLOR", "CLICOLOR_FORCE"):
         os.environ.pop(name, None)
