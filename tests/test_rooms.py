@@ -155,6 +155,7 @@ ENTRIES = {
     "cli.methods": "run by name: the page of methods",
     "model.explaining": "TransferModel.explain, whose work a layer above does",
     "model.exporting": "TransferModel.export, whose work a layer above does",
+    "model.plotting": "TransferModel.plot, whose work a layer above does",
     "data.hugging_face": "a kind of input: datasets of Hugging Face",
     "data.labels": "a word of the package: from label columns to a task and its codes",
     "data.python_inputs": "a kind of input: lists, arrays and frames",

@@ -96,6 +96,7 @@ _WHERE = {
 
 OPERATIONS.register("explain", "headstart.explain.explain:explain")
 OPERATIONS.register("export", "headstart.export.export:export")
+OPERATIONS.register("plot", "headstart.report.plots:Plots")
 OPERATIONS.register("suggest", "headstart.transfer.suggest:suggest")
 OPERATIONS.register("update", "headstart.transfer.update:update")
 

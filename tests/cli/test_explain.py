@@ -24,7 +24,7 @@ def place(tmp_path_factory):
 def test_the_words_and_the_training_items_are_printed(place, capsys):
     assert main(["explain", str(place / "run"), "a good one", "--data", str(place / "t.csv")]) == 0
     out = capsys.readouterr().out
-    assert "Why +" in out
+    assert "answer         +\nasked          Why +?\n" in out
     assert "leave one word out" in out
     assert "good fun" in out  # the text of a training item
 

@@ -82,3 +82,12 @@ def test_the_log_names_damaged_versions_copies_and_dates_of_files(run, capsys):
     assert f"'headstart rollback {run} 1'" in told
     assert "versions/5' was never in force and is not used" in told
     assert "(file date)" in told
+
+
+@pytest.mark.parametrize("word", ["1,2,3,4", "1 2 3 4", "-1.5", "1e3, 2"])
+def test_a_row_on_the_command_line_is_told_where_rows_are_given(run, word, capsys):
+    assert main(["predict", str(run), "--", word]) == 2
+    told = capsys.readouterr().err
+    assert f"'{word}' is a row of numbers" in told
+    assert f"echo '{word}' | headstart predict MODEL -" in told
+    assert "in a table" in told

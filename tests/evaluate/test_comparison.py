@@ -184,3 +184,10 @@ def test_equal_models_are_told_apart_in_at_most_five_percent_of_the_draws():
         any_single += any(one.main.p <= 0.05 for one in pairs)
     assert any_pair / draws <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / draws)
     assert any_single > any_pair
+
+
+def test_a_one_sided_bound_beside_a_two_sided_interval_says_which_is_which():
+    truth = np.arange(90) % 3
+    found = compare_outputs(TASK, truth, [answers(truth, range(20)), answers(truth, range(5, 26))], ["A", "B"])
+    assert found.pairs[0].at_most < max(abs(found.pairs[0].main.low), abs(found.pairs[0].main.high))
+    assert sentences(found)[0].count("apart (one-sided; the interval is two-sided)") == 1

@@ -51,8 +51,7 @@ def test_new_items_and_a_new_class_are_learnt_and_kept_as_a_version(run, tmp_pat
     test = table(tmp_path / "test.csv", *clusters(45, seed=0))
     found = update(run, table(tmp_path / "new.csv", NEW, NAMES), test=test, verbose=False)
     assert (len(found.added), found.new_labels, found.chosen) == (30, ("cat",), True)
-    said = "30 new items have the name of an item of the fit, so '@2' was added to the new name."
-    assert said in found.notes
+    assert not any("name of an item" in note for note in found.notes)  # their names are numbers of rows
     assert found.after.metrics["accuracy"].value > found.before.metrics["accuracy"].value + 0.2
     model = headstart.load(run)
     assert model.task.labels == ("ant", "bee", "cat")

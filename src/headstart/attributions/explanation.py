@@ -205,6 +205,19 @@ class Explanation:
             return f"Why {self.predicted}{rest}"
         return f"Answered {self.predicted}; what speaks for {self.label}{rest}"
 
+    @property
+    def question(self) -> str:
+        """What is explained, for a reader who sees the answer already.
+
+        Examples:
+            >>> Explanation("", "text", "toy, ridge", "a", "b", "", {"a": 0.9, "b": 0.1}, ()).question
+            'What speaks for b?'
+        """
+        rest = f" rather than {self.against}" if self.against else ""
+        if self.predicted == self.label:
+            return f"Why {self.predicted}{rest}?"
+        return f"What speaks for {self.label}{rest}?"
+
     def shown_outputs(self) -> str:
         """The outputs in words; no probability is written as certain.
 

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         write_line(json_text({**facts, "failures": failures, "notes": [*encoded.details, *encoded.notes]}))
     else:
         size = f"{shape['rows']} rows of {shape['features']} features from {source.info.name}"
-        reporter.line("saved", f"{args.out}: {size}; {encoding_words(encoded)}")
+        reporter.line("saved", f"{args.out}: {size}; {encoding_words(encoded, source.info)}")
     return 1 if encoded.failures else 0
 
 

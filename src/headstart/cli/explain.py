@@ -100,7 +100,8 @@ def _write(out: Path, found: Explanation, name: str) -> None:
 
 def _print(found: Explanation) -> None:
     write_pair("item", found.item)
-    write_pair("answer", found.headline)
+    write_pair("answer", found.predicted)
+    write_pair("asked", found.question)
     write_pair("outputs", found.shown_outputs())
     if found.novelty is not None:
         write_pair("novelty", found.novelty.sentence)

@@ -32,6 +32,7 @@ from headstart.model.files.parts import read_parts
 from headstart.model.files.version_files import version_folder
 from headstart.model.files.writing import write_model
 from headstart.model.novelty import novelty_detector, novelty_p_values
+from headstart.model.plotting import plots_of
 from headstart.model.removal import check_one_label_each, moments_without
 from headstart.model.suggesting import suggest_labels
 from headstart.model.summary import model_facts
@@ -304,6 +305,7 @@ class TransferModel:
     novelty = novelty_p_values
     novelty_detector = novelty_detector
     explain = explain_answer
+    plot = property(plots_of)
     export = export_model
     suggest = suggest_labels
 

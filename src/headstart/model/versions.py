@@ -117,7 +117,7 @@ def versions_of(run: str | Path) -> list[Version]:
     Examples:
         >>> versions_of("nowhere")
         Traceback (most recent call last):
-        headstart.errors.NoModelError: 'nowhere' is not a model folder (it has no config.json); ...
+        headstart.errors.NoModelError: 'nowhere' is not a model folder (there is no such folder); ...
     """
     run = Path(run)
     numbers = numbers_of(run)
@@ -141,7 +141,7 @@ def describe_version(run: str | Path, number: int | None = None) -> Version:
     Examples:
         >>> describe_version("nowhere", 3)
         Traceback (most recent call last):
-        headstart.errors.NoModelError: 'nowhere' is not a model folder (it has no config.json); ...
+        headstart.errors.NoModelError: 'nowhere' is not a model folder (there is no such folder); ...
     """
     run = Path(run)
     in_force = examine_pointer(run)[0].version if number is not None else read_pointer(run).version

@@ -161,7 +161,7 @@ def serve_on_ray(run: Path, options: ServeOptions, address: str, listen: Callabl
     Examples:
         >>> serve_on_ray(Path("no-such-run"), ServeOptions(), "auto", id)
         Traceback (most recent call last):
-        headstart.errors.NoModelError: 'no-such-run' is not a model folder (it has no config.json); ...
+        headstart.errors.NoModelError: 'no-such-run' is not a model folder (there is no such folder); ...
     """
     if not (version_folder(run) / "config.json").is_file():
         version_folder(run, 2)  # raises: it is not a model folder

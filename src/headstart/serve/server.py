@@ -114,7 +114,7 @@ def serve(run: str | Path, options: ServeOptions | None = None, *, ready: Callab
     Examples:
         >>> serve("no-such-run")
         Traceback (most recent call last):
-        headstart.errors.NoModelError: 'no-such-run' is not a model folder (it has no config.json); ...
+        headstart.errors.NoModelError: 'no-such-run' is not a model folder (there is no such folder); ...
     """
     options = options or ServeOptions()
     check_extra()

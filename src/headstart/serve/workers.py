@@ -52,7 +52,7 @@ def run_workers(
         >>> with socket.socket() as found:     # doctest: +SKIP
         ...     run_workers(Path("no-such-run"), ServeOptions(workers=2), found, work=serve_in_process, ready=print)
         Traceback (most recent call last):
-        headstart.errors.HeadstartError: 'no-such-run' is not a model folder (it has no config.json); ...
+        headstart.errors.HeadstartError: 'no-such-run' is not a model folder (there is no such folder); ...
     """
     metrics = tempfile.mkdtemp(prefix="headstart-metrics-")
     before = os.environ.get(METRICS)

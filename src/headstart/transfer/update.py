@@ -197,7 +197,8 @@ def _planned(opened: Opened, known: KnownItems, given: EncodedItems, *, relabel:
     chosen = given.take(positions)
     taken = set(map(str, known.table["id"]))
     ids = tuple(f"{name}@{opened.number}" if name in taken else name for name in chosen.dataset.ids)
-    renamed = sum(one != other for one, other in zip(ids, chosen.dataset.ids, strict=True))
+    # a row's number says nothing, so a reader need not know that there is one of the same number
+    renamed = sum(one != other and not other.isdecimal() for one, other in zip(ids, chosen.dataset.ids, strict=True))
     notes: tuple[str, ...] = ()
     if renamed:
         said = "1 new item has" if renamed == 1 else f"{renamed} new items have"

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from command_line import pictures, texts, write_csv
 
+from headstart.cli.input.items import Gathered
+from headstart.cli.output.answer_lines import show, summary_lines
 from headstart.tasks.rounding import rounded
 from headstart.types import Task
 
@@ -174,3 +176,18 @@ def test_a_column_without_any_number_is_still_missed(cli, numbers_run):
 def test_numbers_among_texts_stay_texts(cli, run):
     write_csv(cli.folder / "new.csv", [["text"], ["42"], ["my parcel is late"]])
     assert len(json.loads(cli("predict", run, "new.csv", "--json").out)["predictions"]) == 2
+
+
+def test_a_probability_is_never_written_as_certain(capsys):
+    """The kind: the same answer reads 1 on one surface and >0.999 on another."""
+    given = Gathered(["x"], ["1"])
+    found = {0: {"prediction": "a", "probability": 1.0, "probabilities": {"a": 1.0, "b": 0.0, "c": 0.0}}}
+    show(given, found, short=False)
+    assert capsys.readouterr().out == "1\ta\t0.999999\n"
+    show(given, found, short=True)
+    out = capsys.readouterr().out
+    assert ">0.999" in out
+    assert "<0.001" in out
+    assert "1.000" not in out
+    told = dict(summary_lines(given, found, Task("classification", ("a", "b", "c"))))
+    assert told["confidence"] == "mean probability >0.999"

@@ -46,6 +46,8 @@ def folder(tmp_path, monkeypatch):
         (["fit", "flat"], ["'flat' have no labels", "a folder for each class"]),
         (["fit", "flat/0.png"], ["its label is not known", "a folder of such files for each class"]),
         (["predict", "flat", "x"], ["'flat' is not a model folder", "'headstart fit' wrote"]),
+        (["predict", "nothere", "x"], ["'nothere' is not a model folder (there is no such folder)"]),
+        (["predict", "notes.txt", "x"], ["'notes.txt' is not a model folder (it is a file)"]),
         (["fit", "single.csv"], ["label of its own", "nothing to learn from it", "--label"]),
         (["fit", "reviews.csv", "--source", "headstart:txt"], ["Did you mean 'headstart:text'?"]),
         (["fit", "reviews.csv", "--source", "toy", "--out", "flat"], ["something other than a run", "name another"]),

@@ -152,6 +152,11 @@ def _one_word(word: str, model: ItemReading, item: str | None, place: int, *, al
     if not _exists(word):
         if modality == "text" and not _looks_like_path(word):
             return Gathered([as_typed(word)], [str(place)])
+        if modality == "vector" and _is_row(word):
+            raise DataError(
+                f"'{word}' is a row of numbers, and no file of that name exists; pass rows on standard input "
+                f"(echo '{word}' | headstart predict MODEL -), or in a table with a row for each item."
+            )
         raise DataError(f"'{word}' does not exist; give a file, a folder or a table of {modality} items.")
     # the cells of a table do not show what they mean (a text may be a path): the model does
     is_table = Path(word).is_file() and table_kind(word) is not None
@@ -169,6 +174,15 @@ def _one_word(word: str, model: ItemReading, item: str | None, place: int, *, al
         return Gathered(items, names, notes=dataset.notes)
     # read a second time for the columns that the dataset leaves out, which are written beside the answers
     return _rows_of(load(Path(word)), Gathered(items, names, notes=dataset.notes), "" if alone else f"{word}:", model)
+
+
+def _is_row(word: str) -> bool:
+    """Whether a word consists of numbers, with commas or blanks between them."""
+    cells = word.replace(",", " ").split()
+    try:
+        return bool([float(cell) for cell in cells])
+    except ValueError:
+        return False
 
 
 def _rows_of(table: Loaded, read_rows: Gathered, prefix: str, model: ItemReading) -> Gathered:

@@ -15,7 +15,7 @@ from headstart.cli.output.answers import write_answers
 from headstart.cli.output.console import json_text, reporter_of, write_line, write_table
 from headstart.cli.output.coverage_columns import is_set, joined
 from headstart.reporting.terminal import in_letters_of, write
-from headstart.reporting.text import printable, shortened
+from headstart.reporting.text import printable, probability, shortened
 from headstart.tasks import is_regression
 from headstart.types import Task
 
@@ -27,6 +27,7 @@ __all__ = ["report_answers", "show", "summary_lines"]
 SHOWN = 20  # rows on a terminal
 WIDEST = 30  # characters of a cell, other than the item
 UNSURE = 0.5  # a calibrated probability below it means: more likely wrong than right
+SUREST = 0.999999  # a probability is never written as certain; with three decimals it is >0.999
 NAMED = 8  # classes and unsure items in a summary
 
 
@@ -122,6 +123,8 @@ def _cell(value: object, name: str = "") -> str:
         return ""
     if isinstance(value, list):
         return joined(value) if is_set(name) else ";".join(_cell(one) for one in value)
+    if isinstance(value, float) and name == "probability":
+        value = min(value, SUREST)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
@@ -149,6 +152,8 @@ def _short(value: object, name: str = "") -> str:
         return joined(value) or "none"
     if isinstance(value, list):
         return "; ".join(_short(one) for one in value) or "none"
+    if isinstance(value, float) and name == "probability":
+        return probability(value)
     return f"{value:.3g}" if isinstance(value, float) and abs(value) > 1 else _three(value)
 
 
@@ -161,7 +166,7 @@ def _runner_up(row: Mapping[str, Any]) -> str:
     if "probability" not in row or len(shares) < 3:  # of two classes, the second follows from the first
         return ""
     label, value = sorted(shares.items(), key=lambda pair: -pair[1])[1]
-    return f"{label} {value:.3f}"
+    return f"{label} {probability(value)}"
 
 
 def summary_lines(
@@ -209,7 +214,7 @@ def summary_lines(
         unsure = sorted((p for p in sure if sure[p] < UNSURE), key=lambda p: sure[p])
         names = [given.names[p] for p in unsure[:NAMED]] + (["..."] if len(unsure) > NAMED else [])
         doubt = f"; {len(unsure)} below {UNSURE}, so more likely wrong than right: {', '.join(names)}" if unsure else ""
-        yield "confidence", f"mean probability {np.mean(list(sure.values())):.3f}{doubt}"
+        yield "confidence", f"mean probability {probability(float(np.mean(list(sure.values()))))}{doubt}"
 
 
 def _spread(values: Sequence[Any]) -> str:

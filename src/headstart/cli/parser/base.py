@@ -92,6 +92,16 @@ class Parser(argparse.ArgumentParser):
         listed = f"(choose from {', '.join(choices)})"
         raise argparse.ArgumentError(action, f"invalid choice: '{value}'.{suggestion} {listed}")
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        # overrides a method of argparse, whose message names the type of Python
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError as error:
+            kind = {float: "a number", int: "a whole number"}.get(action.type)  # type: ignore[call-overload]
+            if kind is None:
+                raise
+            raise argparse.ArgumentError(action, f"it must be {kind}. Got '{arg_string}' instead.") from error
+
     def _check_start(self, given: list[str]) -> None:
         """Refuse options before the command, except --help and --version."""
         if not given:
@@ -102,6 +112,9 @@ class Parser(argparse.ArgumentParser):
             return
         place = next((k for k, word in enumerate(given) if word in self.actions), None)
         if place is None:
+            near = nearest_option(start.partition("=")[0], self._option_string_actions)
+            if near is not None:
+                self.error(f"unknown option '{start}'. Did you mean '{near}'?")
             self.error(f"'{start}' needs a command; write '{self.prog} COMMAND ... {' '.join(given)}'.")
         reordered = " ".join([given[place], *given[place + 1 :], *given[:place]])
         self.error(f"'{start}' is given before the command; options come after it: '{self.prog} {reordered}'.")

@@ -59,6 +59,7 @@ _HINTS: dict[str, str] = {
     "test-size val-split validation-split test test-data valid-data validation cv folds n-folds k-fold holdout "
     "train-size": "a split is read from a column 'split' or from folders train/val/test, or else made by the fit",
     "num-labels num-classes n-classes": "the labels are read from the data",
+    "version v versions release": "'headstart --version' shows the release",
     "quiet silent q": "send standard output to /dev/null, or use --json for one object",
 }
 
@@ -146,7 +147,11 @@ def option_hint(name: str, positional: Sequence[str]) -> str | None:
         words = _POSITIONAL.get(place, "").split()
         if word in words or (len(word) > SHORT and difflib.get_close_matches(word, words, n=1, cutoff=0.8)):
             return f"{place} is given without an option name"
-    return next((hint for words, hint in _HINTS.items() if word in words.split()), None)
+    known = {other: hint for words, hint in _HINTS.items() for other in words.split()}
+    near = [word] if word in known else []
+    if not near and len(word) > SHORT:
+        near = difflib.get_close_matches(word, [other for other in known if len(other) > SHORT], n=1, cutoff=0.85)
+    return known[near[0]] if near else None
 
 
 def nearest_choice(word: str, choices: Collection[str]) -> str | None:

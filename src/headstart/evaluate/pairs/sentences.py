@@ -13,6 +13,8 @@ __all__ = ["change_words", "item_count", "p_words", "pair_sentence", "verdict_se
 SHARES = ("accuracy", "average_precision")  # metrics whose hundredths are called points
 LEAST_P = 0.001
 
+SIDED = " (one-sided; the interval is two-sided)"
+
 
 def change_words(metric: str, value: float, low: float, high: float) -> str:
     """A difference with its interval; in points for shares.
@@ -105,10 +107,10 @@ alone is right on 14, A alone on 4.'
     shown = f"{metric_name(metric)} {value} on {item_count(n)} ({p_words(pair.main.p_holm)})"
     if pair.better is not None:
         found = f"{second} is {'better' if pair.better == pair.second else 'worse'} than {first}: {shown}"
-        close = f" It is less than {_margin(metric, pair.at_most)} all the same." if pair.equivalent else ""
+        close = f" It is less than {_margin(metric, pair.at_most)} all the same{SIDED}." if pair.equivalent else ""
         return f"{found}{_deciding(pair, names, metric)}.{close}"
     found = f"{second} {'is equivalent to' if pair.equivalent else 'cannot be told apart from'} {first}: {shown}"
-    most = f"; with 95% confidence they are at most {_margin(metric, pair.at_most)} apart"
+    most = f"; with 95% confidence they are at most {_margin(metric, pair.at_most)} apart{SIDED}"
     found += f"{most if math.isfinite(pair.at_most) else ''}."
     if pair.loss.is_clear:
         side = "lower" if pair.loss.value < 0 else "higher"

@@ -17,6 +17,7 @@ from headstart.model.certainty import Certainty
 from headstart.model.files.annotation_model import annotation_kind
 from headstart.model.files.certainty import check_certainty, read_certainty
 from headstart.model.files.format import check_files, named_if_unreadable, no_model, open_body, read_head, read_task
+from headstart.model.files.pointer import not_a_model
 from headstart.model.files.soundness import check_moments, check_source
 from headstart.model.task_folders import task_folders
 from headstart.tasks import task_methods
@@ -41,7 +42,7 @@ class Parts:
     Examples:
         >>> read_parts(Path("nowhere"), None)
         Traceback (most recent call last):
-        headstart.errors.NoModelError: 'nowhere' is not a model folder (it has no config.json); ...
+        headstart.errors.NoModelError: 'nowhere' is not a model folder (there is no such folder); ...
     """
 
     source: Source
@@ -78,10 +79,7 @@ def read_parts(folder: Path, source: Source | None) -> Parts:
         if several is not None:
             raise NoModelError(f"'{folder}' holds a model for each of {', '.join(several)}; name one of its folders.")
         if not is_file(folder / "config.json"):
-            raise no_model(
-                folder,
-                f"'{folder}' is not a model folder (it has no config.json); give one that 'headstart fit' wrote.",
-            )
+            raise no_model(folder, not_a_model(folder))
         if (kind := annotation_kind(folder)) is not None:
             raise NoModelError(
                 f"'{folder}' holds a model of the task '{kind}', which annotates items; this takes models with one "

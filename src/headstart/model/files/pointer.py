@@ -13,11 +13,11 @@ from shlex import quote
 from typing import Any
 
 from headstart.errors import ModelFolderError, SaveError
-from headstart.io import is_file, link_or_copy, read_json, sync_folder, write_json, write_reason
+from headstart.io import is_file, link_or_copy, path_exists, read_json, sync_folder, write_json, write_reason
 
 __all__ = [
-    "FIRST", "POINTER", "VERSIONS", "VERSION_FILE", "Pointer", "base_of", "examine_pointer", "listed", "read_pointer",
-    "versions_there", "write_pointer",
+    "FIRST", "POINTER", "VERSIONS", "VERSION_FILE", "Pointer", "base_of", "examine_pointer", "listed", "not_a_model",
+    "read_pointer", "versions_there", "write_pointer",
 ]  # fmt: skip
 
 FIRST = 1
@@ -263,6 +263,19 @@ def versions_there(run: Path) -> list[int]:
         return first
     later = [int(name) for name in names if name.isascii() and name.isdecimal() and len(name) <= LONGEST]
     return sorted({*first, *(number for number in later if number > FIRST)})
+
+
+def not_a_model(folder: Path) -> str:
+    """What to say of a folder that no model can be opened from.
+
+    Examples:
+        >>> not_a_model(Path("nowhere"))
+        "'nowhere' is not a model folder (there is no such folder); give one that 'headstart fit' wrote."
+    """
+    what = "it is a file" if is_file(folder) else "it has no config.json"
+    if not path_exists(folder):
+        what = "there is no such folder"
+    return f"'{folder}' is not a model folder ({what}); give one that 'headstart fit' wrote."
 
 
 def listed(numbers: Sequence[int]) -> str:

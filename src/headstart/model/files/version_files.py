@@ -21,6 +21,7 @@ from headstart.model.files.pointer import (
     base_of,
     examine_pointer,
     listed,
+    not_a_model,
     read_pointer,
     versions_there,
     write_pointer,
@@ -146,7 +147,7 @@ def version_folder(run: Path, version: int | None = None) -> Path:
         PosixPath('nowhere')
         >>> version_folder(Path("nowhere"), 2)
         Traceback (most recent call last):
-        headstart.errors.NoModelError: 'nowhere' is not a model folder (it has no config.json); ...
+        headstart.errors.NoModelError: 'nowhere' is not a model folder (there is no such folder); ...
     """
     pointer, problem = examine_pointer(run)
     if version is None and problem:
@@ -157,9 +158,7 @@ def version_folder(run: Path, version: int | None = None) -> Path:
     there = numbers_of(run)
     if number not in there:
         if not there:
-            raise NoModelError(
-                f"'{run}' is not a model folder (it has no config.json); give one that 'headstart fit' wrote."
-            )
+            raise NoModelError(not_a_model(run))
         deleted = ", which was deleted with the items that it knew" if number in pointer.purged else ""
         raise NoModelError(f"'{run}' has no version {number}{deleted}; its versions are {listed(there)}.")
     place = run / VERSIONS / str(number)

@@ -31,7 +31,7 @@ def open_version(run: Path, engine: Engine, *, like: ServedModel | None = None) 
     Examples:
         >>> open_version(Path("nowhere"), Engine())
         Traceback (most recent call last):
-        headstart.errors.NoModelError: 'nowhere' is not a model folder (it has no config.json); ...
+        headstart.errors.NoModelError: 'nowhere' is not a model folder (there is no such folder); ...
     """
     number = current_version(run)
     model = TransferModel.load(run, engine=engine, version=number)

@@ -23,7 +23,7 @@ from headstart.reporting.wording import name_some
 from headstart.tasks import base_dataset, is_classification, is_multilabel
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.text_audit import audit_texts
-from headstart.types import Dataset, Rows, Source
+from headstart.types import Dataset, Rows, Source, SourceInfo
 
 __all__ = ["Audited", "KnownRows", "Prepared", "audit_items", "encode_items", "encoding_words", "prepare"]
 
@@ -264,24 +264,30 @@ def _report_source(source: Source, extraction: Extraction, reporter: Reporter) -
     info = source.info
     size = f", {info.parameters / 1e6:.1f} M parameters" if info.parameters else ""
     licence = f", licence {info.license}" if info.license else ""
-    reporter.line("source", f"{info.name}{size}{licence}; {encoding_words(extraction)}")
+    reporter.line("source", f"{info.name}{size}{licence}; {encoding_words(extraction, info)}")
     for detail in extraction.details:
         reporter.detail("encoding", detail)
     for note in extraction.notes:
         reporter.line("encoding", note)
 
 
-def encoding_words(extraction: Extraction) -> str:
+def encoding_words(extraction: Extraction, info: SourceInfo) -> str:
     """The encoding in one line: number of items that the body ran on, backend and number format, cached rows, speed.
 
     Args:
         extraction: of all items.
+        info: the facts about the source.
 
     Examples:
         >>> index = np.arange(400)
-        >>> encoding_words(Extraction(np.zeros((400, 2)), index, {}, 1.0, 100, 300, "openvino", "bf16"))
+        >>> found = Extraction(np.zeros((400, 2)), index, {}, 1.0, 100, 300, "openvino", "bf16")
+        >>> encoding_words(found, SourceInfo("headstart:text", "text"))
         '100 items encoded once by openvino in bf16, 300 from the store, 400/s'
+        >>> encoding_words(Extraction(np.zeros((400, 2)), index, {}, 1.0, 400), SourceInfo("vector", "vector"))
+        '400 items read as they are'
     """
+    if info.modality in ("vector", "multimodal") and not info.parameters:  # numbers, which no body encodes
+        return f"{len(extraction.index)} items read as they are"
     form = f" by {extraction.backend}" if extraction.backend else ""
     form += f" in {extraction.precision}" if extraction.precision else ""
     words = [f"{extraction.encoded} items encoded once{form}"] if extraction.encoded or not extraction.hits else []
