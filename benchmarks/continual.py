@@ -1,13 +1,16 @@
 """Class-incremental learning on CLINC150: from 100 to 150 intents in five steps, by exact updates and by fine-tuning.
 
-    python benchmarks/continual.py [--per-class 40] [--seed 0]
+    python benchmarks/continual.py [--per-class 40] [--body-per-class 40] [--body-epochs 3] [--seed 0]
 
 Each step brings ten new intents, and no item of the others. Compared: `Updater` (the sums of a closed-form head are
-added), the joint fit on all items (the upper bound), and the naive way: the last layer is fine-tuned by Adam on the new
-items alone, from the same calibrated head. R[t, i] is the accuracy on the test items of step i after step t; forgetting
-is the mean of max_t R[t, i] - R[T, i], and backward transfer that of R[T, i] - R[i, i], over the steps before the last.
+added), the joint fit on all items (the upper bound), and two naive ways, each from the same calibrated head and on the
+new items alone: the last layer is fine-tuned by Adam; the whole body is fine-tuned with it, by the plan of ``lp_ft``
+and the loop of the project, from step to step. R[t, i] is the accuracy on the test items of step i after step t;
+forgetting is the mean of max_t R[t, i] - R[T, i], and backward transfer that of R[T, i] - R[i, i], over the steps
+before the last.
 
-Times are CPU seconds of one core, of solving alone: encoding is measured in ``update.py``.
+Times are CPU seconds of one core, of solving alone: encoding is measured in ``update.py``. Those of the whole body are
+of training, which encodes.
 
 Reference: Lopez-Paz & Ranzato, "Gradient Episodic Memory for Continual Learning", NeurIPS 2017 (backward transfer).
 """
@@ -28,6 +31,7 @@ from _common import DATA, say, table, write_section
 from numpy.typing import NDArray
 
 from headstart.engine.extract import extract
+from headstart.engine.options import Engine
 from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.heads.spectral.kept_moments import kept_moments
 from headstart.linear.calibration import softmax
@@ -37,7 +41,8 @@ from headstart.model.certainty import certainty_of
 from headstart.model.updating.solved_again import solved_head
 from headstart.model.versions import rollback, write_version
 from headstart.sources import open_source
-from headstart.types import Task
+from headstart.tune import Budget
+from headstart.types import Dataset, Source, Task
 
 Array = NDArray[np.float64]
 BASE, STEP, STEPS = 100, 10, 5
@@ -51,25 +56,32 @@ ORDER: dict[str, int] = {}  # the position of each label, set once the labels ar
 
 @dataclass(frozen=True, eq=False)
 class Items:
-    """Rows (n, d) of texts, and the position of each label in the order in which the labels come."""
+    """Texts, their rows (n, d), and the position of each label in the order in which the labels come."""
 
+    texts: NDArray[np.str_]
     rows: Array
     y: NDArray[np.intp]
 
     def of(self, first: int, last: int) -> Items:
         """The items of some labels."""
         keep = (self.y >= first) & (self.y < last)
-        return Items(self.rows[keep], self.y[keep])
+        return self.take(np.flatnonzero(keep))
+
+    def take(self, index: NDArray[np.intp]) -> Items:
+        """Some of the items."""
+        return Items(self.texts[index], self.rows[index], self.y[index])
 
 
 def main() -> None:
     """Run all of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--per-class", type=int, default=100)
+    parser.add_argument("--body-per-class", type=int, default=40, help="texts of an intent for the whole body")
+    parser.add_argument("--body-epochs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     names, train, test = loaded(args.per_class, args.seed)
-    compare(names, train, test, args.seed)
+    compare(names, train, test, args)
 
 
 def loaded(per_class: int, seed: int) -> tuple[list[str], Items, Items]:
@@ -90,13 +102,15 @@ def loaded(per_class: int, seed: int) -> tuple[list[str], Items, Items]:
     found = []
     for listed in (kept, parts["test"]):
         rows = extract(source, [text for text, _ in listed]).rows[:, -last.width :]
-        found.append(Items(np.asarray(rows), np.array([names.index(label) for _, label in listed])))
+        texts, y = np.array([text for text, _ in listed]), np.array([names.index(label) for _, label in listed])
+        found.append(Items(texts, np.asarray(rows), y))
         say(f"{len(listed)} texts encoded")
     return names, found[0], found[1]
 
 
-def compare(names: list[str], train: Items, test: Items, seed: int) -> None:
+def compare(names: list[str], train: Items, test: Items, args: argparse.Namespace) -> None:
     """Measure every way, and write the section."""
+    seed = args.seed
     ORDER.update({name: k for k, name in enumerate(names)})
     PROBE["rows"] = test.rows[:500]
     start = base_model(names, train.of(0, BASE))
@@ -117,6 +131,10 @@ def compare(names: list[str], train: Items, test: Items, seed: int) -> None:
         found, spent = by_fine_tuning(start, train, rate, seed)
         ways.append([f"last layer fine-tuned on the new items, rate {rate:g}", *figures(found, test)])
         seconds.append([f"fine-tuning, rate {rate:g}", *spent])
+    answers, spent = by_tuning_the_body(start, names, train, test, args)
+    way = f"whole body fine-tuned on the new items, {args.body_epochs} epochs"
+    ways.append([way, *figures_of(answers, test)])
+    seconds.append([f"whole body, {args.body_per_class} texts of an intent", *spent])
     for line in (*ways, *seconds):
         say(" | ".join(line))
     steps = [f"step {t}" for t in range(1, STEPS + 1)]
@@ -182,8 +200,8 @@ def scores_of(model: TransferModel) -> Scores:
 
 def by_fine_tuning(start: TransferModel, train: Items, rate: float, seed: int) -> tuple[list[Scores], list[str]]:
     """The calibrated head as a softmax layer, fine-tuned at each step on the items of that step alone."""
-    temperature = float(start.head.calibration["temperature"][0])
-    weight, bias = start.head.weight / temperature, start.head.bias / temperature
+    layer_of = calibrated(start.head)
+    weight, bias = layer_of.weight, layer_of.bias
     size, rng = float(np.sqrt((weight**2).mean())), np.random.default_rng(seed)
     found, spent = [layer(start, weight, bias)], []
     for step in range(STEPS):
@@ -191,12 +209,70 @@ def by_fine_tuning(start: TransferModel, train: Items, rate: float, seed: int) -
         items, clock = train.of(first, first + STEP), time.process_time()
         weight = np.concatenate([weight, np.zeros((len(weight), STEP))], axis=1)
         bias = np.append(bias, np.full(STEP, bias.mean()))
-        mapped = Items(np.asarray(start.head.feature_map(items.rows), np.float64), items.y)
+        mapped = replace(items, rows=np.asarray(start.head.feature_map(items.rows), np.float64))
         theta = adam(np.concatenate([weight, bias[None]]), mapped, rate * size, rng)
         weight, bias = theta[:-1], theta[-1]
         spent.append(f"{time.process_time() - clock:.3f}")
         found.append(layer(start, weight, bias))
     return found, spent
+
+
+def by_tuning_the_body(
+    start: TransferModel, names: list[str], train: Items, test: Items, args: argparse.Namespace
+) -> tuple[list[NDArray[np.intp]], list[str]]:
+    """Answers for the test items after each step, and CPU seconds: body and head go on from the step before."""
+    source, head = open_source("headstart:text"), calibrated(start.head)
+    width = sum(block.width for block in source.info.blocks)
+    blocks = tuple(
+        (a + width - train.rows.shape[1], b + width - train.rows.shape[1]) for a, b in head.feature_map.blocks
+    )
+    head = replace(head, feature_map=replace(head.feature_map, blocks=blocks))
+    found, spent = [in_order(start.head.scores)(test.rows)], []
+    for step in range(STEPS):
+        first = BASE + STEP * step
+        items = few(train.of(first, first + STEP), args.body_per_class)
+        head = replace(
+            head, weight=np.concatenate([head.weight, np.zeros((len(head.weight), STEP))], axis=1),
+            bias=np.append(head.bias, np.full(STEP, head.bias.mean())),
+        )  # fmt: skip
+        clock = time.process_time()
+        source, head = tuned(source, head, tuple(names[: first + STEP]), items, args)
+        spent.append(f"{time.process_time() - clock:.0f}")
+        rows = extract(source, test.texts.tolist(), engine=Engine(cache=False)).rows
+        found.append(head.scores(rows).argmax(axis=1))
+        say(f"step {step + 1}: the whole body was fine-tuned on {len(items.y)} texts in {spent[-1]} CPU seconds")
+    return found, spent
+
+
+def few(items: Items, per_class: int) -> Items:
+    """The first items of each label."""
+    return items.take(np.sort(np.concatenate([np.flatnonzero(items.y == k)[:per_class] for k in np.unique(items.y)])))
+
+
+def calibrated(head: FittedHead) -> FittedHead:
+    """The head as a softmax layer: its scores are logits."""
+    temperature = float(head.calibration["temperature"][0])
+    weight, bias = head.weight / temperature, head.bias / temperature
+    return replace(head, weight=weight, bias=bias, calibration={"temperature": np.ones(1)}, evidence=None)
+
+
+def tuned(
+    source: Source, head: FittedHead, labels: tuple[str, ...], items: Items, args: argparse.Namespace
+) -> tuple[Source, FittedHead]:
+    """Body and head after the training on some items; the last weights are kept."""
+    from headstart.tune.lp_ft import LP_FT
+    from headstart.tune.moving.all_items import fine_tuned_source
+    from headstart.tune.moving.move import make_job, make_setting
+    from headstart.tune.training.run import run_training, training_key
+
+    strategy = replace(LP_FT, training=replace(LP_FT.training, epochs=args.body_epochs))
+    task, ids = Task("classification", labels), tuple(map(str, range(len(items.y))))
+    part = Dataset(items.texts.tolist(), ids, "text", task, items.y)
+    start = TransferModel(source, task, head)
+    setting = make_setting(strategy, source, part, start, seed=args.seed, budget=Budget())
+    job = make_job(setting, strategy.plan(setting), part, None)
+    run_training(job, setting.training, key=training_key(labels), items=len(part), seed=args.seed)
+    return fine_tuned_source(setting, "step"), setting.network.head.fitted()
 
 
 def layer(start: TransferModel, weight: Array, bias: Array) -> Scores:
@@ -221,14 +297,19 @@ def adam(theta: Array, items: Items, rate: float, rng: np.random.Generator) -> A
 
 
 def figures(found: list[Scores], test: Items) -> list[str]:
+    """The figures of ways to answer from rows."""
+    return figures_of([one(test.rows) for one in found], test)
+
+
+def figures_of(found: list[NDArray[np.intp]], test: Items) -> list[str]:
     """Accuracy on all test items in the end, mean over steps, forgetting and backward transfer."""
     bounds = [0, *(BASE + STEP * t for t in range(STEPS + 1))]
-    parts = [test.of(first, last) for first, last in pairwise(bounds)]
-    r = np.array([[float((one(part.rows) == part.y).mean()) for part in parts] for one in found])
+    parts = [(test.y >= first) & (test.y < last) for first, last in pairwise(bounds)]
+    r = np.array([[float((one[part] == test.y[part]).mean()) for part in parts] for one in found])
     before = range(STEPS)  # the steps before the last one, the base among them
     forgetting = np.mean([r[:, i].max() - r[-1, i] for i in before])
     transfer = np.mean([r[-1, i] - r[i, i] for i in before])
-    overall = float((found[-1](test.rows) == test.y).mean())
+    overall = float((found[-1] == test.y).mean())
     return [f"{overall:.3f}", f"{r[-1].mean():.3f}", f"{forgetting:.3f}", f"{transfer:+.3f}"]
 
 
@@ -250,7 +331,7 @@ def checks(start: TransferModel, last: TransferModel, names: list[str], train: I
     updater = Updater(last)
     updater.forget_rows(train.rows[gone], [names[k] for k in train.y[gone]])
     left = np.setdiff1d(np.arange(len(train.y)), gone)
-    refit, _ = solved_head(last.head, last.task, by_name(last, names, Items(train.rows[left], train.y[left])))
+    refit, _ = solved_head(last.head, last.task, by_name(last, names, train.take(left)))
     found.append(f"100 items forgotten, against a refit on the rest: {apart(updater.complete().head, refit)}")
     updater.update_rows(train.rows[gone], [names[k] for k in train.y[gone]], [str(k) for k in gone])
     found.append(f"and learnt again, against the model before: {apart(updater.complete().head, done.head)}")
@@ -276,7 +357,7 @@ def way_back(start: TransferModel, last: TransferModel) -> str:
 def by_name(model: TransferModel, names: list[str], items: Items) -> Moments:
     """Moments with columns in the order of the model's labels."""
     code = np.array([model.task.labels.index(name) for name in names])
-    return moments_of(model, Items(items.rows, code[items.y]), len(names))
+    return moments_of(model, replace(items, y=code[items.y]), len(names))
 
 
 def in_order_of(model: TransferModel, like: TransferModel) -> FittedHead:
