@@ -34,10 +34,10 @@ ATTRIBUTION_STYLE = (
 .attribution mark.against { background: rgba(220, 90, 20, var(--a)); }
 .attribution .bars { border-collapse: collapse; margin: 0.5rem 0; }
 .attribution .bars th, .attribution .bars td { min-width: 0; padding: 0.15rem 0.4rem; text-align: left;
-  font-weight: 400; overflow-wrap: break-word; }
-.attribution .bars th { overflow-wrap: anywhere; }
+  font-weight: 400; overflow-wrap: anywhere; }
 @media (max-width: 40rem) { .attribution .bars { font-size: 0.85rem; } }
-.attribution .bars .n { min-width: 0; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.attribution .bars .n { min-width: 0; text-align: right; font-variant-numeric: tabular-nums; }
+.attribution .bars td.n { white-space: nowrap; }
 .attribution .bar { display: block; width: calc(var(--w) * min(12rem, 18vw)); height: 0.8rem; min-width: 1px;
   border-radius: 0.15rem; }
 .attribution .bar.for { background: rgba(30, 120, 220, 0.7); }

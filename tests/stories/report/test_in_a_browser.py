@@ -1,4 +1,4 @@
-"""Story: a report in a real browser: cells open without a script, no page overflows, hostile text runs nothing."""
+"""Story: reports and explanations in a real browser: they open without a script, fit the screen, and run nothing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import io
 
 import pytest
 from browser import Browser, installed
+from explanations import every_kind
 
 from headstart.report import Gallery, evaluation_report, html_report
+from headstart.report.explanation import explanation_page
 from headstart.report.gallery import DuplicateCluster, GalleryItem, PredictedItem, SuspectedItem, Thumbnail
 
 HOSTILE = [
@@ -145,3 +147,24 @@ def test_hostile_labels_texts_and_names_run_and_fetch_nothing(browser, tmp_path,
     refused = [one for one in browser.events if one["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")]
     assert refused == []
     assert "\u202e" not in browser.value("document.documentElement.textContent")
+
+
+@pytest.mark.parametrize("text", ["where is my parcel", *HOSTILE], ids=range(len(HOSTILE) + 1))
+def test_an_explanation_is_readable_and_runs_and_fetches_nothing(browser, tmp_path, text):
+    page = tmp_path / "explanation.html"
+    page.write_text(explanation_page(every_kind(text), text), encoding="utf-8")
+    colours = []
+    for width, dark in ((400, True), (1400, False)):
+        browser.open(page, width=width, dark=dark, script=False)
+        colours.append(browser.value("getComputedStyle(document.body).backgroundColor"))
+        browser.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert browser.value("document.documentElement.scrollWidth") == width
+        assert browser.value("[...document.images].every((one) => one.complete && one.naturalWidth > 0)")
+        assert browser.value("document.images.length") >= 2
+        assert browser.value("[...document.querySelectorAll('h2')].every((one) => one.checkVisibility())")
+    assert colours == ["rgb(13, 17, 23)", "rgb(255, 255, 255)"]
+    browser.open(page)  # a script would run now
+    assert browser.requests() == [page.as_uri()]
+    assert browser.value("document.title") != "run"
+    assert browser.value("document.scripts.length + document.querySelectorAll('[onerror], [onload], b').length") == 0
+    assert [one for one in browser.events if one["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")] == []

@@ -35,6 +35,7 @@ ABOUT = {
     "modality": {"type": "string"},
     "labels": {"type": "array", "items": {"type": "string"}},
     "columns": {"type": "array", "items": {"type": "object"}},
+    "answers": {"enum": ["label", "labels", "values"]},
 }
 
 
@@ -112,8 +113,15 @@ def about_served(serving: Serving) -> dict[str, Any]:
         "explains": True,
         "teachable": served.teachable,
         "queued": serving.pool is not None,
+        "answers": _answers(served),
         **learnt(serving),
     }
+
+
+def _answers(served: ServedModel) -> str:
+    """What an item has: a label, labels, or values; kinds of tasks of other packages answer like one of these."""
+    task = served.model.task
+    return "values" if is_regression(task) else "labels" if is_multilabel(task) else "label"
 
 
 def _columns(served: ServedModel) -> list[dict[str, str]]:

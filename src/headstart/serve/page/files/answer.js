@@ -53,42 +53,84 @@ function setLine(labels) {
 }
 
 function values(answer) {
-  const given = answer.values ?? { "": answer.value };
-  const lines = Object.entries(given).map(([name, value]) => `${name} ${shortNumber(value)}`.trim());
-  const parts = [element("p", { className: "says", id: "label", textContent: lines.join("; ") })];
-  if (typeof answer.low === "number") {
-    const ends = { share: percent(COVERAGE), low: shortNumber(answer.low), high: shortNumber(answer.high) };
-    parts.push(element("p", { id: "set", textContent: say("interval", ends) }));
+  if (!answer.values) {
+    const parts = [element("p", { className: "says", id: "label", textContent: shortNumber(answer.value) })];
+    if (answer.low !== undefined) parts.push(element("p", { id: "set", textContent: between(answer) }));
+    return parts;
   }
-  return parts;
+  const lines = Object.entries(answer.values).map(([name, value], place) => {
+    const line = element("div", { className: "says several", textContent: `${name}: ${shortNumber(value)}` });
+    if (!answer.low) return [line];
+    const ends = { low: answer.low[place], high: answer.high[place] };
+    return [line, element("div", { className: "soft", textContent: between(ends) })];
+  });
+  return [element("div", { id: "label" }, ...lines.flat())];
+}
+
+function between({ low, high }) {
+  return say("interval", { share: percent(COVERAGE), low: shortNumber(low), high: shortNumber(high) });
 }
 
 function shortNumber(value) {
   return Number(value.toPrecision(4)).toString();
 }
 
-// The classes to correct to: the likeliest first, or those of the model where it gave no probabilities.
-export function corrections(answer, labels, correct) {
+// What corrects an answer: for one class, several labels, one value or several; ``answer`` is null where none was asked for.
+// ``correct`` is called with the label, and with its key: the same label of the same item is kept once, however often.
+export function correctionOf(answer, facts, correct) {
+  const keys = new Map();
+  const box = element("div", { className: "correction" });
+  const save = async (label) => {
+    const name = JSON.stringify(label);
+    if (!keys.has(name)) keys.set(name, newKey());
+    const fields = [...box.querySelectorAll("button, input")];
+    for (const one of fields) one.disabled = true;
+    await correct(label, keys.get(name));
+    for (const one of fields) one.disabled = false;
+  };
+  const kinds = { values: valuesCorrection, labels: labelsCorrection, label: labelCorrection };
+  box.append(...kinds[facts.answers](answer, facts.labels, save));
+  return box;
+}
+
+// 128 random bits; crypto.randomUUID is missing where the page is not served from this machine or by TLS.
+function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function formOf(fields, read, correct) {
+  const form = element("form", { className: "row" }, ...fields, element("button", { type: "submit", textContent: say("save") }));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const label = read();
+    if (label !== null) correct(label);
+  });
+  return form;
+}
+
+// The likeliest classes first, or those of the model where it gave no probabilities; any other can be typed.
+function labelCorrection(answer, labels, correct) {
   const ranked = Object.entries(answer?.probabilities ?? {}).sort((one, other) => other[1] - one[1]);
   const order = ranked.length ? ranked.map(([label]) => label) : labels;
-  const others = order.filter((label) => label !== answer?.label);
   const chips = element("div", { className: "chips" });
-  for (const label of others.slice(0, CHIPS)) {
+  for (const label of order.filter((one) => one !== answer?.label).slice(0, CHIPS)) {
     chips.append(element("button", { type: "button", textContent: label, onclick: () => correct(label) }));
   }
   const field = element("input", { type: "text", placeholder: say("new_class"), ariaLabel: say("new_class") });
   field.setAttribute("list", "labels");
-  const save = element("button", { type: "submit", textContent: say("save") });
-  const form = element("form", { className: "row" }, field, save);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (field.value.trim()) correct(field.value.trim());
-  });
-  return [chips, form];
+  const parts = [chips, formOf([field], () => field.value.trim() || null, correct)];
+  if (!answer) return parts;
+  if (answer.label) {
+    const yes = element("button", { type: "button", id: "right", textContent: say("yes"), onclick: () => correct(answer.label) });
+    parts.unshift(element("div", { className: "row" }, yes), element("p", { className: "soft", textContent: say("correct_as") }));
+  } else {
+    parts.unshift(element("p", { className: "soft", textContent: say("it_is") }));
+  }
+  return parts;
 }
 
 // Several labels: each is switched on or off, then all are saved together.
-export function labelsCorrection(answer, labels, correct) {
+function labelsCorrection(answer, labels, correct) {
   const chosen = new Set(answer?.labels ?? []);
   const chips = element("div", { className: "chips" });
   for (const label of labels) {
@@ -104,21 +146,25 @@ export function labelsCorrection(answer, labels, correct) {
     show();
     chips.append(chip);
   }
-  const form = element("form", { className: "row" }, element("button", { type: "submit", textContent: say("save") }));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    correct(labels.filter((label) => chosen.has(label)));
-  });
-  return [chips, form];
+  const hint = element("p", { className: "soft", textContent: say("choose_labels") });
+  return [hint, chips, formOf([], () => labels.filter((label) => chosen.has(label)), correct)];
 }
 
-export function valueCorrection(correct) {
-  const field = element("input", { type: "number", step: "any", placeholder: say("right_value") });
-  field.ariaLabel = say("right_value");
-  const form = element("form", { className: "row" }, field, element("button", { type: "submit", textContent: say("save") }));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (field.value !== "") correct(Number(field.value));
+// One value, or one for each name; several begin with those of the answer, so that only the wrong ones are typed.
+function valuesCorrection(answer, names, correct) {
+  const several = names.length > 1;
+  const inputs = names.map((name) => {
+    const said = several ? name : say("right_value");
+    const input = element("input", { type: "number", step: "any", required: true, ariaLabel: said });
+    if (several && answer?.values) input.value = Number(answer.values[name].toPrecision(6));
+    if (!several) input.placeholder = said;
+    return input;
   });
+  const read = () => (several ? inputs.map((one) => Number(one.value)) : Number(inputs[0].value));
+  if (!several) return [formOf(inputs, read, correct)];
+  const fields = inputs.map((input, place) =>
+    element("label", { className: "field" }, element("span", { textContent: names[place] }), input),
+  );
+  const form = formOf([element("div", { className: "fields" }, ...fields)], read, correct);
   return [form];
 }

@@ -1,12 +1,14 @@
 // The page: asks, shows the answer, takes corrections, teaches, goes back.
 
-import { answerView, corrections, COVERAGE, labelsCorrection, valueCorrection } from "./answer.js";
+import { answerView, correctionOf, COVERAGE } from "./answer.js";
 import { element, inputFor } from "./inputs.js";
 import * as server from "./server.js";
 import { say, sayEverything, sentences, switchLanguage } from "./words.js";
 
 const at = (id) => document.getElementById(id);
-const state = { facts: null, input: null, item: null, answer: null, asked: {} };
+const state = { facts: null, input: null, item: null, answer: null, asked: {}, skipped: new Set(), ranking: null };
+const SUGGESTED = 5; // items of the queue that are shown
+const MOST_SUGGESTED = 50; // that the server gives at once
 
 function complain(error) {
   at("problem").textContent = error?.message ?? "";
@@ -36,13 +38,15 @@ async function showFacts() {
   document.title = at("name").textContent = facts.name;
   const kind = say(`kind_${facts.columns.length ? "columns" : facts.modality}`);
   const about = { kind, version: facts.version, classes: facts.labels.length, labels: facts.labels.join(", ") };
-  at("facts").textContent = say(facts.task === "regression" ? "facts_value" : "facts", about);
+  at("facts").textContent = say(facts.answers === "values" ? "facts_value" : "facts", about);
   at("learning").hidden = !facts.teachable;
-  const counted = [say("counter", { taught: facts.taught, waiting: facts.waiting })];
+  const isNew = !facts.taught && !facts.waiting && !facts.set_aside;
+  const counted = [isNew ? say("nothing_learnt") : say("counter", { taught: facts.taught, waiting: facts.waiting })];
   if (facts.set_aside) counted.push(say("set_aside", { count: facts.set_aside }));
   at("counter").textContent = sentences(counted);
   at("most-errors").parentElement.hidden = !facts.selective;
   at("teach").disabled = facts.waiting === 0;
+  at("again").hidden = facts.set_aside === 0;
   const list = element("datalist", { id: "labels" }, ...facts.labels.map((value) => element("option", { value })));
   at("labels")?.remove();
   document.body.append(list);
@@ -71,41 +75,28 @@ function showAnswer() {
   if (facts.explains) parts.push(reasons());
   if (facts.teachable) {
     parts.push(element("h3", { textContent: say("right_question") }));
-    parts.push(element("div", { id: "correction" }, ...correction()));
+    parts.push(element("div", { id: "correction" }, correctionOf(answer, facts, correct)));
   }
   at("answer").replaceChildren(...parts);
   at("answer").hidden = false;
 }
 
-function correction() {
-  const { answer, facts } = state;
-  if (facts.task === "regression") return valueCorrection((value) => correct(value));
-  if (facts.task === "multilabel") return labelsCorrection(answer, facts.labels, correct);
-  const yes = element("button", { type: "button", id: "right", textContent: say("yes") });
-  yes.addEventListener("click", () => correct(answer.label));
-  const agree = answer.label ? [element("div", { className: "row" }, yes)] : [];
-  const no = element("p", { className: "soft", textContent: say("correct_as") });
-  return [...agree, no, ...corrections(answer, facts.labels, correct)];
-}
-
-async function correct(label) {
-  const fields = { label, key: newKey() };
-  if (state.answer.label) fields.predicted = state.answer.label;
-  if (state.answer.probability) fields.probability = state.answer.probability;
-  fields.model_version = state.answer.version;
+async function correct(label, key) {
+  const { answer, item } = state;
+  const fields = { label, key, model_version: answer.version };
+  const said = answer.label ?? answer.labels ?? answer.values ?? answer.value;
+  if (said !== undefined) fields.predicted = said;
+  if (answer.probability !== undefined) fields.probability = answer.probability;
   try {
     complain(null);
-    await server.feedback(state.item, fields);
-    at("correction").replaceChildren(element("p", { className: "note good", id: "thanks", textContent: say("saved") }));
+    await server.feedback(item, fields);
+    if (state.answer === answer) {
+      at("correction").replaceChildren(element("p", { className: "note good", id: "thanks", textContent: say("saved") }));
+    }
     await showFacts();
   } catch (error) {
     complain(error);
   }
-}
-
-// 128 random bits; crypto.randomUUID is missing where the page is not served from this machine or by TLS.
-function newKey() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function reasons() {
@@ -117,7 +108,10 @@ function reasons() {
     try {
       const html = await server.explain(state.item);
       const frame = element("iframe", { title: say("reasons_title"), srcdoc: html });
-      frame.setAttribute("sandbox", "");
+      frame.setAttribute("sandbox", "allow-same-origin"); // no scripts; its height can be read
+      frame.addEventListener("load", () => {
+        frame.style.height = `${frame.contentDocument.documentElement.scrollHeight + 2}px`;
+      });
       waiting.replaceWith(frame);
     } catch (error) {
       waiting.textContent = error.message;
@@ -126,9 +120,21 @@ function reasons() {
   return details;
 }
 
+// What to label next. The server says 503 while it ranks a large pool: then this asks again.
 async function showQueue() {
+  clearTimeout(state.ranking);
   if (!state.facts.queued) return;
-  const { items } = await server.queue();
+  let items;
+  try {
+    items = (await server.queue(Math.min(SUGGESTED + state.skipped.size, MOST_SUGGESTED))).items;
+  } catch (error) {
+    if (error.status !== 503) throw error;
+    at("queue").hidden = false;
+    at("suggested").replaceChildren(element("li", { className: "soft", textContent: say("ranking") }));
+    state.ranking = setTimeout(() => showQueue().catch(complain), 1000 * error.after);
+    return;
+  }
+  items = items.filter((one) => !state.skipped.has(one.id)).slice(0, SUGGESTED);
   at("queue").hidden = items.length === 0;
   at("suggested").replaceChildren(...items.map(suggestion));
 }
@@ -138,29 +144,36 @@ function suggestion(one) {
     ? element("img", { src: one.image, alt: one.id })
     : one.sound
       ? element("audio", { src: one.sound, controls: true })
-      : element("p", { textContent: one.text ?? one.id });
+      : element("p", { className: "quoted", textContent: one.text ?? one.id });
   const line = element("li", {}, shown);
-  const save = async (label) => {
+  const leave = async () => {
+    line.remove();
+    if (!at("suggested").children.length) await showQueue();
+  };
+  const save = async (label, key) => {
     try {
       complain(null);
-      await server.correctQueued(one.id, label);
-      line.remove();
+      await server.correctQueued(one.id, { label, key });
+      await leave();
       await showFacts();
     } catch (error) {
       complain(error);
     }
   };
-  const { task, labels } = state.facts;
-  const special = { regression: () => valueCorrection(save), multilabel: () => labelsCorrection(null, labels, save) };
-  line.append(...(special[task] ?? (() => corrections(null, labels, save)))());
-  const skip = element("button", { type: "button", className: "plain", textContent: say("skip"), onclick: () => line.remove() });
+  line.append(correctionOf(null, state.facts, save));
+  const skip = element("button", { type: "button", className: "plain", textContent: say("skip") });
+  skip.addEventListener("click", () => {
+    state.skipped.add(one.id);
+    leave().catch(complain);
+  });
   line.querySelector("form").append(skip);
   return line;
 }
 
-async function showVersions() {
+// The newest versions; those before them where the user asks for more.
+async function showVersions(before) {
   if (!state.facts.teachable) return;
-  const found = await server.versions();
+  const found = await server.versions(before);
   const lines = found.versions.map((version) => {
     const name = element("span", { textContent: describe(version) });
     const isCurrent = version.version === found.current;
@@ -168,7 +181,14 @@ async function showVersions() {
     button.addEventListener("click", () => busy(button, () => goBack(version.version)));
     return element("li", {}, name, isCurrent ? element("strong", { textContent: say("current") }) : button);
   });
-  at("versions").replaceChildren(...lines.reverse());
+  if (before === undefined) at("versions").replaceChildren();
+  at("versions").querySelector(".older")?.remove();
+  at("versions").append(...lines.reverse());
+  if (at("versions").children.length < found.total && found.versions.length) {
+    const button = element("button", { type: "button", className: "plain", textContent: say("older") });
+    button.addEventListener("click", () => busy(button, () => showVersions(found.versions[0].version)));
+    at("versions").append(element("li", { className: "older" }, button));
+  }
 }
 
 function describe(version) {
@@ -188,8 +208,8 @@ async function goBack(version) {
   at("taught").textContent = say("rolled_back", { version });
 }
 
-async function teach() {
-  const found = await server.teach();
+async function teach(after) {
+  const found = await server.teach(after);
   await refresh();
   const said = { count: found.items, seconds: found.seconds.toFixed(1), version: found.version };
   const told = [found.items ? say("taught", said) : say("taught_none")];
@@ -216,9 +236,10 @@ at("ask").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) at("ask").requestSubmit();
 });
 at("teach").addEventListener("click", async () => {
-  await busy(at("teach"), teach, say("teaching"));
+  await busy(at("teach"), () => teach(), say("teaching"));
   at("teach").disabled = state.facts.waiting === 0;
 });
+at("again").addEventListener("click", () => busy(at("again"), () => teach(state.facts.taught_up_to), say("teaching")));
 at("language").addEventListener("click", async () => {
   switchLanguage();
   sayEverything();

@@ -21,7 +21,8 @@ async function ask(path, options = {}) {
   }
   if (!answer.ok) {
     const found = await answer.json().catch(() => ({}));
-    throw Object.assign(new Error(found.error ?? `${answer.status} ${answer.statusText}`), { status: answer.status });
+    const after = Number(answer.headers.get("Retry-After")) || 5;
+    throw Object.assign(new Error(found.error ?? `${answer.status} ${answer.statusText}`), { status: answer.status, after });
   }
   return answer;
 }
@@ -31,7 +32,9 @@ function body(item, fields) {
   if (item instanceof Blob) {
     const form = new FormData();
     form.append("files", item, item.name ?? "item");
-    for (const [name, value] of Object.entries(fields)) form.append(name, Array.isArray(value) ? JSON.stringify(value) : String(value));
+    for (const [name, value] of Object.entries(fields)) {
+      form.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+    }
     return { method: "POST", body: form };
   }
   const headers = { "Content-Type": "application/json" };
@@ -42,13 +45,13 @@ const post = (path, value) =>
   ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(value) });
 
 export const about = async () => (await ask("about")).json();
-export const versions = async () => (await ask("versions")).json();
-export const queue = async () => (await ask("queue?n=5")).json();
-export const teach = async () => (await post("teach", {})).json();
+export const versions = async (before) => (await ask(before ? `versions?before=${before}` : "versions")).json();
+export const queue = async (count) => (await ask(`queue?n=${count}`)).json();
+export const teach = async (after) => (await post("teach", after === undefined ? {} : { after })).json();
 export const rollback = async (version) => (await post("rollback", { version })).json();
 export const explain = async (item) => (await ask("explain?format=html", body(item, {}))).text();
 export const feedback = async (item, fields) => (await ask("feedback", body(item, fields))).json();
-export const correctQueued = async (id, label) => (await post("feedback", { queued: id, label })).json();
+export const correctQueued = async (id, fields) => (await post("feedback", { queued: id, ...fields })).json();
 
 export async function predict(item, fields) {
   const found = await (await ask("predict", body(item, fields))).json();

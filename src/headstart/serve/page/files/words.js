@@ -1,4 +1,4 @@
-// All that the page says, in English and Chinese. {name} is filled in.
+// All that the page says, in English and Chinese. {name} is filled in; {name|s} is an s unless it is 1.
 
 const ENGLISH = {
   other_language: "中文",
@@ -28,27 +28,33 @@ const ENGLISH = {
   right_question: "Is that right?",
   yes: "Yes",
   correct_as: "No, it is …",
+  it_is: "What is it?",
+  choose_labels: "Switch on all labels that fit, then save.",
   new_class: "another class",
   right_value: "the right value",
   save: "Save",
   saved: "Saved. Thank you: the model can learn from it.",
   next_to_label: "What to label next",
   why_these: "Labels for these would teach the model most.",
+  ranking: "Looking for the items to label next …",
   skip: "Skip",
   learning: "What it has learnt",
-  counter: "{taught} corrections learnt, {waiting} waiting.",
+  counter: "{taught} correction{taught|s} learnt, {waiting} waiting.",
+  nothing_learnt: "Nothing yet. Correct an answer, and the model can learn from it.",
   teach: "Teach the model now",
+  again: "Teach again what was set aside",
   teaching: "Teaching …",
-  taught: "Learnt {count} corrections in {seconds} s: version {version} answers now.",
+  taught: "Learnt {count} correction{count|s} in {seconds} s: version {version} answers now.",
   taught_none: "There is nothing new to learn.",
   set_aside: "{count} set aside by going back.",
   left_out: "{count} left out: {why}",
   what_fit: "first training",
-  what_update: "{count} corrections",
+  what_update: "{count} correction{count|s}",
   what_forget: "items forgotten",
   versions: "Versions",
   version: "Version {version}",
   current: "answers now",
+  older: "Show older versions",
   rollback: "Go back to this one",
   rolled_back: "Version {version} answers now.",
   facts: "{kind}, {classes} classes, version {version}",
@@ -92,16 +98,21 @@ const CHINESE = {
   right_question: "判断得对吗？",
   yes: "对",
   correct_as: "不对，应该是……",
+  it_is: "应该是什么？",
+  choose_labels: "选中所有合适的标签，然后保存。",
   new_class: "其他类别",
   right_value: "正确的数值",
   save: "保存",
   saved: "已保存，谢谢！模型可以从中学习。",
   next_to_label: "接下来最值得标注的内容",
   why_these: "为这些内容标注，对模型帮助最大。",
+  ranking: "正在挑选最值得标注的内容……",
   skip: "跳过",
   learning: "学到了什么",
   counter: "已学习 {taught} 条更正，{waiting} 条待学习。",
+  nothing_learnt: "还没有。更正一个判断，模型就可以从中学习。",
   teach: "现在就学习",
+  again: "重新学习未使用的更正",
   teaching: "正在学习……",
   taught: "用 {seconds} 秒学习了 {count} 条更正，现在由版本 {version} 作答。",
   taught_none: "没有新的内容可学习。",
@@ -113,6 +124,7 @@ const CHINESE = {
   versions: "版本",
   version: "版本 {version}",
   current: "正在使用",
+  older: "显示更早的版本",
   rollback: "退回到此版本",
   rolled_back: "现在由版本 {version} 作答。",
   facts: "{kind}，{classes} 个类别，版本 {version}",
@@ -132,7 +144,9 @@ const LANGUAGES = { en: ENGLISH, zh: CHINESE };
 let language = localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 
 export function say(key, values = {}) {
-  return LANGUAGES[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return LANGUAGES[language][key].replace(/\{(\w+)(\|s)?\}/g, (_, name, plural) =>
+    plural ? (values[name] === 1 ? "" : "s") : values[name],
+  );
 }
 
 export function sentences(all) {
