@@ -79,6 +79,9 @@ def test_several_values(tmp_path, three_folds):
         assert client.post("/teach").json()["items"] == 1
         store = client.app.state.serving.store
         assert [one.feedback.label for one in store.events()] == [[1.5, 2.5]] * 3
+        assert client.post("/feedback", json={"item": item, "label": given}).status_code == 201
+        said = client.post("/predict", json={"item": item}).json()["predictions"][0]["values"]
+        assert store.events()[3].feedback.predicted == pytest.approx(list(said.values()))
 
 
 def test_novel_items_are_flagged_and_unsure_answers_withheld(tmp_path, three_folds):

@@ -203,6 +203,7 @@ def _answered(one: Mapping[str, Any], answer: Answer, served: ServedModel) -> di
         sent = {name: one.get(name) for name in ANSWER} | {"model_version": one.get("model_version") or ""}
         return sent if sent["predicted"] is None else sent | {"predicted": _fitting(sent["predicted"], served)}
     said = answer.get("label", answer.get("labels", answer.get("value", answer.get("values"))))
+    said = None if said is None else _fitting(said, served)
     return {"predicted": said, "probability": answer.get("probability"), "model_version": served.version}
 
 
