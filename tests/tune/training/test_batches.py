@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -44,6 +45,17 @@ def test_an_epoch_that_begins_later_goes_on_as_the_whole_one():
     arrays = ArrayBatches((torch.arange(10),), 3, seed=1)
     whole = [batch[0][0].tolist() for batch in arrays.epoch(4, 0)]
     assert [batch[0][0].tolist() for batch in arrays.epoch(4, 2)] == whole[2:]
+
+
+def test_items_that_are_at_hand_go_through_no_thread(monkeypatch):
+    batches, drawn = made(), made(augment=lambda item, rng: item + rng.random())
+    first = positions(batches), positions(drawn)
+    handed = []
+    submit = ThreadPoolExecutor.submit
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", lambda *words: handed.append(words) or submit(*words))
+    assert (positions(batches), handed) == (first[0], [])
+    assert positions(drawn) == first[1]
+    assert len(handed) == 23
 
 
 def test_micro_batches_and_processes_share_a_batch_out():

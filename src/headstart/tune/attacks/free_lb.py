@@ -25,6 +25,7 @@ from headstart.tune.attacks.perturbation import LossFunction, row_norms
 from headstart.tune.attacks.pixels import drawn_generator
 from headstart.tune.network.body_and_head import Network
 from headstart.tune.training.batches import Batch
+from headstart.tune.training.device import seed_draws
 
 __all__ = [
     "free_lb",
@@ -187,7 +188,7 @@ def free_lb_step(
     dropped = int(torch.randint(2**62, ()))
 
     def loss_of(embedding: Tensor) -> Tensor:
-        torch.manual_seed(dropped)  # each pass drops the same entries
+        seed_draws(dropped, embedded.device.type)  # each pass drops the same entries
         with _in_place_of(layer, embedding):
             return losses(network(batch.inputs)) * batch.share
 

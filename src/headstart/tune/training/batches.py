@@ -160,11 +160,18 @@ class ItemBatches:
             ahead: deque[tuple[NDArray[np.intp], int, list[Future[Any]]]] = deque()
             for index in self._order(number)[start:]:
                 own = index[self._rank :: self._processes]  # this process's share of the batch
-                ahead.append((own, len(index), [pool.submit(self._ready, int(k), number) for k in own]))
+                ahead.append((own, len(index), [self._soon(pool, int(k), number) for k in own]))
                 if len(ahead) > AHEAD:
                     yield self._batch(*ahead.popleft())
             while ahead:
                 yield self._batch(*ahead.popleft())
+
+    def _soon(self, pool: ThreadPoolExecutor, position: int, epoch: int) -> Future[Any]:
+        if self._augment is not None or position not in self._kept:
+            return pool.submit(self._ready, position, epoch)
+        there: Future[Any] = Future()  # handing an item that is at hand to a thread takes longer than using it
+        there.set_result(self._kept[position])
+        return there
 
     def _ready(self, position: int, epoch: int) -> Any:
         item = self.prepared(position)

@@ -16,8 +16,8 @@ from headstart.tune.training.settings import Precision
 M = TypeVar("M", bound=nn.Module)
 
 __all__ = [
-    "MovesToDevice", "autocast", "best_device", "channels_last", "number_format", "only_trained", "set_training",
-    "to_device", "training_mode",
+    "MovesToDevice", "autocast", "best_device", "channels_last", "number_format", "only_trained", "seed_draws",
+    "set_training", "to_device", "training_mode",
 ]  # fmt: skip
 
 
@@ -59,6 +59,27 @@ def autocast(device: str, precision: Precision) -> AbstractContextManager[object
     """
     short = number_format(device, precision) == "bf16"
     return torch.autocast(device, torch.bfloat16) if short else nullcontext()
+
+
+def seed_draws(seed: int, device: str) -> None:
+    """Seed what is drawn on a device, such as dropout.
+
+    ``torch.manual_seed`` seeds devices of every kind. For a kind that is not in use it notes the call together with the
+    stack, which takes longer than a step of a small body and is kept until the process ends.
+
+    Args:
+        seed: an integer.
+        device: ``"cpu"`` or ``"cuda"``.
+
+    Examples:
+        >>> seed_draws(3, "cpu")
+        >>> torch.rand(()) == torch.rand((), generator=torch.Generator().manual_seed(3))
+        tensor(True)
+    """
+    if device == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
 
 
 def number_format(device: str, precision: Precision) -> Literal["bf16", "fp32"]:

@@ -18,7 +18,15 @@ from torch import Tensor, nn
 
 from headstart.tune.training.checkpoint import read_state, write_state
 from headstart.tune.training.clock import TrainingClock
-from headstart.tune.training.device import autocast, number_format, only_trained, set_training, to_device, training_mode
+from headstart.tune.training.device import (
+    autocast,
+    number_format,
+    only_trained,
+    seed_draws,
+    set_training,
+    to_device,
+    training_mode,
+)
 from headstart.tune.training.job import Job, Outcome, Stopped
 from headstart.tune.training.log import TrainingLog
 from headstart.tune.training.optimizer import base_rate, make_optimizer, optimizer_state, restore_optimizer
@@ -172,7 +180,7 @@ class _Run:
 
     def _train_step(self, batch: Sequence[Any]) -> float:
         """One step of the optimiser; returns the loss of the batch."""
-        torch.manual_seed(_step_seed(self._seed, self.step, self._rank))
+        seed_draws(_step_seed(self._seed, self.step, self._rank), self.device)
         self._unfreeze_due()
         rate = self._rate()
         for group in self._optimizer.param_groups:
