@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from onnx_registry import keep_registry
 from private_folder import PrivateFolder, remove_abandoned, use_for_temporary_files
 from shared_bodies import share_bodies
 
@@ -68,6 +69,7 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Set it again before each test: a doctest may have changed it to show what it does."""
     os.environ["HEADSTART_CACHE"] = item.config.stash[CACHE]
+    keep_registry()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
