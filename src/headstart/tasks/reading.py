@@ -49,6 +49,6 @@ def base_dataset(dataset: Dataset) -> Dataset:
         >>> base_dataset(read((["good", "bad"], [1, 2]), task="regression")).task.kind
         'regression'
     """
-    if dataset.task is None or base_task(dataset.task) is dataset.task:
+    if dataset.task is None or dataset.task.kind in ANNOTATION_KINDS or base_task(dataset.task) is dataset.task:
         return dataset
     return replace(dataset, task=base_task(dataset.task))

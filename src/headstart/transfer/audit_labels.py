@@ -128,6 +128,7 @@ def audit_labels(
     group_col: str | None = None,
     group_pattern: str | None = None,
     time_col: str | None = None,
+    annotations: str | None = None,
     seed: int = 0,
     engine: Engine = Engine(),
     verbose: bool = True,
@@ -145,6 +146,7 @@ def audit_labels(
         group_col: as in `fit`.
         group_pattern: as in `fit`.
         time_col: as in `fit`.
+        annotations: as in `fit`.
         seed: of the sample of rows that the head is chosen on, if there are more than 5,000.
         engine: how items are encoded.
         verbose: as in `fit`.
@@ -167,7 +169,7 @@ def audit_labels(
     context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed)
     reading = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
-        modality=modality,
+        modality=modality, annotations=annotations,
     )  # fmt: skip
     dataset = read_with(data, reading)
     choice = named_choice(dataset, source, context.reporter)

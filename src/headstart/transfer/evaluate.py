@@ -157,6 +157,7 @@ def evaluate(
     group_col: str | None = None,
     group_pattern: str | None = None,
     time_col: str | None = None,
+    annotations: str | None = None,
     out: str | Path | None = None,
     overwrite: bool = True,
     seed: int = 0,
@@ -180,6 +181,8 @@ def evaluate(
         group_col: column of groups, which are resampled together.
         group_pattern: as in `fit`.
         time_col: column of times.
+        annotations: format of annotations and its settings where they cannot be told from the files, such as
+            ``"conll,scheme=BILOU"``; see `headstart.data.read`.
         out: folder for metrics, confusion matrix, predictions and the report; default: none.
         overwrite: whether an existing evaluation is replaced.
         seed: of the resamples; default 0.
@@ -207,7 +210,7 @@ def evaluate(
     """
     reading = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
-        modality=modality,
+        modality=modality, annotations=annotations,
     )  # fmt: skip
     reporter, clock = chosen_reporter(reporter, verbose=verbose), Clock.start()
     if out is not None:

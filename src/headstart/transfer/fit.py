@@ -66,6 +66,7 @@ def fit(
     group_col: str | None = None,
     group_pattern: str | None = None,
     time_col: str | None = None,
+    annotations: str | None = None,
     heads: Sequence[str] | None = None,
     layers: LayerChoice = "auto",
     fusion: Fusion = "auto",
@@ -105,6 +106,8 @@ def fit(
         group_pattern: a regular expression that captures the group of an item from its name (its path below the
             folder), or from its value of ``group_col``.
         time_col: column of times; the latest fifth is then held out.
+        annotations: format of annotations and its settings where they cannot be told from the files, such as
+            ``"conll,scheme=BILOU"``; see `headstart.data.read`.
         heads: names of heads to compare; ``("auto",)`` for all that support the task; default: the closed-form heads
             ridge and LDA, which one eigendecomposition gives.
         layers: which layers are compared: ``"auto"`` (the last, and all concatenated), ``"last"``, ``"all"``,
@@ -163,7 +166,7 @@ def fit(
     )  # fmt: skip
     reading = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
-        modality=modality,
+        modality=modality, annotations=annotations,
     )  # fmt: skip
     check_choices(options)
     check_strategy(strategy, class_weight, source_data)

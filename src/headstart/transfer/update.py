@@ -67,6 +67,7 @@ def update(
     group_col: str | None = None,
     group_pattern: str | None = None,
     time_col: str | None = None,
+    annotations: str | None = None,
     engine: Engine | None = None,
     verbose: bool = True,
     reporter: Reporter | None = None,
@@ -93,6 +94,8 @@ def update(
         group_col: column of groups of the test data, which are resampled together.
         group_pattern: as in `fit`.
         time_col: column of times.
+        annotations: format of annotations and its settings where they cannot be told from the files, such as
+            ``"conll,scheme=BILOU"``; see `headstart.data.read`.
         engine: how items are encoded.
         verbose: whether to report progress and results.
         reporter: receives the reports instead.
@@ -121,7 +124,7 @@ def update(
     """
     reading = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
-        modality=modality,
+        modality=modality, annotations=annotations,
     )  # fmt: skip
     reporter, clock = chosen_reporter(reporter, verbose=verbose), timed()
     with clock("read"):

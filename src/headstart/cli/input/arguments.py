@@ -29,6 +29,7 @@ class ReadingArguments(TypedDict):
     group_col: str | None
     group_pattern: str | None
     time_col: str | None
+    annotations: str | None
 
 
 class FitArguments(TypedDict):
@@ -83,6 +84,7 @@ def reading_options(args: argparse.Namespace) -> ReadingArguments:
         "group_col": args.group_col,
         "group_pattern": args.group_pattern,
         "time_col": args.time_col,
+        "annotations": args.annotations,
     }
 
 

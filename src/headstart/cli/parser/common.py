@@ -208,7 +208,15 @@ def add_reading(parser: Parser, *, label: bool = True) -> None:
         help="column of texts or paths; or several comma-separated columns that make one item (pictures, sounds, "
         "texts, numbers and categories), each followed by :KIND to state its kind instead of inferring it",
     )  # fmt: skip
-    group.add_argument("--task", choices=[*TASKS, *ANNOTATION_KINDS], help="kind of task")
+    group.add_argument(
+        "--task", choices=[*TASKS, *ANNOTATION_KINDS],
+        help="kind of task; token, box and mask label words, objects and pixels",
+    )  # fmt: skip
+    group.add_argument(
+        "--annotations", metavar="FORMAT",
+        help="format of spans, boxes or masks, and what cannot be told from the files: conll,scheme=BILOU; "
+        "masks,values=classes (default: recognised)",
+    )  # fmt: skip
     group.add_argument("--modality", choices=["image", "text", "audio", "vector"], help="kind of item")
     group.add_argument(
         "--group-col", metavar="COLUMN", help="column of groups that a split keeps together: patient, speaker, site"

@@ -34,6 +34,7 @@ def rank(
     group_col: str | None = None,
     group_pattern: str | None = None,
     time_col: str | None = None,
+    annotations: str | None = None,
     scores: Sequence[str] = (),
     profile: bool = False,
     untrained: bool = True,
@@ -61,6 +62,7 @@ def rank(
         group_col: as in `fit`.
         group_pattern: as in `fit`.
         time_col: as in `fit`.
+        annotations: as in `fit`.
         scores: names of further transferability scores (`headstart.scores.SCORES`) to show; they do not affect the
             order. ``"leep"`` and ``"nce"`` need a source with a classifier of its own, which runs on up to 2,000 items.
         profile: whether each block of a body is also measured alone.
@@ -93,7 +95,7 @@ def rank(
     described = None if sources is None else describe_all(sources)
     reading = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
-        modality=modality,
+        modality=modality, annotations=annotations,
     )  # fmt: skip
     dataset = read_labelled(data, reading)
     if dataset.task is not None and dataset.task.unit in ANNOTATION_KINDS:
