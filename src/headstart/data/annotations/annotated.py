@@ -33,6 +33,7 @@ class Annotated:
         groups: n names of groups, or None.
         notes: what was inferred and repaired, a sentence each.
         named: n values of further columns, such as those of an index, by name.
+        absent: classes that the files name without an annotation.
 
     Examples:
         >>> from headstart.annotations import Sentence, Span
@@ -50,6 +51,7 @@ class Annotated:
     groups: Sequence[str] | None = None
     notes: tuple[str, ...] = ()
     named: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
     def dataset(self, options: ReadOptions, origin: str) -> Dataset:
         """The dataset of these items.
@@ -88,6 +90,7 @@ class Annotated:
             groups=groups,
             split=None if self.split is None or not any(self.split) else np.array(self.split, dtype=np.str_),
             origin=origin,
+            absent=self.absent,
             notes=notes,
             named={name: np.array(column, dtype=np.str_) for name, column in self.named.items()},
         )

@@ -12,10 +12,9 @@ import numpy as np
 from headstart.annotations import Boxes
 from headstart.data.annotations.picture_files import PictureFacts, turn_boxes
 from headstart.data.annotations.remarks import Remarks
-from headstart.data.naming.label_names import natural_key
 from headstart.errors import DataError
 
-__all__ = ["MOST_BOXES", "DrawnBox", "boxes_of", "class_names", "number"]
+__all__ = ["MOST_BOXES", "DrawnBox", "boxes_of", "number"]
 
 MOST_BOXES = 100_000  # of a picture
 LARGEST = 1e7  # coordinates beyond which a number is no pixel
@@ -73,19 +72,6 @@ def number(value: Any, what: str, where: str, *, least: float = -LARGEST, most: 
             f"The {what} in {where} must be a number from {least:g} to {most:g}. Got {shown} instead; correct it."
         )
     return found
-
-
-def class_names(drawn: Sequence[Sequence[DrawnBox]]) -> tuple[str, ...]:
-    """The names of all classes, in natural order.
-
-    Args:
-        drawn: the boxes of each picture.
-
-    Examples:
-        >>> class_names([[DrawnBox("cat 10", (0, 0, 1, 1), "")], [DrawnBox("cat 9", (0, 0, 1, 1), "")]])
-        ('cat 9', 'cat 10')
-    """
-    return tuple(sorted({box.name for boxes in drawn for box in boxes}, key=natural_key))
 
 
 def boxes_of(

@@ -68,6 +68,17 @@ class Location:
         """Those of ``files`` that are pictures."""
         return tuple(self.listing.files.get("image", ())) if self.is_folder else ()
 
+    def around(self) -> Location:
+        """The folder in which the pictures of an annotation file are looked for; of a folder, itself.
+
+        It is the file's own folder, or the one above where that is called annotations or labels.
+        """
+        if self.is_folder:
+            return self
+        folder = self.path.absolute().parent
+        above = folder.name.lower() in ("annotations", "annotation", "annots", "labels", "json")
+        return Location(folder.parent if above else folder, self.options, self.settings)
+
     def with_suffix(self, *suffixes: str) -> list[str]:
         """Those of ``files`` that end so, in any case."""
         return [path for path in self.files if PurePosixPath(path).suffix.lower() in suffixes]

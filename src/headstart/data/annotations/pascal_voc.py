@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from headstart.data.annotations.annotated import Annotated
-from headstart.data.annotations.drawn_boxes import DrawnBox, boxes_of, class_names, number
+from headstart.data.annotations.drawn_boxes import number
 from headstart.data.annotations.location import Location
-from headstart.data.annotations.picture_files import PictureFacts, PictureFinder, facts_of
+from headstart.data.annotations.picture_drafts import Drawn, PictureDraft, annotated_pictures
+from headstart.data.annotations.picture_files import PictureFinder
 from headstart.data.annotations.remarks import Remarks
-from headstart.data.annotations.split_lists import SplitLists
 from headstart.data.annotations.xml_tree import Element, parse_xml
-from headstart.errors import DataError, ItemError
+from headstart.errors import DataError
 from headstart.types import Dataset
 
 __all__ = ["PASCAL_VOC", "PascalVoc"]
@@ -48,7 +48,6 @@ class PascalVoc:
         """Read all annotation files of a folder."""
         remarks = Remarks()
         finder = PictureFinder(location.pictures)
-        splits = SplitLists(location)
         read: dict[str, tuple[str, Element]] = {}
         for name in location.with_suffix(".xml"):
             root = parse_xml(location.content(name, MOST_BYTES), location.title(name))
@@ -68,7 +67,8 @@ class PascalVoc:
         for picture in location.pictures:
             if picture not in read:
                 remarks.add("no_annotation", f"'{picture}'")
-        return _annotated(location, read, splits, remarks)
+        drafts = [_draft(picture, location.title(name), root) for picture, (name, root) in read.items()]
+        return annotated_pictures(location, drafts, "box", remarks)
 
     def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
         """Write ``annotations/NAME.xml`` for each picture, and ``splits/SPLIT.txt``."""
@@ -88,32 +88,9 @@ def _picture(root: Element, name: str, finder: PictureFinder) -> str | None:
     return None
 
 
-def _annotated(
-    location: Location, read: Mapping[str, tuple[str, Element]], splits: SplitLists, remarks: Remarks
-) -> Annotated:
-    found: list[tuple[str, list[DrawnBox], PictureFacts, tuple[int, int] | None]] = []
-    for picture, (name, root) in sorted(read.items()):
-        drawn = [_box(element, location.title(name, element.line)) for element in root.all("object")]
-        try:
-            facts = facts_of(location, picture)
-        except ItemError as error:
-            remarks.add("unreadable_picture", str(error).rstrip("."))
-            continue
-        stated = _size(root, location.title(name))
-        if stated is not None and stated not in (facts.stored, facts.size):
-            has = f"{facts.stored[0]} x {facts.stored[1]}"
-            remarks.add("other_size", f"{location.title(name)} ({stated[0]} x {stated[1]}, the picture has {has})")
-        found.append((picture, drawn, facts, stated))
-    labels = class_names([drawn for _, drawn, _, _ in found])
-    codes = {label: code for code, label in enumerate(labels)}
-    y = [boxes_of(drawn, codes, facts, remarks, stated) for _, drawn, facts, stated in found]
-    for picture, _, facts, _ in found:
-        if facts.turn != 1:
-            remarks.add("turned", f"'{picture}'")
-    names = [picture for picture, _, _, _ in found]
-    split = splits.of(names, remarks)
-    items = [str(location.file(name)) for name in names]
-    return Annotated("box", items, tuple(names), y, labels, split, None, remarks.sentences())
+def _draft(picture: str, title: str, root: Element) -> PictureDraft:
+    drawn = [_box(element, f"{title}, line {element.line}") for element in root.all("object")]
+    return PictureDraft(picture, drawn, _size(root, title), title)
 
 
 def _size(root: Element, title: str) -> tuple[int, int] | None:
@@ -125,7 +102,7 @@ def _size(root: Element, title: str) -> tuple[int, int] | None:
     return (size[0], size[1]) if min(size) > 0 else None
 
 
-def _box(element: Element, where: str) -> DrawnBox:
+def _box(element: Element, where: str) -> Drawn:
     name = element.value("name")
     if not name:
         raise DataError(f"The object in {where} has no name; add <name> with its class.")
@@ -142,8 +119,6 @@ def _box(element: Element, where: str) -> DrawnBox:
     # xmin and xmax are pixels that belong to the object, counted from 1; a last pixel not behind the first is no box
     xyxy = (x0 - 1, y0 - 1, x1 if x1 > x0 else x0 - 1, y1 if y1 > y0 else y0 - 1)
     score = element.value("confidence") or element.value("score")
-    return DrawnBox(
-        name, xyxy, where,
-        None if not score else number(score, "confidence", where, least=0, most=1),
-        element.value("difficult") in ("1", "true", "True"),
-    )  # fmt: skip
+    confidence = None if not score else number(score, "confidence", where, least=0, most=1)
+    is_difficult = element.value("difficult") in ("1", "true", "True")
+    return Drawn(name, where, xyxy, score=confidence, is_ignored=is_difficult)

@@ -57,6 +57,9 @@ ANNOTATION_FORMATS: Registry[AnnotationFormat] = Registry("annotation format")
 for _name, _place in {
     "conll": "conll:CONLL",
     "pascal_voc": "pascal_voc:PASCAL_VOC",
+    "coco": "coco:COCO",
+    "csv": "box_table:BOX_TABLE",
+    "yolo": "yolo:YOLO",
     "masks": "mask_pictures:MASK_PICTURES",
 }.items():
     ANNOTATION_FORMATS.register(_name, f"headstart.data.annotations.{_place}")
