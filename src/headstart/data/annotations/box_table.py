@@ -54,7 +54,7 @@ MOST_ROWS = 20_000_000
 
 
 @dataclass(frozen=True)
-class _Columns:
+class _BoxColumns:
     """Places of the columns in a row."""
 
     picture: int
@@ -121,7 +121,7 @@ class BoxTable:
 
     def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
         """Write ``images/`` and ``boxes.csv``."""
-        from headstart.data.annotations.writing_csv import write_csv
+        from headstart.data.annotations.writers.box_table import write_csv
 
         return write_csv(dataset, folder)
 
@@ -157,7 +157,7 @@ def _key(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> _Columns | None:
+def _columns(rows: Sequence[Sequence[str]]) -> _BoxColumns | None:
     """The columns of a table by its header; None if it is none of boxes."""
     if not rows:
         return None
@@ -173,7 +173,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> _Columns | None:
     label = _first({key: k for key, k in place.items() if k not in (picture, *sides)}, CLASS)
     has_size = "width" in place and "height" in place and place["width"] not in sides
     size = (place["width"], place["height"]) if has_size else None
-    return _Columns(
+    return _BoxColumns(
         picture, label, sides, form, size, _first(place, SCORE), _first(place, IGNORE), _first(place, SPLIT)
     )
 
@@ -190,14 +190,14 @@ def _sides(place: Mapping[str, int]) -> tuple[tuple[int, ...], str] | None:
     return ((place["bbox"],), "list") if "bbox" in place else None
 
 
-def _without_header(rows: Sequence[Sequence[str]]) -> _Columns | None:
+def _without_header(rows: Sequence[Sequence[str]]) -> _BoxColumns | None:
     """The columns path, x1, y1, x2, y2, class, which some tools write without a header."""
     if not all(len(row) == len(HEADLESS) and media_suffix(row[0]) == "image" for row in rows):
         return None
     cells = [cell for row in rows for cell in row[1:5] if cell]
     if not cells or not all(re.fullmatch(r"-?\d+(\.\d+)?", cell) for cell in cells):
         return None
-    return _Columns(0, 5, (1, 2, 3, 4), "sides", has_header=False)
+    return _BoxColumns(0, 5, (1, 2, 3, 4), "sides", has_header=False)
 
 
 class _Tables:
@@ -234,7 +234,7 @@ class _Tables:
         except csv.Error as error:
             raise DataError(f"Cannot read {title}, line {at + 1}: {error}; repair the table.") from None
 
-    def _draft(self, row: Sequence[str], columns: _Columns, name: str, at: int) -> PictureDraft | None:
+    def _draft(self, row: Sequence[str], columns: _BoxColumns, name: str, at: int) -> PictureDraft | None:
         where = self.location.title(name, at)
         picture = self.finder.find(row[columns.picture], name)
         if picture is None:
@@ -248,7 +248,7 @@ class _Tables:
             draft.stated = (width, height) if min(width, height) > 0 else None
         return draft
 
-    def _boxes(self, row: Sequence[str], columns: _Columns, where: str) -> list[Drawn]:
+    def _boxes(self, row: Sequence[str], columns: _BoxColumns, where: str) -> list[Drawn]:
         cells = [row[k].strip() for k in columns.sides]
         if not any(cells):
             return []
@@ -262,7 +262,9 @@ class _Tables:
         return [Drawn(label, where, xyxy, None, own, is_ignored)]
 
 
-def _xyxy(cells: Sequence[str], columns: _Columns, location: Location, where: str) -> tuple[float, float, float, float]:
+def _xyxy(
+    cells: Sequence[str], columns: _BoxColumns, location: Location, where: str
+) -> tuple[float, float, float, float]:
     form = {"xyxy": "sides", "xywh": "corner", "centre": "centre"}.get(location.settings.get("sides", ""), columns.form)
     if columns.form == "list":
         cells = re.split(r"[,\s]+", cells[0].strip("[]() "))

@@ -9,8 +9,8 @@ from typing import Any
 
 from headstart.data.annotations.annotated import Annotated
 from headstart.data.annotations.drawn_boxes import number
-from headstart.data.annotations.json_files import checked_list, checked_object, load_json
 from headstart.data.annotations.location import Location, split_of
+from headstart.data.annotations.parsing.json_files import checked_list, checked_object, load_json
 from headstart.data.annotations.picture_drafts import Drawn, PictureDraft, annotated_pictures
 from headstart.data.annotations.picture_files import PictureFinder
 from headstart.data.annotations.remarks import Remarks
@@ -78,7 +78,7 @@ class Coco:
 
     def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
         """Write ``images/`` and ``annotations.json``, or a file for each split."""
-        from headstart.data.annotations.writing_coco import write_coco
+        from headstart.data.annotations.writers.coco import write_coco
 
         return write_coco(dataset, folder)
 

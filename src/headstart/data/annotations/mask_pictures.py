@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from headstart.data.annotations.annotated import Annotated
 from headstart.data.annotations.location import Location
-from headstart.data.annotations.mask_coding import decide
-from headstart.data.annotations.mask_folders import MaskPairs, pair_masks
-from headstart.data.annotations.mask_names import class_table
-from headstart.data.annotations.mask_values import MaskFile
+from headstart.data.annotations.masks.coding import decide
+from headstart.data.annotations.masks.folders import MaskPairs, pair_masks
+from headstart.data.annotations.masks.names import class_table
+from headstart.data.annotations.masks.values import MaskFile
 from headstart.data.annotations.picture_files import facts_of
 from headstart.data.annotations.remarks import Remarks
 from headstart.data.annotations.split_lists import SplitLists
@@ -85,7 +85,7 @@ class MaskPictures:
 
     def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
         """Write ``labels/NAME.png`` with classes, ``instances/NAME.png`` with objects, and ``classes.txt``."""
-        from headstart.data.annotations.writing_masks import write_masks
+        from headstart.data.annotations.writers.mask_pictures import write_masks
 
         return write_masks(dataset, folder)
 

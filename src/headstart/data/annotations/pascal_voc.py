@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 from headstart.data.annotations.annotated import Annotated
 from headstart.data.annotations.drawn_boxes import number
 from headstart.data.annotations.location import Location
+from headstart.data.annotations.parsing.xml_tree import Element, parse_xml
 from headstart.data.annotations.picture_drafts import Drawn, PictureDraft, annotated_pictures
 from headstart.data.annotations.picture_files import PictureFinder
 from headstart.data.annotations.remarks import Remarks
-from headstart.data.annotations.xml_tree import Element, parse_xml
 from headstart.errors import DataError
 from headstart.types import Dataset
 
@@ -72,7 +72,7 @@ class PascalVoc:
 
     def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
         """Write ``annotations/NAME.xml`` for each picture, and ``splits/SPLIT.txt``."""
-        from headstart.data.annotations.writing_voc import write_voc
+        from headstart.data.annotations.writers.pascal_voc import write_voc
 
         return write_voc(dataset, folder)
 

@@ -10,7 +10,7 @@ from headstart.annotations import IGNORED
 from headstart.data.annotations.annotated import Annotated
 from headstart.data.annotations.drawn_boxes import DrawnBox, boxes_of
 from headstart.data.annotations.location import Location
-from headstart.data.annotations.mask_shapes import (
+from headstart.data.annotations.masks.shapes import (
     Shape,
     mask_of_shapes,
     shape_box,

@@ -60,6 +60,7 @@ for _name, _place in {
     "coco": "coco:COCO",
     "csv": "box_table:BOX_TABLE",
     "yolo": "yolo:YOLO",
+    "spans": "spans:SPANS",
     "masks": "mask_pictures:MASK_PICTURES",
 }.items():
     ANNOTATION_FORMATS.register(_name, f"headstart.data.annotations.{_place}")

@@ -41,6 +41,9 @@ REMARKS: Mapping[str, tuple[str, str]] = {
     "span_text": ("span does not hold the text that it states; its positions are used",
                   "spans do not hold the texts that they state; their positions are used"),
     "overlap": ("span overlaps a longer one and was set aside", "spans overlap longer ones and were set aside"),
+    "rejected": ("record was rejected or skipped by its annotator and was left out",
+                 "records were rejected or skipped by their annotators and were left out"),
+    "empty_text": ("text holds no word and was set aside", "texts hold no word and were set aside"),
     "empty_span": ("span holds no word and was set aside", "spans hold no word and were set aside"),
 }  # fmt: skip
 """By kind of remark, the words after a count of one and of several."""

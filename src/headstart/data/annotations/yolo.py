@@ -11,10 +11,10 @@ from typing import Any
 from headstart.data.annotations.annotated import Annotated
 from headstart.data.annotations.drawn_boxes import MOST_BOXES, number
 from headstart.data.annotations.location import Location, split_of
+from headstart.data.annotations.parsing.yaml_files import load_yaml
 from headstart.data.annotations.picture_drafts import Drawn, PictureDraft, annotated_pictures
 from headstart.data.annotations.picture_files import PictureFinder, safe_name
 from headstart.data.annotations.remarks import Remarks
-from headstart.data.annotations.yaml_files import load_yaml
 from headstart.data.schema import SPLITS
 from headstart.errors import DataError
 from headstart.types import Dataset
@@ -97,7 +97,7 @@ class Yolo:
 
     def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
         """Write ``images/``, ``labels/`` (with a folder for each split) and ``data.yaml``."""
-        from headstart.data.annotations.writing_yolo import write_yolo
+        from headstart.data.annotations.writers.yolo import write_yolo
 
         return write_yolo(dataset, folder)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from headstart.data.annotations.location import Location
-from headstart.data.annotations.mask_values import colour_key
+from headstart.data.annotations.masks.values import colour_key
 from headstart.errors import DataError
 
 __all__ = ["ClassTable", "class_table"]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from headstart.annotations import BACKGROUND, IGNORED, Boxes, Mask
-from headstart.data.annotations.mask_shapes import shape_of_mask
-from headstart.data.annotations.writing import WrittenPicture, stored_array, stored_boxes, write_pictures
+from headstart.data.annotations.masks.shapes import shape_of_mask
+from headstart.data.annotations.writers.pictures import WrittenPicture, stored_array, stored_boxes, write_pictures
 from headstart.types import Dataset
 
 __all__ = ["write_coco"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from headstart.annotations import Boxes
-from headstart.data.annotations.writing import (
+from headstart.data.annotations.writers.pictures import (
     WrittenPicture,
     plain_number,
     stored_boxes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from headstart.data.annotations.writing import plain_number, stored_boxes, write_pictures
+from headstart.data.annotations.writers.pictures import plain_number, stored_boxes, write_pictures
 from headstart.types import Dataset
 
 __all__ = ["write_csv"]

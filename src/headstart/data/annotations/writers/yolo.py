@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from headstart.data.annotations.writing import plain_number, stored_boxes, write_pictures
+from headstart.data.annotations.writers.pictures import plain_number, stored_boxes, write_pictures
 from headstart.errors import DataError
 from headstart.reporting.wording import plural
 from headstart.types import Dataset

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.annotations import IGNORED
-from headstart.data.annotations.mask_names import BACKGROUNDS, ClassTable
-from headstart.data.annotations.mask_values import COLOURS, Coding, mask_values
+from headstart.data.annotations.masks.names import BACKGROUNDS, ClassTable
+from headstart.data.annotations.masks.values import COLOURS, Coding, mask_values
 from headstart.data.annotations.picture_files import evenly
 from headstart.errors import DataError, ItemError
 

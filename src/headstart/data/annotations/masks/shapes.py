@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.annotations import IGNORED
-from headstart.data.annotations.picture_files import PictureFacts, turn_array
-from headstart.data.annotations.run_lengths import (
+from headstart.data.annotations.masks.run_lengths import (
     boundary_points,
     compress,
     decode_counts,
@@ -19,6 +18,7 @@ from headstart.data.annotations.run_lengths import (
     expand,
     fill_polygon,
 )
+from headstart.data.annotations.picture_files import PictureFacts, turn_array
 from headstart.errors import DataError
 
 __all__ = ["Shape", "ShapeMask", "mask_of_shapes", "shape_box", "shape_of_mask", "shape_of_segmentation"]

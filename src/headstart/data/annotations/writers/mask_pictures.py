@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from headstart.annotations import IGNORED
-from headstart.data.annotations.mask_coding import VOID
-from headstart.data.annotations.writing import stored_array, write_pictures, write_splits
+from headstart.data.annotations.masks.coding import VOID
+from headstart.data.annotations.writers.pictures import stored_array, write_pictures, write_splits
 from headstart.errors import DataError
 from headstart.types import Dataset
 
