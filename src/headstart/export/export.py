@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -14,7 +15,7 @@ from headstart.errors import UsageError
 from headstart.export.checking.as_files import as_files
 from headstart.export.checking.items import CheckItems, items_to_check, spaced
 from headstart.export.checking.parity import TOLERANCE, Parity, difference
-from headstart.export.checking.process import run_reader
+from headstart.export.checking.process import run_reader, time_limit
 from headstart.export.checking.reference import model_answers
 from headstart.export.checking.same_numbers import MOST_SAME, same_numbers
 from headstart.export.registry import FORMATS, ExportFormat, Written
@@ -151,14 +152,18 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
 
 def _compared(model: TransferModel, given: CheckItems, chosen: ExportFormat, reader: Path, written: Written) -> Parity:
     """The answers of a reader and those of the model, for the items that the model can read."""
+    started = time.perf_counter()
     answers = model_answers(model, given.items)
+    seconds = time.perf_counter() - started
     readable = [given.items[k] for k in answers.index]
     with tempfile.TemporaryDirectory(prefix="headstart-items-") as place:
         kind, room = model.source.info.modality, Path(place)
         items = as_files(readable, kind, room) if written.items is None else written.items(readable, room)
         few = spaced(len(readable), MOST_SAME) if written.prepared else []
         ready = written.prepared([readable[k] for k in few], room) if written.prepared else []
-        found = run_reader(reader, [*items, *ready], written.packages, chosen.banned)
+        every = [*items, *ready]
+        limit = time_limit(len(every), seconds)
+        found = run_reader(reader, every, written.packages, chosen.banned, seconds=limit)
     outputs, same = found.outputs[: len(items)], found.outputs[len(items) :]
     exact, predicted = (difference(one, outputs, model.task) for one in (answers.exact, answers.predicted))
     facts = {**written.facts, **same_numbers(answers.exact[few], same, model.task)} if few else written.facts
