@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from headstart.cli.input.arguments import engine_of
 from headstart.cli.output.console import json_text, reporter_of, write_line, write_pair
+from headstart.errors import UsageError
 
 if TYPE_CHECKING:
-    from headstart.export import Exported
+    from headstart.export import Exported, ExportFormat
 
 __all__ = ["run"]
 
@@ -23,11 +25,11 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["export", "no-such-model", "-o", "a-new-folder"])     # the reason goes to standard error
         2
     """
-    from headstart.export import FORMATS, export
+    from headstart.export import export
     from headstart.model import TransferModel
 
     reporter = reporter_of(args, sys.stderr)
-    chosen = FORMATS[args.format]
+    chosen = _format(args)
     model = TransferModel.load(args.model, engine=engine_of(args))
     with reporter.progress("exporting and comparing"):
         found = export(
@@ -41,12 +43,28 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _format(args: argparse.Namespace) -> ExportFormat:
+    from headstart.export import FORMATS
+    from headstart.export.onnx import Onnx
+
+    chosen = FORMATS[args.format]
+    if not args.with_decoder:
+        return chosen
+    if not isinstance(chosen, Onnx):
+        raise UsageError(f"--with-decoder is an option of the format onnx, not of '{args.format}'; leave it out.")
+    return replace(chosen, with_decoder=True)
+
+
 def _print(found: Exported) -> None:
+    from headstart.export.checking.second import second_sentence
+
     parity = found.parity
     write_pair("format", found.format)
     for name, size in found.sizes.items():
         write_pair("file", f"{name}, {size / 1e6:,.1f} MB" if size >= 1e5 else f"{name}, {size / 1e3:,.1f} kB")
     write_pair("parity", parity.sentence)
+    if second := second_sentence(parity):
+        write_pair("", second)
     if parity.runtime != parity.reference:
         other = "of their standard deviation" if parity.regression else f"and {parity.predict.flips} of the labels"
         write_pair(

@@ -18,6 +18,7 @@ from headstart.export.checking.parity import TOLERANCE, Parity, difference
 from headstart.export.checking.process import run_reader, time_limit
 from headstart.export.checking.reference import model_answers
 from headstart.export.checking.same_numbers import MOST_SAME, same_numbers
+from headstart.export.checking.second import check_second, run_second
 from headstart.export.registry import FORMATS, ExportFormat, Written
 from headstart.io import atomic_folder, check_writable, file_digest, follow_umask, write_json
 from headstart.model import TransferModel
@@ -121,6 +122,7 @@ def export(
         parity = _compared(written.model or model, given, found, scratch / written.reader, written)
         parity = replace(parity, tolerance=float(tolerance))
         parity.check(found.name)
+        check_second(parity, found.name)
         files = {path.relative_to(scratch).as_posix(): path for path in sorted(scratch.rglob("*")) if path.is_file()}
         digests = {name: file_digest(path) for name, path in files.items()}
         about = {"format": found.name, "headstart": version("headstart"), "machine": platform.machine()}
@@ -164,9 +166,14 @@ def _compared(model: TransferModel, given: CheckItems, chosen: ExportFormat, rea
         every = [*items, *ready]
         limit = time_limit(len(every), seconds)
         found = run_reader(reader, every, written.packages, chosen.banned, seconds=limit)
+        second = run_second(
+            reader.parent, items, written, banned=chosen.banned, reference=answers.exact, task=model.task, seconds=limit
+        )
     outputs, same = found.outputs[: len(items)], found.outputs[len(items) :]
     exact, predicted = (difference(one, outputs, model.task) for one in (answers.exact, answers.predicted))
-    facts = {**written.facts, **same_numbers(answers.exact[few], same, model.task)} if few else written.facts
+    facts = {**written.facts, **second}
+    if few:
+        facts |= same_numbers(answers.exact[few], same, model.task)
     return Parity(
         len(readable), given.origin, exact, predicted, answers.exact_runtime, answers.runtime, TOLERANCE,
         found.packages, found.seconds, facts, is_regression(model.task),

@@ -7,6 +7,11 @@ Pictures go in as bytes (n, height, width, 3) of any size: resize, crop and norm
 as ``input_ids`` and ``attention_mask`` (n, tokens); sounds as waveforms at 16 kHz, with the log-mel spectrogram in the
 graph. Label names, thresholds, licence and preprocessing are metadata of the file.
 
+With ``with_decoder`` there is a second file, ``model_with_decoder.onnx``, which onnxruntime-extensions runs: it takes
+the bytes of one JPEG or PNG file, or one raw text of a BERT tokenizer. An item that it would read otherwise than the
+model has the answer NaN: a picture to be turned upright or with transparent parts, in 16 bits or in another format, a
+file that is cut, and a text with a character that is tokenized otherwise.
+
 Reference: ONNX, "Open Neural Network Exchange", opset 18, https://onnx.ai.
 
 Command: headstart export RUN --format onnx -o DIR
@@ -18,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.export.graph.onnx_file import model_graph, write_onnx
+from headstart.export.graph.with_decoder import refuse_decoder, write_with_decoder
 from headstart.export.readers.places import copy_reader
 from headstart.export.registry import Written
 from headstart.model import TransferModel
@@ -35,6 +41,7 @@ class Onnx:
     """One ONNX file.
 
     Attributes:
+        with_decoder: whether to write a second file with the decoder or the tokenizer inside.
         name: ``"onnx"``.
         title: what it is.
         banned: Headstart and torch.
@@ -52,6 +59,7 @@ class Onnx:
         ['model.onnx', 'model.py', 'parity.json']
     """
 
+    with_decoder: bool = False
     name: str = "onnx"
     title: str = "ONNX, standard operators"
     banned: tuple[str, ...] = ("headstart", "torch")
@@ -59,11 +67,19 @@ class Onnx:
     def write(self, model: TransferModel, folder: Path) -> Written:
         """Write ``model.onnx``, ``model.py`` and what the reader needs beside them."""
         graph = model_graph(model, self.name)
+        if self.with_decoder:
+            refuse_decoder(model.source, graph.kind)
         write_onnx(model, graph, folder / "model.onnx")
         if graph.write is not None:
             graph.write(folder)
+        reader = copy_reader(f"onnx_{graph.kind}", folder / "model.py")
+        packages = ("numpy", "onnxruntime", *PACKAGES[graph.kind])
+        if not self.with_decoder:
+            return Written(reader, packages)
+        write_with_decoder(model.source, graph, folder / "model.onnx", folder / "model_with_decoder.onnx")
+        second = copy_reader(f"onnx_encoded_{graph.kind}", folder / "model_with_decoder.py")
         return Written(
-            copy_reader(f"onnx_{graph.kind}", folder / "model.py"), ("numpy", "onnxruntime", *PACKAGES[graph.kind])
+            reader, packages, second=second, second_packages=("numpy", "onnxruntime", "onnxruntime-extensions")
         )
 
 

@@ -28,6 +28,9 @@ class Written:
             the logarithms of the probabilities must agree to `SAME`. None for formats without that check.
         items: a function of (items, folder) that returns the items as the reader takes them; by default they are files,
             texts and rows of numbers.
+        second: a reader of a second file, if there is one; it is run and compared on the same items as the first, and
+            may answer NaN for an item that it does not read.
+        second_packages: the packages that it imports.
 
     Examples:
         >>> Written("model.py", ("numpy", "onnxruntime")).model is None
@@ -40,6 +43,8 @@ class Written:
     facts: Mapping[str, Any] = field(default_factory=dict)
     prepared: Callable[[Sequence[Any], Path], list[Any]] | None = None
     items: Callable[[Sequence[Any], Path], list[Any]] | None = None
+    second: str = ""
+    second_packages: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -50,7 +55,6 @@ class ExportFormat(Protocol):
         name: its name in the registry.
         title: what it is, in words.
         banned: packages that its reader must do without.
-        options: names of the options that it takes besides those of every format.
     """
 
     @property

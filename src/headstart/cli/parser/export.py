@@ -40,6 +40,11 @@ def add(verbs: Verbs[Parser]) -> None:
         "--tolerance", type=float, default=0.01, metavar="X",
         help="largest difference of a probability that is allowed; of a value, in standard deviations (default: 0.01)",
     )  # fmt: skip
+    group.add_argument(
+        "--with-decoder", action="store_true",
+        help="with onnx: also write model_with_decoder.onnx, which takes the bytes of a JPEG or PNG file or a raw text "
+        "and is run by onnxruntime with onnxruntime-extensions",
+    )  # fmt: skip
     add_overwrite(group, "replace an earlier export in the folder")
     add_encoding(parser)
     add_common(parser)
