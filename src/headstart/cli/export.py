@@ -46,13 +46,16 @@ def run(args: argparse.Namespace) -> int:
 def _format(args: argparse.Namespace) -> ExportFormat:
     from headstart.export import FORMATS
     from headstart.export.onnx import Onnx
+    from headstart.export.openvino_int8 import OpenVinoInt8
 
     chosen = FORMATS[args.format]
-    if not args.with_decoder:
-        return chosen
-    if not isinstance(chosen, Onnx):
+    if args.with_decoder and not isinstance(chosen, Onnx):
         raise UsageError(f"--with-decoder is an option of the format onnx, not of '{args.format}'; leave it out.")
-    return replace(chosen, with_decoder=True)
+    if args.items is not None and not isinstance(chosen, OpenVinoInt8):
+        raise UsageError(f"--items is an option of the format openvino_int8, not of '{args.format}'; leave it out.")
+    if isinstance(chosen, Onnx):
+        return replace(chosen, with_decoder=args.with_decoder)
+    return replace(chosen, items=args.items) if isinstance(chosen, OpenVinoInt8) else chosen
 
 
 def _print(found: Exported) -> None:
@@ -65,6 +68,13 @@ def _print(found: Exported) -> None:
     write_pair("parity", parity.sentence)
     if second := second_sentence(parity):
         write_pair("", second)
+    if fitted := parity.facts.get("from_the_fitted_model"):
+        count = parity.facts["head_solved_again_on"]["items"]
+        write_pair(
+            "",
+            f"The head was solved again on {count:,} training items in int8. From the model as it was fitted its "
+            f"answers differ by up to {fitted['largest']:.2g}, and {fitted['flips']} of the labels.",
+        )
     if parity.runtime != parity.reference:
         other = "of their standard deviation" if parity.regression else f"and {parity.predict.flips} of the labels"
         write_pair(

@@ -119,7 +119,7 @@ def export(
     with atomic_folder(target) as scratch:
         written = found.write(model, scratch)
         given = items_to_check(written.model or model, check)
-        parity = _compared(written.model or model, given, found, scratch / written.reader, written)
+        parity = _compared(model, given, found, scratch / written.reader, written)
         parity = replace(parity, tolerance=float(tolerance))
         parity.check(found.name)
         check_second(parity, found.name)
@@ -154,9 +154,10 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
 
 def _compared(model: TransferModel, given: CheckItems, chosen: ExportFormat, reader: Path, written: Written) -> Parity:
     """The answers of a reader and those of the model, for the items that the model can read."""
-    started = time.perf_counter()
+    started, fitted, model = time.perf_counter(), model, written.model or model
     answers = model_answers(model, given.items)
     seconds = time.perf_counter() - started
+    facts = dict(written.facts)
     readable = [given.items[k] for k in answers.index]
     with tempfile.TemporaryDirectory(prefix="headstart-items-") as place:
         kind, room = model.source.info.modality, Path(place)
@@ -166,12 +167,16 @@ def _compared(model: TransferModel, given: CheckItems, chosen: ExportFormat, rea
         every = [*items, *ready]
         limit = time_limit(len(every), seconds)
         found = run_reader(reader, every, written.packages, chosen.banned, seconds=limit)
-        second = run_second(
-            reader.parent, items, written, banned=chosen.banned, reference=answers.exact, task=model.task, seconds=limit
-        )
+        if written.second:
+            facts |= run_second(
+                reader.with_name(written.second), items, written.second_packages, banned=chosen.banned,
+                reference=answers.exact, task=model.task, seconds=limit,
+            )  # fmt: skip
     outputs, same = found.outputs[: len(items)], found.outputs[len(items) :]
     exact, predicted = (difference(one, outputs, model.task) for one in (answers.exact, answers.predicted))
-    facts = {**written.facts, **second}
+    if fitted is not model:
+        gap = difference(fitted.predict_proba(readable), outputs, model.task)
+        facts["from_the_fitted_model"] = gap.to_dict()
     if few:
         facts |= same_numbers(answers.exact[few], same, model.task)
     return Parity(

@@ -1,8 +1,9 @@
-"""OpenVINO in int8: the rounded graph of a model that was fitted on the rows of a body in int8.
+"""OpenVINO in int8: the rounded graph of a body, with a head that was solved on the rows of this graph.
 
-Such a model's head was solved on these rows, so the rounding is part of its features, and the ranges of the activations
-are those of the fit (`headstart fit --int8 always`). A model that was fitted in another number format is refused: its
-head would read rows that it was not solved on.
+The head of a model that was fitted in int8 (`headstart fit --int8 always`) was solved on such rows, with the ranges of
+the activations that are in the model. Of a model that was fitted in another number format the training items are
+encoded in int8, and its head is solved on them again, with the features, λ and calibration of the fit: they are read
+where the fit found them, or from ``items``. `parity.json` says how far this is from the model as it was fitted.
 
 Reference: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
 CVPR 2018.
@@ -13,16 +14,20 @@ Command: headstart export RUN --format openvino_int8 -o DIR
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from headstart.engine.backends.choice import availability_error
 from headstart.engine.backends.int8_graph import quantised
 from headstart.engine.backends.openvino import import_openvino, no_telemetry
 from headstart.engine.backends.openvino_graph import exact_graph
-from headstart.errors import SourceError
+from headstart.errors import MissingExtraError
+from headstart.export.checking.heads import refuse_head
+from headstart.export.checking.training_items import training_items
+from headstart.export.graph.in_int8 import in_int8, refuse_int8
 from headstart.export.graph.onnx_file import model_graph, write_onnx
 from headstart.export.openvino import write_openvino
 from headstart.export.registry import Written
@@ -38,6 +43,7 @@ class OpenVinoInt8:
     """An OpenVINO model whose convolutions run in int8.
 
     Attributes:
+        items: the training data of a model that was not fitted in int8; None for the place where the fit found them.
         name: ``"openvino_int8"``.
         title: what it is.
         banned: Headstart and torch.
@@ -55,18 +61,32 @@ class OpenVinoInt8:
         'openvino int8'
     """
 
+    items: Any = field(default=None, compare=False)
     name: str = "openvino_int8"
     title: str = "OpenVINO, int8"
     banned: tuple[str, ...] = ("headstart", "torch")
 
     def write(self, model: TransferModel, folder: Path) -> Written:
-        """Write ``model.xml``, ``model.bin``, ``facts.json`` and ``model_openvino.py``."""
-        source = model.source
-        if not isinstance(source, QuantizedSource):
-            raise SourceError(
-                f"The format '{self.name}' needs a model that was fitted in int8, which this one was not; fit again "
-                "with --int8 always, or use the format 'openvino'."
-            )
+        """Write ``model.xml``, ``model.bin``, ``facts.json`` and ``model_openvino.py``.
+
+        Raises:
+            SourceError: if the body cannot run in int8, or the head cannot be solved again.
+            DataError: if the training items are needed and not found.
+        """
+        if isinstance(model.source, QuantizedSource):
+            return self._write(model, model.source, folder)
+        if availability_error("openvino") is not None:
+            raise MissingExtraError(f"The format '{self.name}'", "openvino")
+        refuse_head(model, self.name)
+        refuse_int8(model, self.name)
+        found = training_items(model, self.items)
+        rounded = in_int8(model, found.items, found.y)
+        assert isinstance(rounded.source, QuantizedSource)  # noqa: S101 (`in_int8` makes no other)
+        written = self._write(rounded, rounded.source, folder)
+        again = {"items": len(found.items), "origin": found.origin, "features": "those of the fit"}
+        return replace(written, model=rounded, facts={**written.facts, "head_solved_again_on": again})
+
+    def _write(self, model: TransferModel, source: QuantizedSource, folder: Path) -> Written:
         graph = replace(model_graph(replace(model, source=source.full), self.name), transform=None)
         with no_telemetry():
             complete: Any = source.full.body

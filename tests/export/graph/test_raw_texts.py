@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bert_tokenizer import bert_tokenizer
 
 from headstart.data.text.forms import canonical_text
 from headstart.errors import SourceError
@@ -17,28 +18,8 @@ extensions = pytest.importorskip("onnxruntime_extensions")
 LENGTH = 12
 
 
-def spec_of(lowercase, max_length=LENGTH):
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-    signs = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZäöüл日本0123456789.,?!-'[]"
-    words = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        *signs,
-        *(f"##{sign}" for sign in signs),
-        "card",
-        "where",
-        "##ing",
-    ]
-    tokenizer = Tokenizer(models.WordPiece({word: k for k, word in enumerate(words)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
-    return TokenizerSpec(tokenizer.to_str(), max_length)
+def spec_of(lowercase):
+    return TokenizerSpec(bert_tokenizer(lowercase=lowercase), LENGTH)
 
 
 def session_of(spec):

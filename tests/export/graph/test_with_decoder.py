@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from bert_tokenizer import bert_tokenizer
 from PIL import Image
 
 from headstart import fit
@@ -56,12 +57,25 @@ def test_pictures_are_decoded_inside_and_others_have_no_answer(tmp_path):
 
 
 @pytest.mark.slow
-def test_texts_are_tokenized_inside(bert, tmp_path):
-    model = model_of(open_folder(bert, SourceInfo("tiny", "text")))
-    texts = ["where is my card", "good morning", "no card", "WHERE is a card?"]
+def test_texts_are_tokenized_inside(tmp_path):
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    backend = Tokenizer.from_str(bert_tokenizer(lowercase=True))
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, mask_token="[MASK]", model_max_length=32, **special)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    BertModel(BertConfig(vocab_size=backend.get_vocab_size(), **sizes)).save_pretrained(tmp_path / "bert")
+    tokenizer.save_pretrained(tmp_path / "bert")
+    model = model_of(open_folder(tmp_path / "bert", SourceInfo("tiny", "text")))
+    texts = ["where is my card", "good morning", "no card", "WHERE is a card?", "a 한국어 card"]
     found = export(model, Onnx(with_decoder=True), tmp_path / "out", check=texts)
-    assert found.parity.facts["second_file"]["largest"] < 1e-4
-    assert found.parity.facts["second_file"]["packages"].keys() == {"numpy", "onnxruntime", "onnxruntime-extensions"}
+    record = found.parity.facts["second_file"]
+    assert record["largest"] < 1e-4
+    assert (record["items"], record["without_answer"]) == (4, 1)
+    assert record["packages"].keys() == {"numpy", "onnxruntime", "onnxruntime-extensions"}
 
 
 def test_what_has_no_decoder_is_refused_in_a_sentence(tmp_path):

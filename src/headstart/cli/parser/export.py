@@ -45,6 +45,11 @@ def add(verbs: Verbs[Parser]) -> None:
         help="with onnx: also write model_with_decoder.onnx, which takes the bytes of a JPEG or PNG file or a raw text "
         "and is run by onnxruntime with onnxruntime-extensions",
     )  # fmt: skip
+    group.add_argument(
+        "--items", metavar="DATA",
+        help="with openvino_int8, for a model that was not fitted in int8: its training data, on which the head is "
+        "solved again (default: where the fit found them)",
+    )  # fmt: skip
     add_overwrite(group, "replace an earlier export in the folder")
     add_encoding(parser)
     add_common(parser)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from headstart.errors import ParityError
 from headstart.export.checking.parity import Gap, Parity, difference
 from headstart.export.checking.process import run_reader
-from headstart.export.registry import Written
 from headstart.types import Task
 
 __all__ = ["SECOND", "check_second", "run_second", "second_sentence"]
@@ -22,15 +21,15 @@ SECOND = "second_file"  # its record in `parity.json`
 
 
 def run_second(
-    folder: Path, items: Sequence[Any], written: Written, *, banned: Sequence[str], reference: NDArray[np.float64],
-    task: Task, seconds: float,
+    reader: Path, items: Sequence[Any], packages: Sequence[str], *, banned: Sequence[str],
+    reference: NDArray[np.float64], task: Task, seconds: float,
 ) -> dict[str, Any]:  # fmt: skip
-    """The record of a second file for `parity.json`; empty if there is none.
+    """The record of a second file for `parity.json`.
 
     Args:
-        folder: of the export.
+        reader: that runs it; it may answer NaN.
         items: n items as readers take them.
-        written: what was written.
+        packages: those whose versions are wanted.
         banned: packages that it must do without.
         reference: (n, k) the answers of the model, with the body in fp32.
         task: of the model.
@@ -40,23 +39,25 @@ def run_second(
         ParityError: if it fails, or answers for no item.
 
     Examples:
-        >>> one = {"reference": np.ones((1, 2)), "task": Task("classification", ("ant", "bee")), "seconds": 9.0}
-        >>> run_second(Path(), ["a"], Written("model.py", ()), banned=(), **one)
-        {}
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "model.py"
+        >>> _ = file.write_text("def probabilities(items): return [[0.5, 0.5], [float('nan')] * 2]")
+        >>> one = {"reference": np.full((2, 2), 0.5), "task": Task("classification", ("ant", "bee"))}
+        >>> found = run_second(file, ["a", "b"], [], banned=(), seconds=99.0, **one)[SECOND]
+        >>> found["items"], found["without_answer"], found["largest"]
+        (1, 1, 0.0)
     """
-    if not written.second:
-        return {}
-    found = run_reader(folder / written.second, items, written.second_packages, banned, seconds=seconds)
+    found = run_reader(reader, items, packages, banned, seconds=seconds)
     answered = ~np.isnan(found.outputs).any(axis=1)
     if found.outputs.shape != reference.shape or not answered.any():
         raise ParityError(
-            f"The file that '{written.second}' runs answers for none of the {len(items):,} items to compare on, since "
+            f"The file that '{reader.name}' runs answers for none of the {len(items):,} items to compare on, since "
             "it would read each of them otherwise than the model, so nothing was written; leave out --with-decoder, or "
             "name other items with --check."
         )
     gap = difference(reference[answered], found.outputs[answered], task)
     record = {
-        "reader": written.second, "items": int(answered.sum()), "without_answer": int((~answered).sum()),
+        "reader": reader.name, "items": int(answered.sum()), "without_answer": int((~answered).sum()),
         **gap.to_dict(), "packages": dict(found.packages), "seconds": found.seconds,
     }  # fmt: skip
     return {SECOND: record}

@@ -118,7 +118,7 @@ def raw_text_front(spec: TokenizerSpec, ids: str, mask: str) -> tuple[Operators,
     return ops, ops.op("And", alike, is_text)
 
 
-class _Plain:
+class _PlainText:
     """What is done to a text before the tokenizer operator, and its settings."""
 
     def __init__(self, spec: TokenizerSpec) -> None:
@@ -160,23 +160,23 @@ class _Plain:
 
 
 @lru_cache(maxsize=2)
-def _plain(spec: TokenizerSpec) -> _Plain:
-    return _Plain(spec)
+def _plain(spec: TokenizerSpec) -> _PlainText:
+    return _PlainText(spec)
 
 
-def _made_plain(ops: Operators, plain: _Plain, text: str) -> str:
+def _made_plain(ops: Operators, plain: _PlainText, text: str) -> str:
     for becomes, characters in plain.groups.items():
         text = _replaced(ops, text, _among(characters), becomes)
     return _replaced(ops, text, *_unknown_words(plain)) if plain.unknown else text
 
 
-def _unknown_words(plain: _Plain) -> tuple[str, str]:
+def _unknown_words(plain: _PlainText) -> tuple[str, str]:
     """A pattern of the words with an unknown symbol, and such a symbol."""
     unknown, others = _among(plain.unknown), _among(plain.becomes.keys() - plain.in_words)
     return f"[^{others[1:]}*{unknown}[^{others[1:]}*", min(plain.unknown)
 
 
-def _tokens(ops: Operators, plain: _Plain, text: str) -> str:
+def _tokens(ops: Operators, plain: _PlainText, text: str) -> str:
     """The ids (tokens,) of all of a text that was made plain."""
     outputs = [ops.name() for _ in range(3)]
     return ops.several(
@@ -216,7 +216,7 @@ def _one() -> Any:
     return numpy_helper.from_array(np.ones(1, np.int64))
 
 
-def _known_characters(tokenizer: Any, plain: _Plain) -> list[str]:
+def _known_characters(tokenizer: Any, plain: _PlainText) -> list[str]:
     """Characters that both tokenizers read alike, wherever they stand."""
 
     def ours(text: str) -> list[int]:
@@ -282,7 +282,7 @@ def _alike(characters: Sequence[str], form: str, ours: Callable[[str], Any], the
     return [*_alike(characters[:half], form, ours, theirs), *_alike(characters[half:], form, ours, theirs)]
 
 
-def _operator(plain: _Plain, *, complete: bool) -> Callable[[str], list[int]]:
+def _operator(plain: _PlainText, *, complete: bool) -> Callable[[str], list[int]]:
     """The tokenizer operator; ``complete`` with what is replaced in front of it, which takes longer."""
     try:
         import onnxruntime

@@ -57,6 +57,18 @@ def write_with_decoder(source: Source, graph: BodyGraph, file: Path, out: Path) 
         graph: of the model.
         file: the ONNX file of the graph.
         out: where to write.
+
+    Examples:
+        >>> import tempfile
+        >>> from headstart import zero_shot
+        >>> from headstart.export.graph.onnx_file import model_graph, write_onnx
+        >>> model = zero_shot(["parcel", "refund"], source="headstart:text", verbose=False)
+        >>> graph, place = model_graph(model, "onnx"), Path(tempfile.mkdtemp())
+        >>> write_onnx(model, graph, place / "model.onnx")                                       # doctest: +SKIP
+        >>> write_with_decoder(model.source, graph, place / "model.onnx", place / "second.onnx") # doctest: +SKIP
+        >>> import onnx                                                                          # doctest: +SKIP
+        >>> [one.name for one in onnx.load(place / "second.onnx").graph.input]                   # doctest: +SKIP
+        ['text']
     """
     import onnx
     from onnx import TensorProto, helper
