@@ -17,13 +17,13 @@ from headstart.model import TransferModel
 from headstart.model.as_fitted import read_as_fitted
 from headstart.tasks import base_dataset
 
-__all__ = ["TrainingItems", "training_items"]
+__all__ = ["FittedItems", "training_items"]
 
 WAY_OUT = "name the training data with --items, or fit again with --int8 always"
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingItems:
+class FittedItems:
     """The items that a model was fitted on.
 
     Attributes:
@@ -37,7 +37,7 @@ class TrainingItems:
     origin: str
 
 
-def training_items(model: TransferModel, data: Any = None) -> TrainingItems:
+def training_items(model: TransferModel, data: Any = None) -> FittedItems:
     """The training items of a model that was loaded from its run folder.
 
     Args:
@@ -70,7 +70,7 @@ def training_items(model: TransferModel, data: Any = None) -> TrainingItems:
             f"{len(missing):,} of the {len(ids):,} training items are not in '{_named(place)}' with the content that "
             f"they had in the fit, the first of them '{missing[0]}'; {WAY_OUT}."
         )
-    return TrainingItems([found[contents[name]] for name in ids], kept.y[fitted], f"'{_named(place)}'")
+    return FittedItems([found[contents[name]] for name in ids], kept.y[fitted], f"'{_named(place)}'")
 
 
 def _contents(folder: Path) -> dict[str, str]:
