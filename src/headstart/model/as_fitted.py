@@ -109,7 +109,7 @@ def read_for(model: TransferModel, data: Any, options: ReadOptions, *, new_label
         model: the model to evaluate.
         data: what `headstart.data.read` takes.
         options: options of the reading; the model's own apply where they are not set.
-        new_labels: whether labels that the model does not have are new classes; else they are refused.
+        new_labels: whether labels that the model does not have are new ones; else they are refused.
 
     Raises:
         DataError: if the data cannot be read, or do not fit the model.
@@ -195,7 +195,9 @@ def _coded_as_fitted(dataset: Dataset, model: TransferModel, *, new_labels: bool
         y = encode_labels(labels, task)
     elif is_multilabel(task):
         names = np.array(found.labels)
-        y = encode_labels([names[row > 0.5].tolist() for row in codes], task)
+        lists = [names[row > 0.5].tolist() for row in codes]
+        task = model.with_new_labels(lists) if new_labels else task
+        y = encode_labels(lists, task)
     else:
         y = encode_labels(codes, task)
     return replace(dataset, task=task, y=y)

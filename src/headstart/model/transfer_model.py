@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data import align_columns, label_name, read
+from headstart.data import align_columns, read
 from headstart.engine.cache.forks import limit_threads_in_fork
 from headstart.engine.extract import extract
 from headstart.engine.extraction import Extraction
@@ -36,6 +36,7 @@ from headstart.model.plotting import plots_of
 from headstart.model.removal import check_one_label_each, moments_without
 from headstart.model.suggesting import suggest_labels
 from headstart.model.summary import model_facts
+from headstart.model.updating.new_labels import with_calibrated_labels, with_labels
 from headstart.model.updating.solved_again import (
     certainty_with,
     certainty_without,
@@ -45,7 +46,7 @@ from headstart.model.updating.solved_again import (
 )
 from headstart.reporting import Progress
 from headstart.reporting.summary import summary_html, summary_text
-from headstart.tasks import check_labels, encode_labels, is_classification, task_methods
+from headstart.tasks import encode_labels, is_classification, task_methods
 from headstart.tasks.prior_correction import corrected, estimated_priors, named_priors
 from headstart.types import Rows, Source, Task
 
@@ -259,8 +260,9 @@ class TransferModel:
     def update(self, items: Sequence[Any], labels: Sequence[Any]) -> TransferModel:
         """A model that is also fitted on these items, exactly as if they had been in the training data.
 
-        New labels become new classes. Features, λ and calibration stay the same. Left-out scores are computed again
-        where the rows of the training items are known, else they are dropped: no coverage can be promised then.
+        New labels become new classes, or labels that no item of the fit has. Features, λ and calibration stay the same.
+        Left-out scores are computed again where the rows of the training items are known, else they are dropped: no
+        coverage can be promised then.
 
         Args:
             items: n items, of the kind that the source encodes.
@@ -329,15 +331,12 @@ class TransferModel:
 
     def with_new_labels(self, labels: Sequence[Any]) -> Task:
         """The task of this model with the labels that it does not have yet; those of a regression stay."""
-        if not is_classification(self.task):
-            return self.task
-        check_labels(labels, self.task)
-        new = sorted({label_name(label) for label in labels} - set(self.task.labels))
-        return replace(self.task, labels=self.task.labels + tuple(new))
+        return with_labels(self.task, labels)
 
     def _solved(self, task: Task, moments: Moments, certainty: Certainty | None) -> TransferModel:
         head, spectrum = solved_head(self.head, task, moments)
         scored = scored_again(certainty, head, task, spectrum)
+        head = with_calibrated_labels(head, self.task, task, scored)
         return replace(self, task=task, moments=moments, head=head, certainty=scored)
 
     def save(

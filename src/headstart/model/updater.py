@@ -18,6 +18,7 @@ from headstart.model.certainty import Certainty
 from headstart.model.removal import check_one_label_each, moments_without
 from headstart.model.transfer_model import TransferModel
 from headstart.model.updating.chosen_again import check_fitted_again, chosen_again, fitted_again
+from headstart.model.updating.new_labels import check_calibrated, with_calibrated_labels
 from headstart.model.updating.solved_again import (
     certainty_with_rows,
     certainty_without_rows,
@@ -78,6 +79,7 @@ class Updater:
         self.model = model
         self._kept = model.certainty
         self._from_moments = model.certainty is not None  # as an opened model, which was solved so
+        self._calibrated = model.task  # with the labels that are calibrated
         self._factor = self._factored(model.head, model.moments)
         if self.exact:
             _ = self._moments  # raises where there are none
@@ -128,6 +130,7 @@ class Updater:
             kept = certainty_with_rows(self._kept, mapped, y, ids)
             if not self.exact:
                 return self._fitted_again(task, kept)
+            check_calibrated(self.model.task, task, kept)
             targets, weights = self._targets(task, y)
             if self._factor is not None:
                 factor = self._factor.with_targets(task.num_outputs).added(mapped, targets, weights)
@@ -211,6 +214,8 @@ class Updater:
             if model.certainty is None and self.exact and not self._from_moments:
                 head, spectrum = solved_head(model.head, model.task, self._moments)
                 scored = scored_again(self._kept, head, model.task, spectrum)
+                head = with_calibrated_labels(head, self._calibrated, model.task, scored)
+                self._calibrated = model.task
                 self.model = replace(model, head=head, certainty=scored)
                 self._from_moments = True
             return self.model
@@ -230,6 +235,7 @@ class Updater:
             head, moments, certainty = found
             self.model = replace(model, head=head, moments=moments, certainty=certainty)
             self._kept, self._factor = certainty or self._kept, self._factored(head, moments)
+            self._calibrated = model.task
             self._from_moments = True
             return True
 

@@ -24,7 +24,7 @@ from headstart.model import TransferModel, Updater
 from headstart.model.as_fitted import part_of, read_for
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.wording import name_some, plural
-from headstart.tasks import task_methods
+from headstart.tasks import is_multilabel, task_methods
 from headstart.transfer.run import Run
 from headstart.transfer.teaching.drift import drift_of
 from headstart.transfer.teaching.known_items import (
@@ -78,7 +78,8 @@ def update(
     """Fit a model on further items too, exactly, and keep it as the next version of its run folder.
 
     Copies of items of the fit are not counted twice. An item with the content of one of the fit and another label is
-    left out and named, unless it is a correction (``relabel``). Labels that the model does not have become new classes.
+    left out and named, unless it is a correction (``relabel``). Labels that the model does not have become new classes;
+    those of a multi-label model, further labels, which no item of the fit counts as having.
 
     Args:
         model: a run folder, or a run that has one; a model in memory gives a new model, and nothing is written.
@@ -247,6 +248,9 @@ def _notes(before: TransferModel, updater: Updater, plan: _Teaching, anew: bool 
         )
     if not plan.changes:
         return found
+    new = updater.model.task.labels[before.task.num_outputs :]
+    if new and is_multilabel(before.task):
+        found.append(f"No item of the fit counts as {name_some(new)}; give those that are, with --relabel.")
     if not updater.exact:
         found.append(
             f"The '{updater.model.head.head}' head has no exact update; it was fitted again on the rows of all items."

@@ -21,6 +21,7 @@ from headstart.linear.moments import Moments
 from headstart.linear.optimal_scoring import NO_SHARE
 from headstart.linear.spectrum import Spectrum
 from headstart.model.certainty import MOST_BYTES, Certainty, scored_only
+from headstart.model.updating.new_labels import padded_calibration
 from headstart.tasks import is_classification, task_methods
 from headstart.types import Source, Task
 
@@ -154,6 +155,7 @@ def resolved(
         new = task.num_outputs - len(calibration["factor"])
         calibration["factor"] = np.append(calibration["factor"], np.ones(new))
         calibration["offset"] = np.append(calibration["offset"], np.zeros(new))
+    calibration = padded_calibration(calibration, task, moments)
     return replace(head, weight=solution[0], bias=solution[1], calibration=calibration)
 
 
@@ -212,13 +214,15 @@ def certainty_with_rows(
         return None
     if len(kept.index) < len(kept.ids) and kept.weights is not None and (kept.weights == 0).any():
         return None  # which of the items without scores were set aside as suspect is not known
-    groups = kept.groups
+    known, groups = kept.y, kept.groups
+    if known.ndim == 2 and known.shape[1] < y.shape[1]:  # no item of the fit has a new label
+        known = np.pad(known, ((0, 0), (0, y.shape[1] - known.shape[1])))
     if groups is not None:
         groups = np.concatenate([groups, groups.max() + 1 + np.arange(len(ids))])
     return replace(
         kept,
         ids=(*kept.ids, *ids),
-        y=np.concatenate([kept.y, y.astype(kept.y.dtype)]),
+        y=np.concatenate([known, y.astype(known.dtype)]),
         groups=groups,
         rows=np.concatenate([kept.rows, rows.astype(kept.rows.dtype)]),
     )

@@ -13,6 +13,7 @@ from headstart.model.versions import Version
 from headstart.reporting import Reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.reporting.wording import name_some, plural
+from headstart.tasks import is_multilabel
 
 __all__ = ["Taught", "change_of", "report_change"]
 
@@ -82,7 +83,8 @@ class Taught:
         elif self.removed:
             done.append(f"{plural(len(self.removed), 'item was', 'items were')} removed")
         if self.new_labels:
-            done.append(f"{plural(len(self.new_labels), 'class is', 'classes are')} new")
+            words = ("label is", "labels are") if is_multilabel(self.model.task) else ("class is", "classes are")
+            done.append(f"{plural(len(self.new_labels), *words)} new")
         return ("; ".join(done) or "Nothing changed") + "."
 
     def to_dict(self) -> dict[str, Any]:
@@ -158,7 +160,8 @@ def report_change(found: Taught, reporter: Reporter) -> None:
         >>> report_change(made, SilentReporter())
     """
     if found.new_labels:
-        reporter.line("new classes", name_some(found.new_labels))
+        kind = "new labels" if is_multilabel(found.model.task) else "new classes"
+        reporter.line(kind, name_some(found.new_labels))
     if found.penalty is not None and found.changed:
         how = "chosen anew" if found.chosen else "kept"
         reporter.line("penalty", f"{found.penalty[1]:.4g} ({how}; before {found.penalty[0]:.4g})")

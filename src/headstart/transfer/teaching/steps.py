@@ -23,7 +23,7 @@ from headstart.model.files.version_files import next_number, read_pointer, versi
 from headstart.model.versions import Version, current_version, write_version
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
-from headstart.tasks import base_dataset, is_classification
+from headstart.tasks import base_dataset, is_regression
 from headstart.transfer.run import Run, open_model
 from headstart.types import Dataset, Rows
 
@@ -192,10 +192,10 @@ class TestData:
     groups: NDArray[np.int64] | None
 
     def judged(self, model: TransferModel) -> Evaluation:
-        """The metrics of a model; a class that it does not have yet has the probability 0."""
+        """The metrics of a model; a class or label that it does not have yet has the probability 0."""
         task, y = self.dataset.labelled()
         outputs = model.outputs(self.rows)
-        if is_classification(task):
+        if not is_regression(task):
             outputs = np.pad(outputs, ((0, 0), (0, task.num_outputs - outputs.shape[1])))
         return evaluate_predictions(task, y, outputs, groups=self.groups)
 
