@@ -242,9 +242,8 @@ def by_tuning_the_body(
         found.append(head.scores(rows).argmax(axis=1))
         new = (test.y >= first) & (test.y < first + STEP)
         right = found[-1] == test.y
-        say(
-            f"step {step + 1}: {len(items.y)} texts, {spent[-1]} s; new {right[new].mean():.3f}, {right.mean():.3f} of all"
-        )
+        said = f"step {step + 1}: {len(items.y)} texts, {spent[-1]} s; right: "
+        say(said + f"{right[new].mean():.3f} of the new items, {right.mean():.3f} of all")
     return found, spent
 
 
