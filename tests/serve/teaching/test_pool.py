@@ -8,6 +8,7 @@ import shutil
 import threading
 
 import numpy as np
+import pandas as pd
 import pytest
 from command_line import sounds
 from PIL import Image
@@ -116,3 +117,37 @@ def test_a_pool_that_cannot_be_ranked_says_why_each_time(text_run, tmp_path, mon
         assert [client.get("/queue").status_code for _ in range(2)] == [500, 500]
         monkeypatch.undo()
         assert len(client.get("/queue").json()["items"]) == 2
+
+
+def test_items_of_several_columns_are_shown_with_their_names_and_pictures(tiny_body, tmp_path, three_folds):
+    for k in range(26):
+        Image.new("RGB", (500, 250), (10 * k, 250 - 10 * k, 7 * k)).save(tmp_path / f"{k}.png")
+    frame = pd.DataFrame(
+        {
+            "photo": [str(tmp_path / f"{k}.png") for k in range(26)],
+            "note": [f"item {k} is {'worn out' if k % 2 else 'as new'}" for k in range(26)],
+            "price": [k + 0.25 for k in range(26)],
+            "label": ["old", "new"] * 13,
+        }
+    )
+    run = fit(
+        frame[:24], item="photo:image,note:text,price:number", label="label", baselines="none", verbose=False,
+        source=[f"photo={tiny_body}", "note=toy"],
+    ).save(tmp_path / "run")  # fmt: skip
+    new = frame[24:].drop(columns="label")
+    new.loc[25, "price"] = np.nan
+    items = labelled_from_the_queue(run, new)
+    for one in items:
+        raw = base64.b64decode(one["image"].removeprefix("data:image/jpeg;base64,"))
+        assert Image.open(io.BytesIO(raw)).size == (320, 160)
+    assert {one["text"] for one in items} <= {
+        "note: item 24 is as new\nprice: 24.25",
+        "note: item 25 is worn out",
+    }
+
+
+def test_rows_are_shown_with_the_names_of_their_columns(tmp_path, three_folds):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["height", "width"])
+    run = fit(frame.assign(kind=np.where(frame["width"] > 0, "a", "b")), label="kind", baselines="none", verbose=False)
+    items = labelled_from_the_queue(run.save(tmp_path / "run"), pd.DataFrame({"height": [3.5], "width": [-4.25]}))
+    assert [one["text"] for one in items] == ["height: 3.5, width: -4.25"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -16,7 +17,7 @@ from typing import Any
 
 from headstart.data import ReadOptions, align_columns
 from headstart.data.media.pictures import open_picture_file
-from headstart.data.table.several_columns import parse_column
+from headstart.data.table.several_columns import QUANTITIES, ItemColumn, parse_column
 from headstart.errors import DataError, HeadstartError, ItemError
 from headstart.model.as_fitted import read_as_fitted
 from headstart.registry import OPERATIONS
@@ -86,8 +87,7 @@ class LabelPool:
         if kind in MEDIA:
             return _content(item)
         if kind == "multimodal":
-            cells = zip(map(parse_column, self._columns), item, strict=True)
-            return {column.name: _in_json(self._sent(cell, column.kind)) for column, cell in cells if cell is not None}
+            return {column.name: _in_json(self._sent(cell, column.kind)) for column, cell in self._cells(item)}
         return _in_json(item)
 
     def next(self, served: ServedModel, n: int, known: Known, patience: float | None = None) -> list[dict[str, Any]]:
@@ -166,12 +166,38 @@ class LabelPool:
 
     def _shown(self, name: str) -> dict[str, Any]:
         item = self._data.items[self._places[name]]
-        if self._kind == "image":
-            return {"image": _thumbnail(_content(item))}
-        if self._kind == "audio":
-            raw = _content(item)
-            return {"sound": _data_uri(raw, "audio/wav")} if len(raw) <= SOUND_BYTES else {"text": name}
-        return {"text": _text(item)[:CHARACTERS]}
+        if self._kind == "multimodal":
+            return self._shown_columns(item)
+        if self._kind in MEDIA:
+            return _media(_content(item), self._kind) or {"text": name}
+        return {"text": self._text(item)[:CHARACTERS]}
+
+    def _cells(self, item: Sequence[Any]) -> list[tuple[ItemColumn, Any]]:
+        """The columns of an item with their values, without those that are missing; its quantities are one tuple."""
+        columns = [parse_column(column) for column in self._columns]
+        has_quantities = any(column.kind in QUANTITIES for column in columns)
+        cells = [*item[:-1], *item[-1]] if has_quantities else item
+        pairs = zip(columns, cells, strict=True)
+        return [(column, cell) for column, cell in pairs if not _is_missing(cell)]
+
+    def _shown_columns(self, item: Sequence[Any]) -> dict[str, Any]:
+        """The first picture and sound of an item, and its other columns by name."""
+        found: dict[str, Any] = {}
+        lines = []
+        for column, cell in self._cells(item):
+            if column.kind in MEDIA:
+                found = _media(_content(cell), column.kind) | found
+            else:
+                lines.append(f"{column.name}: {_short(cell)}")
+        return found | {"text": "\n".join(lines)[:CHARACTERS]}
+
+    def _text(self, item: Any) -> str:
+        if isinstance(item, str):
+            return item
+        parts = [_short(part) for part in (item if isinstance(item, list | tuple) else item.tolist())]
+        if len(self._columns) == len(parts):
+            parts = [f"{name}: {part}" for name, part in zip(self._columns, parts, strict=True)]
+        return ", ".join(parts)
 
 
 def _content(item: Any) -> bytes:
@@ -191,11 +217,19 @@ def _in_json(value: Any) -> Any:
     return value.tolist() if not isinstance(value, str | int | float | list | dict | None) else value
 
 
-def _text(item: Any) -> str:
-    if isinstance(item, str):
-        return item
-    parts = item if isinstance(item, list | tuple) else item.tolist()
-    return ", ".join(f"{part:.4g}" if isinstance(part, float) else str(part) for part in parts)
+def _is_missing(cell: object) -> bool:
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _media(raw: bytes, kind: str) -> dict[str, str]:
+    """A picture or sound for a page; empty for a sound that is too large."""
+    if kind == "image":
+        return {"image": _thumbnail(raw)}
+    return {"sound": _data_uri(raw, "audio/wav")} if len(raw) <= SOUND_BYTES else {}
 
 
 def _thumbnail(raw: bytes) -> str:

@@ -26,7 +26,7 @@ function classes(answer, asked) {
     parts.push(element("p", { className: "says", id: "label", textContent: label }));
   }
   parts.push(bars(ranked));
-  if (answer.set) parts.push(setLine(answer.set));
+  if (answer.set) parts.push(setLine(answer.set, Boolean(answer.labels)));
   return parts;
 }
 
@@ -46,8 +46,9 @@ function bars(ranked) {
   return list;
 }
 
-function setLine(labels) {
-  const key = labels.length === 0 ? "set_none" : labels.length === 1 ? "set_one" : "set";
+function setLine(labels, several) {
+  const kinds = several ? ["left_none", "left", "left"] : ["set_none", "set_one", "set"];
+  const key = kinds[Math.min(labels.length, 2)];
   const said = say(key, { share: percent(COVERAGE), labels: labels.join(", ") });
   return element("p", { id: "set", textContent: said });
 }

@@ -140,12 +140,11 @@ async function showQueue() {
 }
 
 function suggestion(one) {
-  const shown = one.image
-    ? element("img", { src: one.image, alt: one.id })
-    : one.sound
-      ? element("audio", { src: one.sound, controls: true })
-      : element("p", { className: "quoted", textContent: one.text ?? one.id });
-  const line = element("li", {}, shown);
+  const shown = [];
+  if (one.image) shown.push(element("img", { src: one.image, alt: one.id }));
+  if (one.sound) shown.push(element("audio", { src: one.sound, controls: true }));
+  if (one.text || !shown.length) shown.push(element("p", { className: "quoted", textContent: one.text ?? one.id }));
+  const line = element("li", {}, ...shown);
   const leave = async () => {
     line.remove();
     if (!at("suggested").children.length) await showQueue();
