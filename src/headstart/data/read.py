@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.annotations.annotated import Annotated
+from headstart.data.annotations.objects import annotated_object
 from headstart.data.annotations.reading import read_annotated
 from headstart.data.folder.archives import UNREAD_ARCHIVES, archive_notes, is_archive, unpack
 from headstart.data.folder.folders import read_folder
@@ -108,6 +109,9 @@ def read_with(data: Any, options: ReadOptions) -> Dataset:
         if annotated is not None:
             return annotated.dataset(options, f"'{data}'")
         return to_dataset(_read_path(path, options), options, f"'{data}'")
+    found = annotated_object(data, options)
+    if found is not None:
+        return found.dataset(options, f"the {type(data).__name__} given")
     return to_dataset(read_object(data, options), options, f"the {type(data).__name__} given")
 
 

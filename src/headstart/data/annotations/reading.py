@@ -106,7 +106,7 @@ def find_format(location: Location, wanted: Wanted) -> AnnotationFormat | None:
     best = max(found.values(), default=NO)
     names = [name for name, how in found.items() if how == best]
     if best < least:
-        return None if kind is None else _refuse(location, kind, formats)
+        return _refuse(location, kind, formats) if kind is not None and location.options.labelled else None
     if len(names) > 1:
         raise DataError(
             f"'{location.shown}' holds annotations of several formats: {' and '.join(names)}; name one with "

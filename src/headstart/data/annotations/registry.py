@@ -61,6 +61,7 @@ for _name, _place in {
     "csv": "box_table:BOX_TABLE",
     "yolo": "yolo:YOLO",
     "spans": "spans:SPANS",
+    "tokens": "token_columns:TOKEN_COLUMNS",
     "masks": "mask_pictures:MASK_PICTURES",
 }.items():
     ANNOTATION_FORMATS.register(_name, f"headstart.data.annotations.{_place}")
