@@ -31,7 +31,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "schema": {"grouping", "labels", "media", "text"},
         "table": {"formats", "labels", "media", "naming", "schema", "text"},
         "folder": {"media", "schema", "table", "text"},
-        "annotations": {"folder", "grouping", "media", "naming", "schema", "text"},
+        "annotations": {"folder", "formats", "grouping", "media", "naming", "schema", "text"},
         "auditing": {"media", "table", "text"},
     },
     "engine": {

@@ -5,6 +5,7 @@ Entry points stand here; what they are made of is in the sub-packages. Nothing i
 
 from __future__ import annotations
 
+from headstart.data.annotations.writing import write_annotations
 from headstart.data.auditing.audit import Audit, audit
 from headstart.data.auditing.findings import Finding
 from headstart.data.media.readers import read_audio, read_image
@@ -31,4 +32,5 @@ __all__ = [
     "read_with",
     "split",
     "union_groups",
+    "write_annotations",
 ]

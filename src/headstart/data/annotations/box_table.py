@@ -85,6 +85,7 @@ class BoxTable:
     name = "csv"
     title = "a table of boxes"
     kinds = ("box",)
+    writes = ("box",)
     settings: Mapping[str, tuple[str, ...]] = {"sides": ("xyxy", "xywh", "centre"), "unit": ("pixels", "fractions")}
 
     def recognise(self, location: Location) -> int:

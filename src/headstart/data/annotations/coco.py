@@ -41,6 +41,7 @@ class Coco:
     name = "coco"
     title = "COCO"
     kinds = ("box", "mask")
+    writes = ("box", "mask")
     settings: Mapping[str, tuple[str, ...]] = {}
 
     def recognise(self, location: Location) -> int:

@@ -62,6 +62,7 @@ class Conll:
     name = "conll"
     title = "CoNLL"
     kinds = ("token",)
+    writes = ("token",)
     settings: Mapping[str, tuple[str, ...]] = {"scheme": SCHEMES, "word": (), "tag": ()}
 
     def recognise(self, location: Location) -> int:

@@ -41,6 +41,7 @@ class MaskPictures:
     name = "masks"
     title = "masks as pictures"
     kinds = ("mask",)
+    writes = ("mask",)
     settings: Mapping[str, tuple[str, ...]] = {"values": ("classes", "instances")}
 
     def recognise(self, location: Location) -> int:

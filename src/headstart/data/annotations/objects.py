@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,8 +106,9 @@ def _of_pair(items: Any, labels: Any, task: str | None) -> Annotated | None:
     return {"token": _sentences, "box": _boxes, "mask": _masks}[kind](list(items), list(labels), ids)
 
 
-def _kind_of(labels: Sequence[Any]) -> str | None:
+def _kind_of(labels: Iterable[Any]) -> str | None:
     """The kind that labels show by their types alone."""
+    labels = list(labels)
     if all(isinstance(one, (list, tuple)) for one in labels) and any(
         isinstance(part, Span) for one in labels for part in one
     ):

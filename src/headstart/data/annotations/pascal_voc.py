@@ -37,6 +37,7 @@ class PascalVoc:
     name = "pascal_voc"
     title = "Pascal VOC"
     kinds = ("box",)
+    writes = ("box",)
     settings: Mapping[str, tuple[str, ...]] = {}
 
     def recognise(self, location: Location) -> int:

@@ -24,12 +24,14 @@ class AnnotationFormat(Protocol):
         name: in `ANNOTATION_FORMATS`.
         title: as a noun for messages, such as ``"Pascal VOC"``.
         kinds: the kinds of tasks that it can hold; the first is read where none is asked for.
+        writes: the kinds of tasks that it can be written for.
         settings: what cannot be guessed, by name, with the values that may be given (empty: any).
     """
 
     name: str
     title: str
     kinds: tuple[str, ...]
+    writes: tuple[str, ...]
     settings: Mapping[str, tuple[str, ...]]
 
     def recognise(self, location: Location) -> int:

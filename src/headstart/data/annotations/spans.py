@@ -44,6 +44,7 @@ class Spans:
     name = "spans"
     title = "JSON of spans (doccano, Prodigy, Label Studio, spaCy)"
     kinds = ("token",)
+    writes = ("token",)
     settings: Mapping[str, tuple[str, ...]] = {"form": tuple(FORMS)}
 
     def recognise(self, location: Location) -> int:

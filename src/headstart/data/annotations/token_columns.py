@@ -42,6 +42,7 @@ class TokenColumns:
     name = "tokens"
     title = "columns of words and tags (Hugging Face)"
     kinds = ("token",)
+    writes = ("token",)
     settings: Mapping[str, tuple[str, ...]] = {"names": ()}
 
     def recognise(self, location: Location) -> int:

@@ -56,6 +56,7 @@ class Yolo:
     name = "yolo"
     title = "YOLO"
     kinds = ("box", "mask")
+    writes = ("box",)
     settings: Mapping[str, tuple[str, ...]] = {}
 
     def recognise(self, location: Location) -> int:
@@ -143,7 +144,7 @@ def _names(value: Any, title: str) -> dict[int, str]:
 
 def _drawn(location: Location, name: str, setup: _Setup, remarks: Remarks, *, wants_mask: bool) -> list[Drawn]:
     text, _ = location.text(name)
-    drawn = []
+    drawn = list[Drawn]()
     for line_number, line in enumerate(text.splitlines(), start=1):
         cells = line.split()
         if not cells:

@@ -193,7 +193,7 @@ class ShapeMask:
         """(height, width) numbers of objects, or None where all is stuff."""
         if not any(self.things):
             return None if self.shapes else np.zeros((self.size[1], self.size[0]), np.int32)
-        numbers = np.cumsum(self.things)
+        numbers = np.cumsum([thing and code != IGNORED for thing, code in zip(self.things, self.codes, strict=True)])
         own = [
             (int(number) if is_thing and code != IGNORED else 0, shape)
             for number, is_thing, code, shape in zip(numbers, self.things, self.codes, self.shapes, strict=True)

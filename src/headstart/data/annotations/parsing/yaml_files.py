@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from headstart.data.annotations.location import Location
@@ -32,7 +33,7 @@ def load_yaml(location: Location, name: str) -> Any:
         >>> load_yaml(Location(path), "data.yaml")
         {'names': ['cat', 'dog']}
     """
-    import yaml
+    yaml: Any = import_module("yaml")  # it comes without types
 
     text = location.content(name, MOST_BYTES).decode("utf-8-sig", "replace")
     try:
