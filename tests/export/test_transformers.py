@@ -9,6 +9,9 @@ import pytest
 
 from headstart.errors import SourceError
 from headstart.export import export
+from headstart.export.checking.reference import model_answers
+from headstart.export.folders.linear_layer import linear_layer
+from headstart.export.folders.picture_body import write_picture_model
 from headstart.heads import FeatureMap, FittedHead
 from headstart.model import TransferModel
 from headstart.sources.bodies.seeded import example_pictures
@@ -50,6 +53,63 @@ def test_a_body_of_timm_is_wrapped_by_transformers(tmp_path):
     found = export(model_of(source), "transformers", tmp_path / "out", check=example_pictures(4))
     assert found.parity.flips == 0
     assert found.parity.facts["same_input"]["largest"] < 1e-4
+
+
+def own_body(folder, kind):
+    """A small picture body of transformers with its processor."""
+    import torch
+    import transformers as hf
+
+    sizes = {"hidden_sizes": [8, 8, 8, 16], "depths": [1, 1, 1, 1]}
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config, model = {
+        "resnet": (hf.ResNetConfig(embedding_size=8, layer_type="basic", **sizes), hf.ResNetModel),
+        "convnext": (hf.ConvNextConfig(**sizes), hf.ConvNextModel),
+        "swin": (
+            hf.SwinConfig(image_size=64, embed_dim=8, depths=[1, 1], num_heads=[2, 2], window_size=4),
+            hf.SwinModel,
+        ),
+        "vit": (hf.ViTConfig(image_size=64, patch_size=16, **small), hf.ViTModel),
+        "dinov2": (hf.Dinov2Config(image_size=64, patch_size=16, **small), hf.Dinov2Model),
+    }[kind]
+    torch.manual_seed(0)
+    model(config).eval().save_pretrained(folder)
+    hf.ViTImageProcessor(size={"height": 64, "width": 64}).save_pretrained(folder)
+    return open_folder(folder, SourceInfo(kind, "image"))
+
+
+@pytest.mark.parametrize("kind", ["resnet", "convnext", "swin"])
+def test_a_picture_body_whose_classifier_reads_the_mean_of_the_last_layer_is_a_stock_class(kind, tmp_path):
+    import torch
+    from transformers import AutoModelForImageClassification
+
+    source = own_body(tmp_path / "body", kind)
+    model, pictures = model_of(source), example_pictures(2)
+    (tmp_path / "out").mkdir()
+    write_picture_model(source, tmp_path / "out", model, linear_layer(model, "transformers"), "transformers")
+    alone = AutoModelForImageClassification.from_pretrained(tmp_path / "out", local_files_only=True).eval()
+    assert alone.config.id2label == {0: "card", 1: "hello", 2: "other"}
+    with torch.no_grad():
+        crops = np.stack([source.prepare(one) for one in pictures]).astype(np.float32)
+        logits = alone((torch.from_numpy(crops).permute(0, 3, 1, 2) / 255 - 0.5) / 0.5).logits
+    found = 0.95 * logits.double().softmax(1).numpy() + 0.05 / 3
+    np.testing.assert_allclose(np.log(found), np.log(model_answers(model, pictures).exact), atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_picture_body_of_transformers_runs_by_itself(tmp_path):
+    model = model_of(own_body(tmp_path / "body", "resnet"))
+    found = export(model, "transformers", tmp_path / "out", check=example_pictures(4))
+    assert found.parity.flips == 0
+    assert found.parity.facts["same_input"]["largest"] < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["vit", "dinov2"])
+def test_a_classifier_that_reads_the_first_token_is_refused_in_a_sentence(kind, tmp_path):
+    model = model_of(own_body(tmp_path / "body", kind))
+    with pytest.raises(SourceError, match=r"ForImageClassification does not read what the head.*use the format 'onnx'"):
+        export(model, "transformers", tmp_path / "out", check=example_pictures(1))
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_has_no_stock_class_is_said_with_what_can_hold_it(bert, tmp_path):

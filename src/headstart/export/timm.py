@@ -30,6 +30,7 @@ from headstart.export.registry import Written
 from headstart.io import follow_umask, write_json
 from headstart.model import TransferModel
 from headstart.sources.timm import TimmSource
+from headstart.types import Source
 
 if TYPE_CHECKING:
     from torch import nn
@@ -204,7 +205,7 @@ def _config(model: TransferModel, source: TimmSource, layer: LinearLayer) -> dic
     }
 
 
-def crops(source: TimmSource) -> Any:
+def crops(source: Source) -> Any:
     """A function that writes the crops of pictures to .npy files, (height, width, 3) uint8.
 
     Args:

@@ -1,10 +1,12 @@
 """transformers: a checkpoint folder for image or text classification, with the names of the labels (``id2label``).
 
 ``AutoModelForImageClassification`` loads the bodies of timm (as ``TimmWrapperForImageClassification``, which needs timm
-beside transformers), and ``AutoModelForSequenceClassification`` BERT and RoBERTa bodies whose texts are read at their
-first token. There the stock class has a layer and a tanh in front of its classifier: the layer is the identity times
-2^-13, where the tanh changes nothing that 32 bits hold, and the classifier makes up for it. Bodies that average tokens
-have no stock class; the format ``sentence-transformers`` holds them. Fit with ``--layers standardised``.
+beside transformers) and picture bodies of transformers whose classifier reads the mean of the last layer, as those of
+ConvNeXt, ResNet and Swin do and that of ViT does not. ``AutoModelForSequenceClassification`` loads BERT and RoBERTa
+bodies whose texts are read at their first token. There the stock class has a layer and a tanh in front of its
+classifier: the layer is the identity times 2^-13, where the tanh changes nothing that 32 bits hold, and the classifier
+makes up for it. Bodies that average tokens have no stock class; the format ``sentence-transformers`` holds them. Fit
+with ``--layers standardised``.
 
 Reference: Wolf et al. 2020, "Transformers: State-of-the-Art Natural Language Processing".
 
@@ -23,6 +25,7 @@ import numpy as np
 from headstart.errors import SourceError
 from headstart.export.folders.linear_layer import LinearLayer, linear_layer, refuse_unit_norm
 from headstart.export.folders.page import chance_note, write_licence, write_page
+from headstart.export.folders.picture_body import refuse_picture_body, write_picture_model
 from headstart.export.folders.text_body import text_source, write_body
 from headstart.export.readers.places import copy_reader
 from headstart.export.registry import Written
@@ -30,6 +33,7 @@ from headstart.export.timm import LIMITS, crops, write_checkpoint
 from headstart.io import read_json, write_json
 from headstart.model import TransferModel
 from headstart.sources.timm import TimmSource
+from headstart.sources.transformers.media_body import MediaBody
 
 if TYPE_CHECKING:
     from torch import nn
@@ -56,6 +60,11 @@ print(model.config.id2label[int(logits.argmax())], logits.{call})
 """
 CALLS = {"softmax": "softmax(1)", "sigmoid": "sigmoid()", "identity": "tolist()"}
 PICTURE_LIMITS = f"transformers runs timm's body and timm's transform, so timm must be installed. {LIMITS}"
+OWN_LIMITS = (
+    "On the same crop the logits are the same to 1e-4. The processor of transformers rounds a resized picture "
+    "otherwise than Headstart, so probabilities may differ by some thousandths. It does not turn a picture upright by "
+    "its EXIF tag and has no white behind transparent parts; `model.py` does both."
+)
 TEXT_LIMITS = (
     "The logits are the same to 1e-4. Of a text the first {length} tokens are read. Headstart first brings a text to "
     "one Unicode form, and so does `model.py`; transformers alone does not. The layer in front of the classifier is "
@@ -92,7 +101,21 @@ class Transformers:
 
     def write(self, model: TransferModel, folder: Path) -> Written:
         """Write the checkpoint, model.py and README.md."""
-        return self._pictures(model, folder) if isinstance(model.source, TimmSource) else self._texts(model, folder)
+        source = model.source
+        if isinstance(source, MediaBody) and source.info.modality == "image":
+            return self._own_pictures(model, source, folder)
+        return self._pictures(model, folder) if isinstance(source, TimmSource) else self._texts(model, folder)
+
+    def _own_pictures(self, model: TransferModel, source: MediaBody, folder: Path) -> Written:
+        refuse_picture_body(source, self.name)
+        layer = linear_layer(model, self.name)
+        refuse_unit_norm(layer, self.name)
+        write_picture_model(source, folder, model, layer, self.name)
+        code, limits = PICTURE.format(call=CALLS[layer.activation]), OWN_LIMITS + chance_note(layer)
+        needs = "pip install transformers torchvision pillow"
+        write_page(model, folder, "A checkpoint of transformers", code, limits=limits, needs=needs)
+        packages = ("transformers", "torch", "torchvision", "pillow", "numpy")
+        return Written(copy_reader("transformers_picture", folder / "model.py"), packages, prepared=crops(source))
 
     def _pictures(self, model: TransferModel, folder: Path) -> Written:
         source, layer = write_checkpoint(model, folder, self.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,6 +81,10 @@ class MediaBody(TransformersBody[MediaParts, NDArray[Any]]):
         if isinstance(self.parts.front, PictureFront):
             return ()
         return long_sounds(items, MOST_SECONDS, f"the first {MOST_SECONDS:g} seconds of each were read")
+
+    def write_checkpoint(self, folder: Path) -> None:
+        """Write the checkpoint folder that `save` writes, without adapters, also of a body that every install has."""
+        self.parts.copy(folder, self._seed)
 
     def _identity(self) -> tuple[object, ...]:
         return "media", LAYOUT, self.parts.key
