@@ -93,16 +93,28 @@ def _traced(module: nn.Module, forward: Forward, example: Batch) -> Any:
     tensors = to_tensors(example)
 
     class Traced(torch.nn.Module):
-        """The body and its forward as one module with one output."""
+        """The body and its forward as one module with one output.
+
+        It has the body's weights and not the body: torch would make a script module of each layer, which takes longer
+        than all the rest of a conversion. Layers that are script modules already have to be parts of it.
+        """
 
         def __init__(self) -> None:
             super().__init__()
-            self.body = module
+            if any(isinstance(layer, torch.jit.ScriptModule) for layer in module.modules()):
+                self.body = module
+                return
+            for k, weight in enumerate([*module.parameters(), *module.buffers()]):
+                if isinstance(weight, torch.nn.Parameter):
+                    self.register_parameter(f"weight_{k}", weight)
+                else:
+                    self.register_buffer(f"weight_{k}", weight)
 
         def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
             batch = inputs[0] if names is None else dict(zip(names, inputs, strict=True))
-            return torch.cat([block.float() for block in forward(self.body, batch)], dim=-1)
+            return torch.cat([block.float() for block in forward(module, batch)], dim=-1)
 
+    module.eval()
     traced = Traced().eval()
     inputs = (tensors,) if names is None else tuple(tensors[name] for name in names)
     fused = torch.backends.mha.get_fastpath_enabled()
