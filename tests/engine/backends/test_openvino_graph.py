@@ -28,18 +28,19 @@ class Scaled(nn.Module):
 
 
 BODIES = {
-    "weights used twice": nn.Sequential(LINE, nn.ReLU(), LINE),
-    "computed weights": nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))),
-    "statistics": nn.Sequential(nn.BatchNorm1d(3)),
-    "a plain tensor": Scaled(),
-    "no weights": nn.Sequential(nn.ReLU()),
-    "a script module": nn.Sequential(torch.jit.script(nn.Linear(3, 4)), nn.ReLU()),
+    "weights used twice": lambda: nn.Sequential(LINE, nn.ReLU(), LINE),
+    "computed weights": lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))),
+    "statistics": lambda: nn.Sequential(nn.BatchNorm1d(3)),
+    "a plain tensor": Scaled,
+    "no weights": lambda: nn.Sequential(nn.ReLU()),
+    "a script module": lambda: nn.Sequential(torch.jit.script(nn.Linear(3, 4)), nn.ReLU()),
 }
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 @pytest.mark.parametrize("name", BODIES)
 def test_the_converted_body_gives_the_rows_of_the_body(name):
-    body = BODIES[name].eval()
+    body = BODIES[name]().eval()
     x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     found = OpenVino(convert(body, lambda module, batch: [module(batch)], x[:2], lengths=False), "fp32")(x)
     with torch.no_grad():
