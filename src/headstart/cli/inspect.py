@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ import numpy as np
 
 from headstart.cli.input.arguments import reading_options
 from headstart.cli.output.console import json_text, reporter_of, write_line
+from headstart.data.auditing.annotation_facts import annotation_facts, describe_annotations
+from headstart.data.auditing.annotation_findings import is_annotated
 from headstart.data.auditing.text_findings import percent, script_words
 from headstart.data.text.languages import language_names
 from headstart.errors import UsageError
@@ -56,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     checked = _with_source(checked, dataset, args.source, reporter)
     if args.json:
         facts = {**_facts(dataset), "usable": int(checked.keep.sum()), "notes": list(dataset.notes)}
+        if is_annotated(dataset):
+            facts |= {"annotations": annotation_facts(dataset)}
         facts |= {"possible_groups": _possible_groups(dataset, checked)}
         facts |= {"findings": [asdict(finding) for finding in checked.findings]}
         write_line(json_text(facts | {"texts": [asdict(texts) for texts in checked.texts]}))
@@ -69,8 +73,7 @@ def _report(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
     for note in dataset.notes:
         reporter.line("read", note)
     reporter.line("data", f"{len(dataset)} {dataset.modality} items, {int(checked.keep.sum())} of them usable")
-    for name, count in _facts(dataset)["labels"].items():
-        reporter.line("label", f"{name}: {count}")
+    _report_labels(dataset, reporter)
     for texts in checked.texts:
         reporter.line("scripts", script_words(texts.scripts) or "no letters")
         if texts.unknown is not None:
@@ -88,6 +91,19 @@ def _report(dataset: Dataset, checked: Audit, reporter: Reporter) -> None:
         )
 
 
+def _report_labels(dataset: Dataset, reporter: Reporter) -> None:
+    """How many items, or annotations, each class has."""
+    if dataset.task is None or not is_annotated(dataset):
+        for name, count in _label_counts(dataset).items():
+            reporter.line("label", f"{name}: {count}")
+        return
+    labels, lines = describe_annotations(annotation_facts(dataset), dataset.task.kind)
+    for line in labels:
+        reporter.line("label", line)
+    for line in lines:
+        reporter.line("annotations", line)
+
+
 def _possible_groups(dataset: Dataset, checked: Audit) -> dict[str, tuple[str, ...]]:
     """Groupings that the names of usable items suggest: values by option. A fit checks whether they matter."""
     from headstart.data.schema import SPLITS
@@ -96,6 +112,9 @@ def _possible_groups(dataset: Dataset, checked: Audit) -> dict[str, tuple[str, .
     usable = dataset.take(np.flatnonzero(checked.keep))
     if usable.task is None or len(usable) == 0:
         return {}
+    if is_annotated(usable):  # names tell nothing where no class depends on them, but columns do
+        columns = {name: tuple(sorted(set(values.tolist()))) for name, values in usable.named.items()}
+        return {f"--group-col {name}": own for name, own in columns.items() if 1 < len(own) <= len(usable) // 10}
     # folders such as train and val are the split, which needs no group
     keys = (key for key in candidate_keys(usable) if not {value.casefold() for value in key.values} <= set(SPLITS))
     return {key.option: key.values for key in islice(keys, EXAMPLES)}
@@ -109,6 +128,8 @@ def _with_source(checked: Audit, dataset: Dataset, name: str | None, reporter: R
     if dataset.modality != "text" or not (name or {TEXT, MULTILINGUAL} & installed_sources()):
         return checked
     readable = dataset.take(np.flatnonzero(checked.keep))
+    if is_annotated(readable):
+        readable = replace(readable, items=[sentence.text for sentence in readable.items], task=None, y=None)
     return (
         audit_texts(readable, checked, source_for(dataset, name, on_default=report_default(reporter)))
         if len(readable)
@@ -149,7 +170,11 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
 
 
 def _label_counts(dataset: Dataset) -> dict[str, int]:
-    if dataset.task is None or dataset.y is None or is_regression(dataset.task):
+    if dataset.task is None or dataset.y is None:
+        return {}
+    if is_annotated(dataset):
+        return dict(annotation_facts(dataset)["counts"])
+    if is_regression(dataset.task):
         return {}
     if is_classification(dataset.task):
         counts = Counter(dataset.y.tolist())

@@ -7,12 +7,19 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.auditing.annotation_findings import (
+    check_annotations,
+    count_annotations,
+    is_annotated,
+    plain_view,
+    with_keys,
+)
 from headstart.data.auditing.duplicates import Pairs, chain_pairs, fold_text, join_pairs, near_sketches, near_texts
 from headstart.data.auditing.findings import (
     Finding,
@@ -95,6 +102,10 @@ class _Contents:
     pages: tuple[int, ...] = ()
     white: Mapping[int, float] = field(default_factory=dict)
 
+    def also_unreadable(self, reasons: Mapping[int, str]) -> _Contents:
+        """The same with further items that cannot be read, such as those whose mask cannot."""
+        return replace(self, unreadable={**self.unreadable, **reasons})
+
 
 def audit(
     dataset: Dataset, *, near: bool = True, progress: Progress | None = None, sketch_all: SketchAll | None = None
@@ -120,19 +131,23 @@ def audit(
         >>> found.clusters.tolist(), [finding.kind for finding in found.findings]
         ([0, 0, 1], ['near_duplicates'])
     """
+    counted = count_annotations(dataset) if is_annotated(dataset) else None
+    annotated, dataset = dataset, dataset if counted is None else plain_view(dataset, counted)
     contents = _read(dataset, progress or (lambda _done, _count: None), sketch_all or _sketch_each)
     keep = np.ones(len(dataset), dtype=bool)
+    contents = contents if counted is None else contents.also_unreadable(counted.unreadable)
     keep[[*contents.unreadable, *contents.empty]] = False
     exact = _exact_codes(contents.digests, keep)
     pairs = _near_pairs(contents, exact, keep) if near else np.empty((0, 2), dtype=np.int64)
     clusters = join_pairs(len(dataset), chain_pairs(exact), pairs)
     found = [
         *_unusable(dataset, contents, keep),
-        *check_conflicts(dataset, exact, keep),
+        *check_conflicts(dataset if counted is None else with_keys(dataset, counted), exact, keep),
         *check_leaks(dataset, exact, clusters, keep),
         *check_duplicates(dataset, exact, clusters, keep),
         *check_classes(dataset, keep),
         *check_pictures(dataset, contents.pages, contents.white),
+        *([] if counted is None else check_annotations(annotated, counted, keep)),
     ]
     order = ("error", "warning", "info")
     findings = tuple(sorted(found, key=lambda finding: order.index(finding.severity)))

@@ -40,7 +40,8 @@ class Finding:
             ``"conflicting_labels"``, ``"leak"``, ``"group_leak"``, ``"imbalance"``, ``"single_item_class"``,
             ``"small_class"``, ``"empty_class"``, ``"class_in_one_group"``, ``"class_not_in_train"``,
             ``"class_not_in_val"``, ``"class_not_in_test"``, ``"similar_labels"``, ``"several_pages"``,
-            ``"deep_pictures"``, ``"nothing_left"``,
+            ``"deep_pictures"``, ``"nothing_left"``, ``"surface_with_types"``, ``"doubled_box"``,
+            ``"conflicting_boxes"``, ``"no_annotations"``,
             ``"unknown_language"``, ``"unknown_signs"``, ``"marks_taken_away"`` or ``"truncated"``.
         severity: ``"error"`` (a fit is impossible), ``"warning"`` (results suffer) or ``"info"``.
         count: number of items or classes concerned.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.annotations import Sentence
 from headstart.data import Audit, audit
 from headstart.engine.pipeline.sketches import kept_sketches
 from headstart.errors import DataError, SourceError
@@ -106,11 +105,9 @@ def _audited(dataset: Dataset, context: RunContext) -> tuple[Dataset, Audit, NDA
         reporter.line("read", note)
     _check_count(dataset)
     reporter.line("data", describe_data(dataset))
-    texts = [item.text for item in dataset.items if isinstance(item, Sentence)]
     with reporter.progress("auditing") as step:
         sketch_all = kept_sketches(dataset.modality, step, cache=context.engine.cache)
-        plain = replace(dataset, task=None, y=None, items=texts or dataset.items)
-        checked = audit(plain, progress=step, sketch_all=sketch_all)
+        checked = audit(dataset, progress=step, sketch_all=sketch_all)
     for finding in checked.findings:
         if finding.severity == "info":
             reporter.line("audit", finding.message)
