@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from headstart.engine.extract import encode
 from headstart.engine.options import Engine
 from headstart.errors import ItemError, SourceError, UnknownNameError
+from headstart.sources.bodies.word_reading import ReadWords
 from headstart.sources.scheme import Scheme
 from headstart.types import Block, FeatureMatrix, Modality, SourceInfo
 
@@ -81,6 +82,10 @@ class ToySource:
             return [np.stack([self._row(word) for word in data.split() or [data]]) for data in prepared]
         return np.stack([self._row(data) for data in prepared])
 
+    def read_words(self, sentences: Sequence[Sequence[str]]) -> list[ReadWords]:
+        """Each sentence, given as words, as one window; a word of nothing but spaces has no position."""
+        return [_read_words(words) for words in sentences]
+
     def _row(self, data: bytes) -> NDArray[np.float32]:
         return np.concatenate([self._counts(data, *LAYERS[layer]) for layer in self.layers])
 
@@ -129,6 +134,14 @@ class ToySource:
     def save(self, folder: Path) -> Mapping[str, str]:  # noqa: ARG002 - nothing needs to be written
         """The reference that opens it again."""
         return {"name": "toy"}
+
+
+def _read_words(words: Sequence[str]) -> ReadWords:
+    plain = [b"_".join(word.lower().encode("utf-8", "surrogatepass").split()) for word in words]
+    there = np.array([bool(word) for word in plain], bool)
+    rank = np.cumsum(there)
+    places = np.where(there[:, None], np.stack([np.zeros_like(rank), rank - 1, rank], axis=1), [-1, 0, 0])
+    return ReadWords((b" ".join(filter(None, plain)),) if there.any() else (), places.astype(np.int64))
 
 
 def _open(name: str, modality: Modality | None) -> ToySource:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.annotations import Sentence
 from headstart.data.media.readers import BROKEN, MAX_AUDIO_BYTES, MAX_IMAGE_BYTES, read_bytes
 from headstart.errors import ItemError
 from headstart.types import Modality
@@ -29,7 +30,7 @@ def item_digest(item: object, modality: Modality) -> bytes | None:
 
     Args:
         item: a path, bytes, a dict with ``bytes`` or ``path`` or with ``array`` and ``sampling_rate``, a PIL image, an
-            array, a tuple ``(samples, rate)``, a text, or a row of numbers.
+            array, a tuple ``(samples, rate)``, a text, a sentence of words, or a row of numbers.
         modality: the kind of item; a string is a text for ``"text"``, and a path otherwise.
 
     Returns:
@@ -48,6 +49,8 @@ def item_digest(item: object, modality: Modality) -> bytes | None:
 
 
 def _content_digest(item: object, modality: Modality) -> bytes | None:
+    if isinstance(item, Sentence):
+        return _digest("words", *(word.encode("utf-8") for word in item.words))
     if modality == "text":
         return _digest("text", item.encode("utf-8")) if isinstance(item, str) else None
     if modality == "vector" or isinstance(item, np.ndarray):

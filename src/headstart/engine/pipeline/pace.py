@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.annotations import Sentence
 from headstart.engine.pipeline.memory import available_memory
 from headstart.errors import SourceError
 from headstart.types import Modality
@@ -129,6 +130,12 @@ def size_in_bytes(value: Any) -> int:
     return int(getattr(value, "nbytes", 64))
 
 
+def _characters(item: object) -> int:
+    if isinstance(item, Sentence):
+        return len(item.text)
+    return len(item) if isinstance(item, str) else 0
+
+
 def running_order(items: Sequence[Any], positions: NDArray[np.intp], modality: Modality) -> NDArray[np.intp]:
     """The positions in the order to run: texts longest first, which keeps padding low.
 
@@ -143,5 +150,5 @@ def running_order(items: Sequence[Any], positions: NDArray[np.intp], modality: M
     """
     if modality != "text":
         return positions
-    lengths = [len(item) if isinstance(item := items[k], str) else 0 for k in positions]
+    lengths = [_characters(items[k]) for k in positions]
     return positions[np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")]

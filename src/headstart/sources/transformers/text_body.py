@@ -19,6 +19,7 @@ from headstart.errors import ItemError
 from headstart.sources.bodies.embedded_text import EmbeddedText
 from headstart.sources.bodies.hidden_layers import MOST_BLOCKS, Hidden, Layers, Reading, select
 from headstart.sources.bodies.trainable import PreparedKind
+from headstart.sources.bodies.word_reading import ReadWords
 from headstart.sources.transformers.body import TransformersBody
 from headstart.sources.transformers.checkpoint import write_sentence_files
 from headstart.sources.transformers.embedded_tokens import embedder, token_spans
@@ -33,6 +34,7 @@ from headstart.sources.transformers.tokenizing import (
     tokenize,
 )
 from headstart.sources.transformers.word_table import WordTable, word_table
+from headstart.sources.transformers.word_tokens import WordTokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -102,6 +104,10 @@ class TextBody(TransformersBody[TextParts, Tokens]):
         return open_tokenizer(self.parts.tokenizer)
 
     @cached_property
+    def _word_tokenizer(self) -> WordTokenizer:
+        return WordTokenizer(self.parts.tokenizer)
+
+    @cached_property
     def _words(self) -> WordTable | None:
         return None if self.parts.words is None else self.parts.words(self._seed)
 
@@ -127,6 +133,10 @@ class TextBody(TransformersBody[TextParts, Tokens]):
     def token_spans(self, text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
         """The text in the form in which it is tokenized, and (start, stop) of each of its tokens that are read."""
         return token_spans(self._tokenizer, text)
+
+    def read_words(self, sentences: Sequence[Sequence[str]]) -> list[ReadWords]:
+        """Each sentence, given as words, as windows of token ids with the places of its words; nothing is cut off."""
+        return self._word_tokenizer(sentences)
 
     def token_embedder(self) -> Callable[[str], EmbeddedText]:
         """A function that embeds a text and runs the body in torch from there, in fp32, with gradients."""
