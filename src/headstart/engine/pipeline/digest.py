@@ -49,10 +49,8 @@ def item_digest(item: object, modality: Modality) -> bytes | None:
 
 
 def _content_digest(item: object, modality: Modality) -> bytes | None:
-    if isinstance(item, Sentence):
-        return _digest("words", *(word.encode("utf-8") for word in item.words))
     if modality == "text":
-        return _digest("text", item.encode("utf-8")) if isinstance(item, str) else None
+        return _text(item)
     if modality == "vector" or isinstance(item, np.ndarray):
         return _array("array", np.asarray(item))
     if isinstance(item, Mapping) and not KNOWN_KEYS.issuperset(item):
@@ -64,6 +62,12 @@ def _content_digest(item: object, modality: Modality) -> bytes | None:
     if isinstance(item, bytes | str | os.PathLike | Mapping):
         return _digest("file", read_bytes(item, MAX_BYTES[modality]))
     return _picture(item)
+
+
+def _text(item: object) -> bytes | None:
+    if isinstance(item, Sentence):
+        return _digest("words", *(word.encode("utf-8") for word in item.words))
+    return _digest("text", item.encode("utf-8")) if isinstance(item, str) else None
 
 
 def _decoded(item: object) -> tuple[Any, Any]:

@@ -138,7 +138,7 @@ class WordsSource:
 
     def all_blocks(self) -> tuple[Block, ...]:
         """The blocks of the body among which `only_blocks` chooses; the shapes of words are always there."""
-        return self.body.all_blocks() if isinstance(self.body, BlockSelecting) else ()
+        return self.body.all_blocks() if isinstance(self.body, BlockSelecting) else self.body.info.blocks
 
     def only_blocks(self, names: Sequence[str]) -> WordsSource:
         """The source with only these blocks of the body, and the shapes of words.
@@ -147,9 +147,10 @@ class WordsSource:
             UnknownNameError: for another name.
             SourceError: for no names.
         """
-        if not isinstance(self.body, BlockSelecting):
-            raise SourceError(f"The source '{self.body.info.name}' cannot leave out blocks; use all of them.")
-        return WordsSource(_words_known(self.body.only_blocks(names)), self.pooling)
+        if isinstance(self.body, BlockSelecting):
+            return WordsSource(_words_known(self.body.only_blocks(names)), self.pooling)
+        kept = [block.name for block in self.body.info.blocks if block.name in names]
+        return WordsSource(_words_known(self.body.with_layers(kept, positions=True)), self.pooling)
 
     def wider_rows(self) -> WiderRows | None:
         """Where the rows with all blocks are stored; None without a choice of blocks, or before one of a backend."""

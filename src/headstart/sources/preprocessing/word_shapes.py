@@ -57,8 +57,8 @@ def word_shapes(words: Sequence[str]) -> NDArray[np.float32]:
 
     Examples:
         >>> rows = word_shapes(["Ada", "met", "NASA"])
-        >>> rows.shape, rows[:, :5].astype(int).tolist(), rows[:, -2].round(2).tolist()
-        ((3, 19), [[0, 1, 0, 0, 0], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0]], [0.67, 0.67, 0.67])
+        >>> rows.shape, rows[:, :5].astype(int).tolist(), rows[:, -2].round(2)
+        ((3, 19), [[0, 1, 0, 0, 0], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0]], array([0.67, 0.67, 0.67], dtype=float32))
     """
     rows = np.zeros((len(words), COLUMNS), np.float32)
     for k, word in enumerate(words):

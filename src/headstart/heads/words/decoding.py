@@ -1,0 +1,171 @@
+"""From scores of tags to span F1, and the choice of what the path of tags adds to them.
+
+With emissions log p(y_t | x_t), the path maximises Σ_t log p(y_t|x_t) - κ log π_{y_t} + κ log A[y_{t-1}, y_t] + δ [y_t
+= O]: κ = 0 is the best path that the scheme allows, κ = 1 a hidden Markov model with scaled likelihoods. δ moves the
+balance of precision and recall. Both are chosen by the span F1 of scores that were left out.
+
+Reference: Bourlard & Morgan, "Connectionist Speech Recognition: A Hybrid Approach", 1994.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.decode.spans import OUTSIDE, TagSet
+from headstart.decode.viterbi import Chain, best_paths
+from headstart.linear.calibration import fit_temperature
+
+__all__ = ["Decoding", "JudgedWords", "shares_of", "span_f1", "transitions"]
+
+Array = NDArray[np.float64]
+
+KAPPAS = (0.0, 0.5, 1.0)
+DELTAS = (0.0, -0.5, 0.5, -1.0, 1.0, -2.0, 2.0)  # nats; the simplest choice first, since ties go to the first
+UNSEEN = 0.5  # added to each count of a pair
+LOWEST = -1e30  # in place of the score minus infinity of a tag without training words
+MOST_CALIBRATED = 20_000  # words that the temperature is fitted on
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How scores become a path.
+
+    Attributes:
+        temperature: T of emissions log softmax(scores / T).
+        kappa: weight κ of the priors and transitions.
+        delta: δ, added to the score of O.
+
+    Examples:
+        >>> Decoding(2.0).on(np.array([[2.0, 0.0, 0.0]]), np.array([0.5, 0.25, 0.25]))
+        array([[1., 0., 0.]])
+    """
+
+    temperature: float = 1.0
+    kappa: float = 0.0
+    delta: float = 0.0
+
+    def on(self, scores: NDArray[np.floating], shares: Array) -> Array:
+        """The emissions (m, tags), up to a constant for each word.
+
+        Args:
+            scores: (m, tags).
+            shares: (tags,) of the training words, π, all above 0.
+        """
+        return np.asarray(scores / self.temperature + self.offset(shares))
+
+    def offset(self, shares: Array) -> Array:
+        """(tags,) what is added to the scores of each word."""
+        own = -self.kappa * np.log(shares)
+        own[OUTSIDE] += self.delta
+        return own
+
+
+def transitions(tags: TagSet, codes: NDArray[np.int64], offsets: NDArray[np.int64]) -> tuple[Array, Array]:
+    """Log probabilities of the first tag (tags,) and of each tag after another (tags, tags), with ½ added to counts.
+
+    Args:
+        tags: the tags.
+        codes: (words,) of the training words.
+        offsets: (n + 1,) where the words of each sentence begin and end.
+
+    Examples:
+        >>> first, steps = transitions(TagSet(("PER",)), np.array([0, 1, 2, 0]), np.array([0, 3, 4]))
+        >>> np.exp(first).round(2), np.exp(steps[1]).round(2)
+        (array([0.71, 0.14, 0.14]), array([0.2, 0.2, 0.6]))
+    """
+    first, pairs = tags.bigrams(codes[a:b] for a, b in pairwise(offsets))
+    first, pairs = first + UNSEEN, pairs + UNSEEN
+    return np.log(first / first.sum()), np.log(pairs / pairs.sum(axis=1, keepdims=True))
+
+
+def shares_of(tags: TagSet, codes: NDArray[np.int64]) -> Array:
+    """(tags,) the shares of the tags among words, with ½ added to counts.
+
+    Examples:
+        >>> shares_of(TagSet(("PER",)), np.array([0, 0, 0, 1])).round(2)
+        array([0.64, 0.27, 0.09])
+    """
+    counts = np.bincount(codes, minlength=len(tags)) + UNSEEN
+    return np.asarray(counts / counts.sum())
+
+
+def span_f1(tags: TagSet, truth: NDArray[np.int64], found: NDArray[np.int64]) -> float:
+    """Micro F1 of spans with exact bounds and type; 0 where there are none.
+
+    Args:
+        tags: the tags; of IOB2 or BIOES, so that sentences can stand one after the other.
+        truth: (m,) codes of the words.
+        found: (m,) codes of the same words.
+
+    Examples:
+        >>> span_f1(TagSet(("PER",)), np.array([1, 2, 0, 1]), np.array([1, 0, 0, 1]))
+        0.5
+    """
+    starts, ends, kinds = tags.span_places(truth)
+    other = tags.span_places(found)
+    _, here, there = np.intersect1d(starts, other[0], return_indices=True)
+    hits = ((ends[here] == other[1][there]) & (kinds[here] == other[2][there])).sum()
+    return float(2 * hits / max(len(starts) + len(other[0]), 1))
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedWords:
+    """Words whose left-out scores are decoded and compared with their tags.
+
+    Attributes:
+        tags: the tags; of IOB2 or BIOES.
+        codes: (m,) the tags of the words.
+        offsets: (n + 1,) where the words of each sentence begin and end.
+        shares: (tags,) of all training words, from `shares_of`.
+        first: (tags,) log probabilities from `transitions`.
+        steps: (tags, tags) likewise.
+
+    Examples:
+        >>> tags, codes, offsets = TagSet(("PER",)), np.array([0, 1, 2, 0] * 5), np.arange(0, 21, 4)
+        >>> words = JudgedWords(tags, codes, offsets, shares_of(tags, codes), *transitions(tags, codes, offsets))
+        >>> scores = np.eye(3)[codes]
+        >>> words.f1(scores)
+        1.0
+        >>> found, f1, tried = words.choose(scores)
+        >>> found.kappa, found.delta, f1, len(tried)
+        (0.0, 0.0, 1.0, 21)
+    """
+
+    tags: TagSet
+    codes: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    shares: Array
+    first: Array
+    steps: Array
+
+    def f1(self, scores: NDArray[np.floating], decoding: Decoding | None = None) -> float:
+        """Span F1 of the best paths.
+
+        Args:
+            scores: (m, tags).
+            decoding: None for the best paths that the scheme allows.
+        """
+        used = decoding or Decoding()
+        chain = Chain.of_grammar(self.tags, used.kappa * self.first, used.kappa * self.steps)
+        return span_f1(self.tags, self.codes, best_paths(used.on(scores, self.shares), self.offsets, chain))
+
+    def choose(self, scores: NDArray[np.floating]) -> tuple[Decoding, float, list[dict[str, float]]]:
+        """The decoding with the largest span F1, its F1, and the F1 of every candidate.
+
+        Args:
+            scores: (m, tags) left-out scores.
+        """
+        some = np.linspace(0, len(self.codes) - 1, min(len(self.codes), MOST_CALIBRATED)).astype(np.int64)
+        temperature = fit_temperature(np.maximum(scores[some], LOWEST), self.codes[some])
+        candidates = [Decoding(temperature, kappa, delta) for kappa in KAPPAS for delta in DELTAS]
+        f1 = [self.f1(scores, one) for one in candidates]
+        best = int(np.argmax(f1))
+        tried = [
+            {"kappa": one.kappa, "delta": one.delta, "span_f1": value}
+            for one, value in zip(candidates, f1, strict=True)
+        ]
+        return candidates[best], f1[best], tried

@@ -1,0 +1,180 @@
+"""The closed-form head of words: layers, neighbours, ridge or LDA, λ and decoding, all by left-out span F1.
+
+The layers are chosen on a sample of the sentences: first each block alone, then the best of them with their neighbours
+in the body and in the sentence. λ and the decoding are then chosen on all sentences (at most `MOST_JUDGED` of them are
+scored, each by the fit on all others).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.heads.words.decoding import JudgedWords, shares_of, transitions
+from headstart.heads.words.head import WordsHead
+from headstart.heads.words.left_out import SolvedWords
+from headstart.heads.words.word_rows import Columns, LabelledWords
+
+__all__ = ["SolvedHead", "solve_words"]
+
+MOST_SAMPLED = 400
+"""Sentences on which layers are compared."""
+
+MOST_JUDGED = 2000
+"""Sentences whose left-out spans are counted."""
+
+MOST_COLUMNS = 4096  # numbers of a word that a head may read: their moments take 128 MB
+FEW_LAMBDAS = (1e-3, 1e-2, 1e-1)  # of a comparison of layers, as multiples of the number of words
+CONTEXTS = (0, 1)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedHead:
+    """A head with its evidence.
+
+    Attributes:
+        head: the head.
+        left_out: its span F1 on sentences that were left out.
+        record: what was compared, as plain JSON values.
+        columns: what the head reads.
+        lam: the penalty λ.
+    """
+
+    head: WordsHead
+    left_out: float
+    record: Mapping[str, Any]
+    columns: Columns
+    lam: float
+
+
+def solve_words(
+    words: LabelledWords, *, pooling: str = "first", seed: int = 0, say: Say = lambda _: None
+) -> SolvedHead:
+    """Solve the head of labelled words.
+
+    Args:
+        words: rows and tags of the training sentences.
+        pooling: how the rows were pooled, which the head keeps.
+        seed: of the samples.
+        say: called with what is being done.
+
+    Examples:
+        >>> from headstart.decode.spans import TagSet
+        >>> from headstart.types import Block
+        >>> codes, offsets = np.array([0, 1, 0, 1, 2, 0] * 4), np.arange(0, 25, 3)
+        >>> rows = np.eye(3)[codes] + np.random.default_rng(0).normal(0, 0.1, (24, 3))
+        >>> words = LabelledWords(rows, offsets, (Block("a", 3),), codes, np.arange(8), TagSet(("PER",)))
+        >>> solved = solve_words(words)
+        >>> solved.left_out, solved.head.blocks, sorted(solved.record)[:6]
+        (1.0, ('a',), ['decodings', 'delta', 'features', 'head', 'kappa', 'lambda'])
+    """
+    columns, layers = choose_columns(words, seed=seed, say=say)
+    say(f"solving on {columns.name}")
+    solved = SolvedWords.of(words, columns)
+    judged = _sample(words, MOST_JUDGED, seed)
+    part = words.chunk(judged)
+    steps, shares = transitions(words.tags, words.codes, words.offsets), shares_of(words.tags, words.codes)
+    judge = JudgedWords(words.tags, words.codes[part.words], part.offsets, shares, *steps)
+    found = list(solved.left_out(solved.lambdas.tolist(), judged))
+    say("choosing λ and the decoding")
+    f1 = [judge.f1(one.scores) for one in found]
+    chosen = found[int(np.argmax(f1))]
+    decoding, value, tried = judge.choose(chosen.scores)
+    weight, bias = solved.weights(chosen.kind, chosen.lam)
+    head = WordsHead(
+        words.tags.labels, columns.blocks, weight / decoding.temperature,
+        _finite(bias / decoding.temperature) + decoding.offset(shares), decoding.kappa * steps[0],
+        decoding.kappa * steps[1], columns.context, pooling, words.tags.scheme,
+    )  # fmt: skip
+    record = {
+        "features": columns.name, "head": chosen.kind, "lambda": chosen.lam, "kappa": decoding.kappa,
+        "delta": decoding.delta, "temperature": decoding.temperature, "layers": layers, "decodings": tried,
+        "penalties": [
+            {"head": one.kind, "lambda": one.lam, "span_f1": own} for one, own in zip(found, f1, strict=True)
+        ],
+    }  # fmt: skip
+    return SolvedHead(head, value, record, columns, chosen.lam)
+
+
+def _finite(bias: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A tag without training words has the prior 0 and the bias -inf: far below the others instead."""
+    seen = np.isfinite(bias)
+    return np.where(seen, bias, bias[seen].min(initial=0.0) - 30.0)
+
+
+def choose_columns(
+    words: LabelledWords, *, seed: int = 0, say: Say = lambda _: None
+) -> tuple[Columns, list[dict[str, Any]]]:
+    """Which blocks are read, and how many words on each side: those with the largest left-out span F1 on a sample.
+
+    Args:
+        words: rows and tags of the training sentences.
+        seed: of the sample.
+        say: called with what is being done.
+
+    Returns:
+        The choice, and every candidate with its F1.
+
+    Examples:
+        >>> from headstart.decode.spans import TagSet
+        >>> from headstart.types import Block
+        >>> codes, offsets = np.array([0, 1, 0, 1, 2, 0] * 4), np.arange(0, 25, 3)
+        >>> rows = np.concatenate([np.zeros((24, 3)), np.eye(3)[codes]], axis=1)
+        >>> blocks = (Block("nothing", 3), Block("tags", 3))
+        >>> words = LabelledWords(rows, offsets, blocks, codes, np.arange(8), TagSet(("PER",)))
+        >>> choose_columns(words)[0]
+        Columns(blocks=('tags',), context=0)
+    """
+    names = [block.name for block in words.blocks if not block.numbers]
+    sample = _sample(words, MOST_SAMPLED, seed)
+    small = words if len(sample) == len(words) else words.take(sample)
+    tried: dict[Columns, float] = {}
+
+    def measure(candidates: Sequence[Columns]) -> None:
+        for columns in candidates:
+            if columns not in tried and (small.width(columns) <= MOST_COLUMNS or len(tried) == 0):
+                say(f"comparing layers: {columns.name}")
+                tried[columns] = _left_out_f1(small, columns)
+
+    measure([Columns((name,)) for name in names])
+    ranked = sorted(names, key=lambda name: -tried.get(Columns((name,)), 0.0))
+    measure([Columns(ranked[:1] and (ranked[0],), context) for context in CONTEXTS])
+    measure([Columns(some, context) for some in _sets(names, ranked) for context in CONTEXTS[1:]])
+    best = max(tried, key=lambda columns: tried[columns])
+    table = [{"features": one.name, "span_f1": value} for one, value in tried.items()]
+    return best, table
+
+
+def _sets(names: Sequence[str], ranked: Sequence[str]) -> list[tuple[str, ...]]:
+    """Sets of two and three blocks: the best one with blocks that are two steps away, and the best ones together."""
+    first = names.index(ranked[0])
+    around = [tuple(names[k] for k in (first - 2, first, first + 2) if 0 <= k < len(names))]
+    spread = [tuple(names[k] for k in (first, min(first + 2, len(names) - 1)))]
+    top = [tuple(name for name in names if name in ranked[:3])]
+    return list(dict.fromkeys(some for some in (*spread, *around, *top) if len(set(some)) > 1))
+
+
+def _left_out_f1(words: LabelledWords, columns: Columns) -> float:
+    solved = SolvedWords.of(words, columns)
+    sentences = np.arange(len(words))
+    lambdas = [float(share * solved.spectrum.weight) for share in FEW_LAMBDAS]
+    found = solved.left_out(lambdas, sentences)
+    steps, shares = transitions(words.tags, words.codes, words.offsets), shares_of(words.tags, words.codes)
+    judge = JudgedWords(words.tags, words.codes, words.offsets, shares, *steps)
+    return max(judge.f1(one.scores) for one in found)
+
+
+def _sample(words: LabelledWords, most: int, seed: int) -> NDArray[np.int64]:
+    """Ascending positions of the sentences of complete groups, about ``most`` of them, drawn at random."""
+    if len(words) <= most:
+        return np.arange(len(words))
+    sizes = np.bincount(words.groups)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    chosen = order[: max(2, int(np.searchsorted(np.cumsum(sizes[order]), most, side="right")))]
+    return np.flatnonzero(np.isin(words.groups, chosen))
