@@ -56,6 +56,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
     "export": {"checking": set(), "folders": {"checking"}, "graph": {"checking"}, "readers": set()},
     "evaluate": {
+        "annotations": {"evaluation", "gain", "intervals"},
         "metrics": set(),
         "intervals": {"metrics"},
         "formatting": set(),
@@ -67,6 +68,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
     "heads": {
         "annotating": set(),
+        "words": set(),
         "attention": set(),
         "feature_map": set(),
         "loss_summary": {"standard_error"},

@@ -18,7 +18,7 @@ from headstart.evaluate.metrics.main_metric import main_meter
 from headstart.tasks import task_methods
 from headstart.types import Task
 
-__all__ = ["UNTRAINED", "Gain", "transfer_gain"]
+__all__ = ["UNTRAINED", "Gain", "gain_verdict", "transfer_gain"]
 
 UNTRAINED = "untrained body"  # the reference of the transfer gain
 
@@ -128,11 +128,24 @@ def transfer_gain(
         low, high = float(np.minimum(drawn[0], value)), float(np.maximum(drawn[1], value))
         if high - low <= _NO_WIDTH:
             low, high = combined_bounds(task, truth, (ours, theirs), groups)
-    verdict = _verdict(value, low, high, compared=(name, reference), n=n)
+    verdict = gain_verdict(value, low, high, compared=(name, reference), n=n)
     return Gain(value, low, high, name, reference, verdict)
 
 
-def _verdict(value: float, low: float, high: float, *, compared: tuple[str, str], n: int) -> str:
+def gain_verdict(value: float, low: float, high: float, *, compared: tuple[str, str], n: int) -> str:
+    """One sentence: the transfer helped, it hurt, or that is unclear.
+
+    Args:
+        value: the difference of the metric.
+        low: lower bound of its interval; nan for none.
+        high: upper bound.
+        compared: names of the metric and of the reference.
+        n: the number of items.
+
+    Examples:
+        >>> gain_verdict(0.2, 0.1, 0.3, compared=("span_f1", "dictionary"), n=50)
+        'The model is better: span f1 is 0.200 above the dictionary baseline (95% interval 0.100 to 0.300).'
+    """
     metric, reference = metric_name(compared[0]), compared[1]
     # only a comparison with the same body untrained isolates the effect of the pretraining
     transferred = reference == UNTRAINED

@@ -64,3 +64,4 @@ class AnnotationHeadKind(Protocol):
 
 
 ANNOTATION_HEADS: Registry[AnnotationHeadKind] = Registry("annotation head")
+ANNOTATION_HEADS.register("words", "headstart.heads.words.head:WordsHead")

@@ -89,8 +89,8 @@ class SolvedWords:
 
     @cached_property
     def lambdas(self) -> Array:
-        """Penalties from 1e-5 to 10 times the number of words, which is the mean eigenvalue, two in each decade."""
-        return np.asarray(self.spectrum.weight * 10.0 ** np.linspace(-5, 1, 13))
+        """Penalties from 1e-5 to 10 times the number of words, which is the mean eigenvalue, eight in all."""
+        return np.asarray(self.spectrum.weight * 10.0 ** np.linspace(-5, 1, 8))
 
     def left_out(self, lambdas: list[float], sentences: NDArray[np.int64]) -> Iterator[LeftOutScores]:
         """For each kind and λ, the scores of the words of some sentences by the fit without their group.

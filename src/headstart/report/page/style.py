@@ -144,6 +144,21 @@ _ITEMS = """
 .case .cards { margin: 0.25rem 0 0; }
 """
 
+_SPANS = """
+.sentence { margin: 0.75rem 0; padding: 0.6rem 1rem; border: 1px solid var(--line); border-radius: 0.6rem;
+  background: var(--card); break-inside: avoid; }
+.sentence p { max-width: none; margin: 0.15rem 0; }
+.sentence .name { color: var(--soft); font-size: 0.8rem; }
+.marked { line-height: 2; }
+.marked .name { display: inline-block; min-width: 4.5rem; }
+.sentence ul { margin: 0.3rem 0 0; padding-left: 1.2rem; font-size: 0.9rem; }
+.sentence li.bad { color: var(--wrong); }
+mark { padding: 0.1rem 0.25rem; border-bottom: 2px solid var(--model); border-radius: 0.2rem; color: inherit;
+  background: rgba(var(--right-rgb), 0.14); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+mark.bad { border-bottom: 2px dashed var(--wrong); background: rgba(var(--wrong-rgb), 0.16); }
+mark small { color: var(--soft); font-size: 0.75rem; white-space: nowrap; }
+"""
+
 _PLOTS = """
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem 2rem; }
 figure { margin: 1rem 0; min-width: 0; }
@@ -204,5 +219,5 @@ def _shades() -> str:
     )
 
 
-STYLE = f"{_COLOURS}{_TEXT}{_TABLES}{_shades()}{_ITEMS}{_PLOTS}{_PRINT}"
+STYLE = f"{_COLOURS}{_TEXT}{_TABLES}{_shades()}{_ITEMS}{_SPANS}{_PLOTS}{_PRINT}"
 """CSS; it refers to no font or image that would have to be fetched."""

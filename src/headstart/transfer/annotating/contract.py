@@ -107,3 +107,4 @@ class Annotating(Protocol):
 
 
 ANNOTATING: Registry[Annotating] = Registry("annotation task")
+ANNOTATING.register("token", "headstart.transfer.annotating.words:WORDS")

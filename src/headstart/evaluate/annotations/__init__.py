@@ -1,0 +1,1 @@
+"""Metrics of annotations, each with its interval over items: spans of words, boxes, masks."""

@@ -1,0 +1,269 @@
+"""Spans of words in a fit: the closed-form head, the choice of the source, baselines, metrics and examples."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.annotations import Sentence, Span
+from headstart.decode.spans import TagSet, tag_rows
+from headstart.engine.extract import extract
+from headstart.errors import DataError, ParameterError, SourceError
+from headstart.evaluate.annotations.span_errors import span_errors
+from headstart.evaluate.annotations.words import dictionary_of_spans, evaluate_spans, span_gain
+from headstart.evaluate.evaluation import Evaluation
+from headstart.evaluate.gain import UNTRAINED, Gain
+from headstart.heads.words.head import WordsHead
+from headstart.heads.words.solve import SolvedHead, solve_words
+from headstart.heads.words.word_rows import Columns, LabelledWords
+from headstart.sources import open_source
+from headstart.sources.default import MULTILINGUAL, TEXT, check_default, installed_sources
+from headstart.sources.positions.words import words_of
+from headstart.transfer.annotating.contract import Annotator, Solved
+from headstart.transfer.stages.context import RunContext
+from headstart.tune import Strategy
+from headstart.types import Dataset, Source, group_codes
+
+__all__ = ["WORDS", "WordAnnotating", "labelled_words"]
+
+MOST_COMPARED = 400
+"""Sentences on which the installed sources are compared."""
+
+SCHEME = "IOB2"
+CLOSED_FORM = "closed-form head"
+
+
+@dataclass(frozen=True)
+class WordAnnotating:
+    """Spans of words; see `headstart.transfer.annotating.contract.Annotating`.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources.toy import ToySource
+        >>> from headstart.types import Task
+        >>> names = ["Ada", "Bob", "Cleo", "Dan"]
+        >>> items = [Sentence.of_words(["we", "met", name, "in", "town"]) for name in names * 5]
+        >>> y = np.empty(20, object)
+        >>> y[:] = [(Span(2, 3, "PER"),)] * 20
+        >>> data = Dataset(items, tuple(map(str, range(20))), "text", Task("token", ("PER",)), y)
+        >>> solved = WORDS.solve(data, ToySource(), RunContext(SilentReporter()))
+        >>> solved.name, solved.left_out
+        ('closed-form head', 1.0)
+    """
+
+    def default_source(self, dataset: Dataset, context: RunContext) -> Source:
+        """Of the installed text sources, the one with the larger left-out span F1 on a sample of the items.
+
+        Args:
+            dataset: annotated sentences; of data with a split only the training part counts.
+            context: of the run.
+
+        Raises:
+            MissingExtraError: if no source of texts is installed.
+        """
+        check_default("text")
+        names = [name for name in (TEXT, MULTILINGUAL) if name in installed_sources()]
+        if len(names) == 1:
+            context.reporter.line("source chosen", f"{names[0]}: the only installed source of texts")
+            return open_source(names[0], modality="text")
+        sample = _sample(dataset, context.seed)
+        found: dict[str, float] = {}
+        began = time.perf_counter()
+        for name in names:
+            with context.reporter.progress(f"comparing the default sources: {name}"):
+                found[name] = self.solve(sample, open_source(name), context).left_out or 0.0
+        best = max(found, key=lambda name: found[name])
+        figures = ", ".join(f"{name} {value:.3f}" for name, value in found.items())
+        context.reporter.line(
+            "source chosen",
+            f"{best}: span F1 on {len(sample)} left-out training sentences: {figures} "
+            f"({time.perf_counter() - began:.0f} s)",
+        )
+        return open_source(best, modality="text")
+
+    def solve(self, train: Dataset, source: Source, context: RunContext) -> Solved:
+        """The closed-form head on the frozen source; all is chosen by the span F1 of left-out sentences.
+
+        Args:
+            train: labelled sentences.
+            source: a text source that knows its words.
+            context: of the run.
+
+        Raises:
+            SourceError: if the source does not know its words.
+            DataError: if there are fewer than two groups of sentences.
+        """
+        words = labelled_words(train, source, context)
+        solved = solve_words(words, seed=context.seed)
+        return Solved(solved.head, source, CLOSED_FORM, solved.left_out, _record(solved), _notes(solved))
+
+    def fine_tune(
+        self, train: Dataset, start: Solved, strategy: str | Strategy, context: RunContext
+    ) -> tuple[Solved, Mapping[str, Any]]:
+        """The better of ``start`` and what is trained, by groups of sentences that were held out of the training.
+
+        Args:
+            train: the same sentences as in `solve`.
+            start: what `solve` gave.
+            strategy: ``"auto"``, ``"frozen"`` or the name of a strategy.
+            context: of the run.
+        """
+        name = strategy if isinstance(strategy, str) else strategy.name
+        if name not in ("auto", "frozen"):
+            raise ParameterError(
+                f"Spans of {len(train)} sentences take the strategies 'auto' and 'frozen'. Got {name!r} instead."
+            )
+        return start, {"strategy": "frozen", "why": f"the {start.name} stays (seed {context.seed})"}
+
+    def baselines(self, train: Dataset, start: Solved, context: RunContext) -> Mapping[str, Callable[[], Annotator]]:
+        """The dictionary of the labelled spans, and the same closed-form head on the body with random weights.
+
+        Args:
+            train: labelled sentences.
+            start: what `solve` gave.
+            context: of the run.
+        """
+        _, y = train.labelled()
+        untrained = start.source.untrained(context.seed)
+
+        def dictionary() -> Annotator:
+            mark = dictionary_of_spans(train.items, y)
+            return lambda items: [mark(item) for item in items]
+
+        def random_body() -> Annotator:
+            if untrained is None:
+                raise SourceError(f"The source '{start.source.info.name}' has no body with weights.")
+            head = start.head
+            columns = Columns(head.blocks, head.context) if isinstance(head, WordsHead) else None
+            solved = solve_words(labelled_words(train, untrained, context), columns=columns, seed=context.seed)
+            return lambda items: solved.head.annotate(untrained, items, engine=context.engine)
+
+        found: dict[str, Callable[[], Annotator]] = {"dictionary": dictionary}
+        return found if untrained is None else found | {UNTRAINED: random_body}
+
+    def evaluate(self, truth: Dataset, found: Sequence[Any], *, seed: int = 0) -> Evaluation:
+        """Span F1 and the other metrics of `headstart.evaluate.annotations.words`, with intervals over sentences.
+
+        Args:
+            truth: labelled sentences; their groups are resampled where they have some.
+            found: the marked spans of each.
+            seed: of the resamples.
+        """
+        task, y = truth.labelled()
+        return evaluate_spans(task, truth.items, y, found, groups=truth.groups, seed=seed)
+
+    def gain(self, truth: Dataset, found: Sequence[Any], reference: Sequence[Any], *, name: str, seed: int = 0) -> Gain:
+        """Span F1 of ``found`` minus that of ``reference`` on the same sentences.
+
+        Args:
+            truth: labelled sentences.
+            found: the spans marked by the model.
+            reference: those marked by the baseline.
+            name: of the baseline.
+            seed: of the resamples.
+        """
+        task, y = truth.labelled()
+        return span_gain(task, y, found, reference, name=name, groups=truth.groups, seed=seed)
+
+    def examples(self, truth: Dataset, found: Sequence[Any], count: int) -> Sequence[Mapping[str, Any]]:
+        """Sentences with their labelled and marked spans, those with the most mistakes first.
+
+        Args:
+            truth: labelled sentences.
+            found: the marked spans of each.
+            count: how many.
+        """
+        _, y = truth.labelled()
+        errors = [span_errors(right, own) for right, own in zip(y, found, strict=True)]
+        # misses and false alarms before wrong bounds, then shorter sentences, which are read at a glance
+        weight = [sum(2 if one.kind in ("missed", "spurious") else 1 for one in own) for own in errors]
+        order = sorted(range(len(y)), key=lambda k: (-weight[k], len(truth.items[k]), k))
+        chosen = [k for k in order if weight[k] or len(y[k])][:count]
+        return [_example(truth.ids[k], truth.items[k], y[k], found[k], errors[k]) for k in chosen]
+
+
+def labelled_words(train: Dataset, source: Source, context: RunContext) -> LabelledWords:
+    """The rows of the words of labelled sentences, with their tags and groups.
+
+    Args:
+        train: labelled sentences.
+        source: a text source that knows its words.
+        context: of the run.
+
+    Raises:
+        SourceError: if the source does not know its words.
+        DataError: if there are fewer than two groups of sentences.
+        ItemError: for an item without words.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources.toy import ToySource
+        >>> from headstart.types import Task
+        >>> y = np.empty(2, object)
+        >>> y[:] = [(Span(0, 1, "PER"),), ()]
+        >>> items = [Sentence.of_words(["Ada", "slept"]), Sentence.of_words(["Rain"])]
+        >>> data = Dataset(items, ("0", "1"), "text", Task("token", ("PER",)), y)
+        >>> words = labelled_words(data, ToySource(), RunContext(SilentReporter()))
+        >>> words.codes, words.rows.shape
+        (array([1, 0, 0]), (3, 115))
+    """
+    task, y = train.labelled()
+    groups: NDArray[np.int64] = group_codes(train.groups, len(train))
+    if len(np.unique(groups)) < 2:
+        raise DataError("Spans need sentences of two groups at least, so that one can be left out. Got one; add some.")
+    words = words_of(source)
+    found = extract(words, train.items, engine=context.engine, on_error="raise")
+    if found.offsets is None:
+        raise SourceError(f"The source '{source.info.name}' gives no row for each word; use another text source.")
+    tags = TagSet(task.labels, SCHEME)
+    codes = tag_rows(tags, list(y), np.diff(found.offsets).tolist())
+    return LabelledWords(found.rows, found.offsets, words.info.blocks, codes, groups, tags)
+
+
+def _sample(dataset: Dataset, seed: int) -> Dataset:
+    """At most so many sentences of the training part, always the same ones."""
+    rows = np.arange(len(dataset))
+    if dataset.split is not None and "train" in dataset.split:
+        rows = np.flatnonzero(dataset.split == "train")
+    if len(rows) > MOST_COMPARED:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_COMPARED, replace=False))
+    return dataset.take(rows)
+
+
+def _record(solved: SolvedHead) -> Mapping[str, Any]:
+    return {key: value for key, value in solved.record.items() if key != "head"} | {"kind": solved.record["head"]}
+
+
+def _notes(solved: SolvedHead) -> tuple[str, ...]:
+    record, head = solved.record, solved.head
+    kind = {"lda": "LDA", "ridge": "ridge"}[str(record["head"])]
+    path = "" if not record["kappa"] else f", transitions with weight {record['kappa']:g}"
+    delta = "" if not record["delta"] else f", {record['delta']:+g} nats on words outside of spans"
+    return (f"{kind} on {len(head.weight):,} numbers a word ({record['features']}){path}{delta}",)
+
+
+def _example(
+    name: str, item: Sentence, truth: Sequence[Span], found: Sequence[Span], errors: Sequence[Any]
+) -> Mapping[str, Any]:
+    return {
+        "id": name,
+        "words": list(item.words),
+        "truth": [[span.start, span.end, span.label] for span in sorted(truth)],
+        "found": [[span.start, span.end, span.label, round(span.score, 4)] for span in sorted(found)],
+        "errors": [
+            {
+                "kind": one.kind,
+                "truth": None if one.truth is None else [one.truth.start, one.truth.end, one.truth.label],
+                "found": None if one.found is None else [one.found.start, one.found.end, one.found.label],
+            }
+            for one in errors
+        ],
+    }
+
+
+WORDS = WordAnnotating()
