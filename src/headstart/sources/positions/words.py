@@ -38,6 +38,11 @@ class PreparedSentence:
     Attributes:
         read: its windows and the places of its words.
         shapes: (words, 19) float32, from `headstart.sources.preprocessing.word_shapes.word_shapes`.
+
+    Examples:
+        >>> one = PreparedSentence(ReadWords((), np.array([[-1, 0, 0]])), np.zeros((1, 19), np.float32))
+        >>> one.nbytes
+        100
     """
 
     read: ReadWords
