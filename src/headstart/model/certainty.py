@@ -18,12 +18,14 @@ from headstart.linear.checks import CHUNK
 from headstart.tasks import Calibration, task_methods
 from headstart.types import Rows, Task
 
-__all__ = ["MOST_BYTES", "VALIDATED", "Certainty", "certainty_of", "certainty_of_scores", "scored_only"]
+__all__ = ["MOST_AT_HAND", "MOST_BYTES", "VALIDATED", "Certainty", "certainty_of", "certainty_of_scores", "scored_only"]
 
 Array = NDArray[np.float64]
 
 MOST_BYTES = 64 * 2**20
 """Bytes of mapped training rows that are kept at most."""
+MOST_AT_HAND = 2**30
+"""Bytes of rows that an update reads from the feature store at most, where a model keeps none."""
 VALIDATED = "validation"
 """How a fine-tuned model is scored: on items that its body was not trained on. Left-out scores are too good there."""
 MOST_NUMBERS = 4_000_000  # of left-out scores that are kept: 32 MB
@@ -67,6 +69,10 @@ class Certainty:
     leverage: Array | None = None
     within: Array | None = None
     weights: Array | None = None
+
+    def bounded_rows(self) -> Certainty:
+        """The same without rows of more than `MOST_BYTES`, as a run folder keeps it."""
+        return self if self.rows is None or self.rows.nbytes <= MOST_BYTES else replace(self, rows=None)
 
     @property
     def labels(self) -> NDArray[Any]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from headstart.data import ReadOptions
 from headstart.engine.options import Engine
+from headstart.engine.pipeline.kept_rows import row_keys
 from headstart.model import TransferModel, Updater
 from headstart.model.as_fitted import part_of, read_for
 from headstart.reporting import Reporter, chosen_reporter
@@ -28,6 +29,7 @@ from headstart.tasks import is_multilabel, task_methods
 from headstart.transfer.run import Run
 from headstart.transfer.teaching.drift import drift_of
 from headstart.transfer.teaching.known_items import (
+    KEYS,
     KnownItems,
     NewItems,
     codes_of,
@@ -275,9 +277,10 @@ def _about(found: Taught, command: str | None, seconds: Mapping[str, float]) -> 
 
 
 def _write_table(folder: Path, known: KnownItems, plan: _Teaching) -> None:
+    dataset = plan.chosen.dataset
     write_known(
-        folder, known, without=plan.replaced, dataset=plan.chosen.dataset, contents=plan.chosen.contents,
-        labels=plan.labels,
+        folder, known, without=plan.replaced, dataset=dataset, contents=plan.chosen.contents, labels=plan.labels,
+        keys=row_keys(dataset.items, dataset.modality) if KEYS in known.table else (),
     )  # fmt: skip
 
 

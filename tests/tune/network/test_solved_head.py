@@ -109,3 +109,22 @@ def test_a_head_that_is_not_linear_is_refused():
     with pytest.raises(ParameterError, match="Training starts from a linear head"):
         TorchHead(select_head(X, LABELS["classification"][1], task, search=HeadSearch(("knn",))), task)
     assert head.linear
+
+
+def test_a_column_that_is_constant_up_to_rounding_gives_no_infinite_gradient_and_stays_without_a_say():
+    """MiniLM has such a column: standardised, its gradient ended every training in the first step."""
+    rows = X.copy()
+    rows[:, 4] = 1e-32 * RNG.normal(size=60)
+    (task, y), exact = LABELS["classification"], rows.astype(float)
+    features = FeatureMap("all", ((0, 6),), "none", exact.mean(axis=0), exact.std(axis=0))
+    head = select_head(features(rows), y, task, search=HeadSearch(("ridge",)))
+    layer = TorchHead(replace(head, feature_map=features), task)
+    moved = torch.tensor(rows, requires_grad=True)
+    layer(moved).square().sum().backward()
+    assert torch.isfinite(moved.grad).all()
+    assert float(moved.grad[:, 4].abs().max()) == 0
+    other = rows.copy()
+    other[:, 4] = 0.5  # a fine-tuned body gives other values
+    kept = layer.fitted()
+    np.testing.assert_allclose(kept.scores(other), kept.scores(rows), atol=1e-6)
+    np.testing.assert_allclose(kept.scores(rows), layer(torch.tensor(rows)).detach().numpy(), atol=1e-4)

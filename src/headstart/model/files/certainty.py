@@ -24,7 +24,7 @@ LARGEST = 1e60  # of a score; a row is at most as large as a feature, 1e30
 
 
 def write_certainty(folder: Path, certainty: Certainty) -> None:
-    """Write the file into a model's folder.
+    """Write the file into a model's folder; rows of more than 64 MiB are left out.
 
     Args:
         folder: the model's folder.
@@ -38,6 +38,7 @@ def write_certainty(folder: Path, certainty: Certainty) -> None:
         >>> read_certainty(folder).ids
         ('a', 'b')
     """
+    certainty = certainty.bounded_rows()
     about = json.dumps({"ids": list(certainty.ids), "how": certainty.how}).encode()
     tensors: dict[str, NDArray[Any]] = {
         "about": np.frombuffer(about, np.uint8), "y": certainty.y, "index": certainty.index.astype(np.int64),

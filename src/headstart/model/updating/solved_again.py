@@ -20,7 +20,7 @@ from headstart.linear.leave_out import leave_one_group_out, leave_one_out
 from headstart.linear.moments import Moments
 from headstart.linear.optimal_scoring import NO_SHARE
 from headstart.linear.spectrum import Spectrum
-from headstart.model.certainty import MOST_BYTES, Certainty, scored_only
+from headstart.model.certainty import MOST_AT_HAND, Certainty, scored_only
 from headstart.model.updating.new_labels import padded_calibration
 from headstart.tasks import is_classification, task_methods
 from headstart.types import Source, Task
@@ -210,7 +210,7 @@ def certainty_with_rows(
     """
     if kept is None or kept.rows is None:
         return None
-    if kept.rows.nbytes * (1 + len(ids) / max(1, len(kept.rows))) > MOST_BYTES:
+    if kept.rows.nbytes * (1 + len(ids) / max(1, len(kept.rows))) > MOST_AT_HAND:
         return None
     if len(kept.index) < len(kept.ids) and kept.weights is not None and (kept.weights == 0).any():
         return None  # which of the items without scores were set aside as suspect is not known

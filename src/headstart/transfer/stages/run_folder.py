@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from headstart.data import union_groups
+from headstart.engine.pipeline.kept_rows import row_keys
 from headstart.errors import ModelFolderError
 from headstart.heads import Candidate
 from headstart.io import atomic_folder, check_replaceable, is_run, remove_leftovers, write_csv, write_json
@@ -198,7 +199,15 @@ def _splits(prepared: Prepared, judged: Judged) -> dict[str, Any]:
         "part": part,
         "cluster": union_groups(prepared.dataset.groups, prepared.clusters),
         "content": prepared.content,
-    }
+    } | _row_keys(prepared, judged)
+
+
+def _row_keys(prepared: Prepared, judged: Judged) -> dict[str, Any]:
+    """Where the feature store keeps the rows that the folder is too small for; files are not read again for fewer."""
+    modality, kept = prepared.dataset.modality, judged.model.certainty
+    if not prepared.engine.cache or kept is None or modality not in ("text", "image", "audio"):
+        return {}
+    return {"row_key": row_keys(prepared.dataset.items, modality)} if modality == "text" or kept.rows is None else {}
 
 
 def _predictions(prepared: Prepared, judged: Judged) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.engine.pipeline.kept_rows import rows_by_key
 from headstart.io import read_parquet
+from headstart.linear.checks import CHUNK
 from headstart.model import TransferModel
+from headstart.model.certainty import MOST_AT_HAND
 from headstart.model.files.version_files import version_folder
 from headstart.tasks import encode_labels, is_classification, is_multilabel, task_methods
-from headstart.types import Dataset, Task
+from headstart.types import Dataset, FeatureMatrix, Task
 
-__all__ = ["KnownItems", "NewItems", "codes_of", "ids_of", "known_items", "labels_of", "new_items", "write_known"]
+__all__ = [
+    "KEYS", "KnownItems", "NewItems", "codes_of", "ids_of", "known_items", "labels_of", "new_items",
+    "with_rows_at_hand", "write_known",
+]  # fmt: skip
 
 TABLE = "splits.parquet"
 COLUMNS = ("id", "part", "cluster", "content", "label")
+KEYS = "row_key"  # where the feature store keeps the row of an item; not every table has it
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +35,8 @@ class KnownItems:
     """The table of items of a version, and what is known of those in its fit.
 
     Attributes:
-        table: its columns by name, each a list: ``id``, ``part``, ``cluster``, ``content``, ``label``.
+        table: its columns by name, each a list: ``id``, ``part``, ``cluster``, ``content``, ``label``, and ``row_key``
+            where the rows of the items may be in the feature store.
 
     Examples:
         >>> KnownItems({name: [] for name in COLUMNS}).contents
@@ -86,6 +94,40 @@ def _read(path: Path) -> KnownItems:
     if not {"id", "part", "content"} <= set(table):  # a run of an earlier release
         return KnownItems({name: [] for name in COLUMNS})
     return KnownItems({"cluster": list(range(len(table["id"]))), "label": [], **table})
+
+
+def with_rows_at_hand(model: TransferModel) -> TransferModel:
+    """The model with the rows of its items, from the feature store where its folder is too small to keep them.
+
+    Args:
+        model: as it was opened.
+
+    Raises:
+        ModelFolderError: if the table of items is damaged.
+
+    Examples:
+        >>> from headstart.transfer.zero_shot import zero_shot
+        >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
+        >>> with_rows_at_hand(model) is model
+        True
+    """
+    kept = model.certainty
+    if model.folder is None or kept is None or kept.rows is not None:
+        return model
+    table = _read(model.folder / TABLE).table
+    known = dict(zip(table["id"], table.get(KEYS, ()), strict=False))
+    keys = [known.get(name) for name in kept.ids]
+    if None in keys:
+        return model
+    rows = rows_by_key(model.source, keys, engine=model.engine, limit=MOST_AT_HAND)
+    if rows is None:
+        return model
+    return replace(model, certainty=replace(kept, rows=_mapped(rows, model)))
+
+
+def _mapped(rows: FeatureMatrix, model: TransferModel) -> NDArray[Any]:
+    parts = [model.head.feature_map(rows[start : start + CHUNK]) for start in range(0, len(rows), CHUNK)]
+    return np.concatenate(parts)
 
 
 def ids_of(run: Path) -> frozenset[str]:
@@ -240,6 +282,7 @@ def write_known(
     dataset: Dataset | None = None,
     contents: Sequence[str] = (),
     labels: Sequence[str] = (),
+    keys: Sequence[str | None] = (),
 ) -> None:
     """Write the table of items of a new version.
 
@@ -250,6 +293,7 @@ def write_known(
         dataset: the items that were added; None for none.
         contents: digests of their contents.
         labels: their labels.
+        keys: where the feature store keeps their rows; for a table that has this column.
 
     Examples:
         >>> import tempfile
@@ -265,7 +309,8 @@ def write_known(
 
     gone = set(without)
     kept = [k for k in range(len(known.table["id"])) if k not in gone]
-    table = {name: [known.table[name][k] for k in kept] for name in COLUMNS}
+    names = (*COLUMNS, KEYS) if KEYS in known.table else COLUMNS
+    table = {name: [known.table[name][k] for k in kept] for name in names}
     if dataset is not None:
         last = max(map(int, table["cluster"]), default=-1)
         table["id"] += list(dataset.ids)
@@ -273,6 +318,8 @@ def write_known(
         table["cluster"] += [last + 1 + k for k in range(len(dataset))]
         table["content"] += list(contents)
         table["label"] += list(labels)
+        if KEYS in table:
+            table[KEYS] += list(keys) or [None] * len(dataset)
     columns = {
         name: pa.array(values, pa.int64() if name == "cluster" else pa.string()) for name, values in table.items()
     }

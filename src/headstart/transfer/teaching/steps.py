@@ -25,6 +25,7 @@ from headstart.reporting import Reporter
 from headstart.rows import take_rows
 from headstart.tasks import base_dataset, is_regression
 from headstart.transfer.run import Run, open_model
+from headstart.transfer.teaching.known_items import with_rows_at_hand
 from headstart.types import Dataset, Rows
 
 __all__ = [
@@ -103,6 +104,7 @@ def open_for_change(
         loaded = replace(opened, engine=engine or opened.engine)
     else:
         loaded, _ = open_model(folder, engine or own)
+    loaded = with_rows_at_hand(loaded)
     return Opened(loaded, folder, base, next_number(folder, read_pointer(folder)))
 
 

@@ -22,6 +22,7 @@ from headstart.types import Task
 __all__ = ["TorchHead", "neutral_calibration"]
 
 TINY = 1e-12
+CONSTANT = 1e-12  # of the largest deviation: below it a column is constant
 UNSEEN = 30.0  # how far below the other biases that of a class without training items is put, in nats
 
 
@@ -94,7 +95,7 @@ class TorchHead(nn.Module):
         bias = np.where(seen, bias, bias[seen].min(initial=0.0) - UNSEEN)
         self.bias = nn.Parameter(torch.tensor(bias, dtype=torch.float32))
         self.register_buffer("shift", torch.tensor(self._map.shift, dtype=torch.float32), persistent=False)
-        self.register_buffer("scale", torch.tensor(self._map.scale, dtype=torch.float32), persistent=False)
+        self.register_buffer("scale", torch.tensor(_usable(self._map.scale), dtype=torch.float32), persistent=False)
         self.register_buffer("columns", torch.tensor(self._map.columns, dtype=torch.int64), persistent=False)
 
     def mapped(self, rows: Tensor) -> Tensor:
@@ -119,8 +120,13 @@ class TorchHead(nn.Module):
         weight = self.weight.detach().cpu().double().numpy() * self._spread
         bias = self.bias.detach().cpu().double().numpy() * self._spread + self._centre
         kept: dict[str, NDArray[Any]] = {k: v for k, v in self._head.calibration.items() if k == "shares"}
+        feature_map = self._map
+        if (constant := np.isinf(_usable(feature_map.scale))).any():  # the body may have moved these columns
+            weight[constant] = 0.0
+            feature_map = replace(feature_map, scale=np.where(constant, 1.0, feature_map.scale))
         return replace(
             self._head, head="trained", lam=float("nan"), weight=weight, bias=bias, prior=0.0, moments=None,
+            feature_map=feature_map,
             evidence=None, calibration={**neutral_calibration(self._task), **kept}, candidates=(), notes=(),
         )  # fmt: skip
 
@@ -128,6 +134,15 @@ class TorchHead(nn.Module):
         """Reinitialise: normal weights with standard deviation 0.01, biases 0."""
         nn.init.normal_(self.weight, std=0.01)
         nn.init.zeros_(self.bias)
+
+
+def _usable(scale: NDArray[Any]) -> NDArray[Any]:
+    """Deviations by which columns are divided; those of columns that are constant up to rounding become infinite.
+
+    Such a column says nothing, and gradients through a division by its deviation would be infinite: MiniLM has one with
+    values around 1e-32.
+    """
+    return np.where(scale > CONSTANT * scale.max(initial=0.0), scale, np.inf)
 
 
 def _lengths(rows: Tensor) -> Tensor:
