@@ -77,6 +77,12 @@ def maps_of(source: Source, settings: MapSettings = USUAL) -> MapSource:
 class MapSource:
     """Rows of cells; made by `maps_of`.
 
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> maps = maps_of(open_source("headstart:image"), MapSettings(stride=2, window=(64, 64)))
+        >>> [(block.name, block.width, maps.strides.get(block.name)) for block in maps.info.blocks][::5]
+        [('act1', 32, 2.0), ('statistics', 9, None)]
+
     Args:
         source: the source that is read.
         settings: how; with a window where a body runs.

@@ -23,8 +23,8 @@ def local_statistics(pixels: NDArray[np.uint8], stride: int, side: int = LOCAL_S
         means, and of their local variances.
 
     Examples:
-        >>> local_statistics(np.full((5, 4, 3), 51, np.uint8), 2)[2, 1].round(3).tolist()[2:7]
-        [0.2, 0.2, 0.2, 0.2, 0.0]
+        >>> local_statistics(np.full((5, 4, 3), 51, np.uint8), 2)[2, 1, 2:7].round(3)
+        array([0.2, 0.2, 0.2, 0.2, 0. ], dtype=float32)
     """
     from scipy.ndimage import uniform_filter
 

@@ -78,9 +78,9 @@ class Windows:
             (rows, columns) of the picture's grid, and the same of the window's grid.
 
         Examples:
-            >>> both = list(Windows((64, 96), (64, 64), overlap=32).owned(32))
-            >>> both[0] == ((slice(0, 2), slice(0, 2)), (slice(0, 2), slice(0, 2))), both[1][1][1]
-            (True, slice(1, 2, None))
+            >>> windows = Windows((64, 96), (64, 64), overlap=32)
+            >>> windows.starts, [inner[1] for _, inner in windows.owned(8)]
+            ([(0, 0), (0, 32)], [slice(0, 6, None), slice(2, 8, None)])
         """
         tall, wide = (
             list(self._owners(starts, window, length, stride))

@@ -59,7 +59,7 @@ def map_reader(spec: TimmSpec, module: nn.Module, names: Sequence[str]) -> Forwa
         >>> module = build(spec).eval()
         >>> pictures = torch.zeros(1, 64, 96, 3, dtype=torch.uint8)
         >>> [tuple(found.shape) for found in map_reader(spec, module, ["layer1", "layer3"])(module, pictures)]
-        [(1, 32, 16, 24), (1, 64, 4, 6)]
+        [(1, 32, 16, 24), (1, 192, 4, 6)]
     """
     first = getattr(module, "output_fmt", "NCHW") != "NHWC"
     prefix = int(getattr(module, "num_prefix_tokens", 0))

@@ -1,0 +1,70 @@
+"""Which labelled objects were found: pairs that overlap by more than half, of which each object has one at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ObjectMatches", "object_matches"]
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectMatches:
+    """Labelled and found objects of a picture.
+
+    Attributes:
+        truth: (m,) numbers of the labelled objects.
+        found: (k,) numbers of the found ones.
+        pairs: (p, 2) positions in ``truth`` and ``found`` of pairs whose intersection over union is above 1/2.
+        overlaps: (p,) their intersection over union.
+
+    Examples:
+        >>> found = ObjectMatches(np.array([1, 2]), np.array([5]), np.array([[1, 0]]), np.array([0.6]))
+        >>> found.hits(), found.hits(0.75)
+        (1, 0)
+    """
+
+    truth: NDArray[np.intp]
+    found: NDArray[np.intp]
+    pairs: NDArray[np.intp]
+    overlaps: NDArray[np.float64]
+
+    def hits(self, threshold: float = 0.5) -> int:
+        """Pairs whose intersection over union is above ``threshold``, which is 1/2 or more."""
+        return int((self.overlaps > threshold).sum())
+
+
+def object_matches(
+    truth: NDArray[np.integer], found: NDArray[np.integer], ignored: NDArray[np.bool_] | None = None
+) -> ObjectMatches:
+    """Match the objects of two pictures; above 1/2 of intersection over union no object has two partners.
+
+    Args:
+        truth: (height, width) numbers of labelled objects, 0 for the background.
+        found: the same of found objects.
+        ignored: (height, width), pixels that count in neither.
+
+    Examples:
+        >>> matches = object_matches(np.array([[1, 1, 1, 0, 2]]), np.array([[7, 7, 7, 7, 0]]))
+        >>> matches.pairs.tolist(), matches.overlaps, matches.hits(0.5), matches.hits(0.75)
+        ([[0, 0]], array([0.75]), 1, 0)
+    """
+    first, second = np.asarray(truth).ravel(), np.asarray(found).ravel()
+    if ignored is not None:
+        kept = ~ignored.ravel()
+        first, second = first[kept], second[kept]
+    names, a = np.unique(np.append(first, 0), return_inverse=True)
+    others, b = np.unique(np.append(second, 0), return_inverse=True)
+    # the appended pair is of the background, which is left out
+    joined, counts = np.unique(a[:-1].astype(np.int64) * len(others) + b[:-1], return_counts=True)
+    rows, columns = joined // len(others), joined % len(others)
+    areas, other_areas = np.bincount(a[:-1], minlength=len(names)), np.bincount(b[:-1], minlength=len(others))
+    overlap = counts / (areas[rows] + other_areas[columns] - counts)
+    kept = (overlap > 0.5) & (names[rows] > 0) & (others[columns] > 0)
+    places, other_places = np.cumsum(names > 0) - 1, np.cumsum(others > 0) - 1
+    pairs = np.stack([places[rows[kept]], other_places[columns[kept]]], axis=1).astype(np.intp)
+    return ObjectMatches(
+        names[names > 0].astype(np.intp), others[others > 0].astype(np.intp), pairs, overlap[kept].astype(np.float64)
+    )

@@ -1,0 +1,252 @@
+"""The closed-form head for masks: moments of all cells, then the choice of blocks, weights, λ and decoder.
+
+Every choice is made by pictures that the fit has not seen: the moments of a left-out picture (or of all pictures of its
+group) are subtracted, which gives exactly the refit without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.decode.pixel_counts import mean_iou
+from headstart.engine.options import Engine
+from headstart.errors import DataError
+from headstart.heads.masks.cell_rows import PictureCells, read_cells, tells_objects_apart
+from headstart.heads.masks.class_moments import ClassMoments, ClassSums
+from headstart.heads.masks.decoder_choice import DecoderTrial, choose_decoder
+from headstart.heads.masks.linear_map import LinearMap, linear_maps
+from headstart.heads.masks.mask_head import MaskHead
+from headstart.linear.moments import Moments
+from headstart.reporting import Progress
+from headstart.sources.positions.map_settings import MapSettings
+from headstart.sources.positions.maps import STATISTICS, MapSource
+from headstart.types import Dataset
+
+__all__ = ["BETAS", "LAMBDAS", "SolvedMasks", "solve_masks"]
+
+Array = NDArray[np.float64]
+
+LAMBDAS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+"""Penalties, relative to the weight of the cells, on standardised columns."""
+
+BETAS = (0.0, 0.5, 1.0)
+"""Exponents of the class weights (N / (C n_c))^β."""
+
+LEFT_OUT = 48  # pictures that are left out in turn; more would not change a choice
+KEPT = 4  # pictures of a group whose cells compare candidates
+LEAST_BLOCKS = 3  # of the body, that are always read
+CELLS = 4096  # cells of a left-out picture on which candidates are compared
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedMasks:
+    """A head and the evidence for it.
+
+    Attributes:
+        head: the head.
+        candidates: each combination with its mIoU of left-out cells, as plain JSON values; one is ``"chosen"``.
+        left_out: metrics of the left-out pictures' pixels: ``miou``, and ``instance_f1`` where there are objects.
+        count: how many pictures were left out.
+        moments: of all cells, by class.
+
+    Examples:
+        >>> from headstart.heads.masks.toy import toy_masks
+        >>> from headstart.sources import open_source
+        >>> from headstart.sources.positions.map_settings import MapSettings
+        >>> from headstart.sources.positions.maps import maps_of
+        >>> maps = maps_of(open_source("headstart:image"), MapSettings(blocks=(), stride=2))
+        >>> solved = solve_masks(toy_masks(3, objects=False), maps)
+        >>> sorted(solved.left_out), [each["head"] for each in solved.candidates if each["chosen"]]
+        (['miou'], ['ridge'])
+    """
+
+    head: MaskHead
+    candidates: tuple[dict[str, Any], ...]
+    left_out: dict[str, float]
+    count: int
+    moments: ClassMoments
+
+
+def solve_masks(
+    dataset: Dataset,
+    maps: MapSource,
+    *,
+    engine: Engine = Engine(),
+    seed: int = 0,
+    most: int = LEFT_OUT,
+    progress: Callable[[str], Progress | None] = lambda _stage: None,
+) -> SolvedMasks:
+    """Solve the head for labelled pictures.
+
+    All cells of all pictures enter the moments. Up to ``most`` pictures are left out in turn, each with its group.
+
+    Args:
+        dataset: of masks; ``groups`` keeps pictures together.
+        maps: the source of cells.
+        engine: how pictures are encoded.
+        seed: of the choice of pictures and cells that compare candidates.
+        most: how many pictures are left out.
+        progress: gives the callback of a stage.
+
+    Raises:
+        DataError: if there are fewer than two pictures or groups, or only one class.
+        ItemError: for a picture that cannot be read.
+
+    Examples:
+        >>> from headstart.heads.masks.toy import toy_masks
+        >>> from headstart.sources import open_source
+        >>> from headstart.sources.positions.map_settings import MapSettings
+        >>> from headstart.sources.positions.maps import maps_of
+        >>> maps = maps_of(open_source("headstart:image"), MapSettings(blocks=(), stride=2))
+        >>> solved = solve_masks(toy_masks(4), maps)
+        >>> solved.left_out["instance_f1"], solved.count, len(solved.candidates)
+        (1.0, 4, 36)
+    """
+    fit = _Fit(dataset, maps, engine, seed, tells_objects_apart(dataset))
+    total = fit.sums(range(len(dataset.items)), progress("moments"))
+    if (total.counts > 0).sum() < 2:
+        raise DataError("All labelled pixels have one class; label pixels of a second class.")
+    groups = fit.left_out_groups(most)
+    table = fit.compare(total, groups, progress("left-out pictures"))
+    best = max(table, key=lambda each: table[each])
+    trial = DecoderTrial(dataset, maps, fit.boundary)
+    for cells, rest in fit.each_left_out(total, groups, progress("decoder")):
+        trial.add(cells.index, fit.linear(rest, best).probabilities(cells.rows[:, fit.columns(best.blocks)]))
+    decoder, left_out = choose_decoder(trial)
+    head = MaskHead(fit.settings(best), fit.linear(total, best), decoder, dataset.task.num_outputs)
+    candidates = tuple({**each.to_dict(), "miou": value, "chosen": each == best} for each, value in table.items())
+    return SolvedMasks(head, candidates, left_out, trial.count, total)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    blocks: tuple[str, ...]
+    beta: float
+    kind: str
+    lam: float
+
+    def to_dict(self) -> dict[str, Any]:
+        names = [name for name in self.blocks if name != STATISTICS]
+        features = " + ".join(names) if names else "colour and local statistics"
+        return {"features": features, "head": self.kind, "beta": self.beta, "lambda": self.lam}
+
+
+class _Fit:
+    """One fit: its data, its moments, and its left-out pictures."""
+
+    def __init__(self, dataset: Dataset, maps: MapSource, engine: Engine, seed: int, boundary: bool) -> None:
+        self.dataset, self.maps, self.engine, self.boundary = dataset, maps, engine, boundary
+        self.rng = np.random.default_rng(seed)
+        self.classes = dataset.task.num_outputs + boundary
+        n = len(dataset.items)
+        codes = dataset.group_codes
+        groups = np.arange(n) if codes is None else codes
+        self.groups = [np.flatnonzero(groups == code).tolist() for code in np.unique(groups)]
+        if len(self.groups) < 2:
+            raise DataError(f"Masks need at least two pictures (or groups of pictures). Got {len(self.groups)}.")
+
+    def read(self, index: Sequence[int], progress: Progress | None = None) -> Iterator[PictureCells]:
+        return read_cells(self.maps, self.dataset, index, engine=self.engine, boundary=self.boundary, progress=progress)
+
+    def sums(self, index: Sequence[int], progress: Progress | None = None) -> ClassMoments:
+        return _summed(self.read(index, progress), self.classes)
+
+    def left_out_groups(self, most: int) -> list[list[int]]:
+        """Groups that are left out in turn: all of them, or some at random."""
+        if len(self.groups) <= most:
+            return self.groups
+        return [self.groups[k] for k in np.sort(self.rng.choice(len(self.groups), most, replace=False))]
+
+    def each_left_out(
+        self, total: ClassMoments, groups: Sequence[list[int]], progress: Progress | None
+    ) -> Iterator[tuple[PictureCells, ClassMoments]]:
+        """The cells of left-out pictures, each with the moments without its group."""
+        for done, group in enumerate(groups):
+            kept: list[PictureCells] = []
+            rest = total - _summed(_keeping(self.read(group), kept), self.classes)
+            yield from ((cells, rest) for cells in kept)
+            if progress is not None:
+                progress(done + 1, len(groups), "left out in turn")
+
+    def compare(
+        self, total: ClassMoments, groups: Sequence[list[int]], progress: Progress | None
+    ) -> dict[_Candidate, float]:
+        """The mIoU of the cells of left-out pictures, for each candidate."""
+        counts: dict[_Candidate, Array] = {}
+        for cells, rest in self.each_left_out(total, groups, progress):
+            some = np.sort(self.rng.permutation(len(cells.rows))[:CELLS])
+            rows = cells.rows[some]
+            truth = cells.targets.shares[some] * cells.targets.labelled[some, None]
+            for candidate, linear in self._candidates(rest):
+                found = np.argmax(rows[:, self.columns(candidate.blocks)] @ linear[0] + linear[1], axis=1)
+                counted = _soft_confusion(truth, found)
+                counts[candidate] = counts.get(candidate, np.zeros_like(counted)) + counted
+        return {candidate: float(mean_iou(counted)) for candidate, counted in counts.items()}
+
+    def _candidates(
+        self, moments: ClassMoments
+    ) -> Iterator[tuple[_Candidate, tuple[NDArray[np.float32], NDArray[np.float32]]]]:
+        for beta in BETAS:
+            balanced = moments.balanced(beta)
+            for blocks in self.subsets:
+                for linear in linear_maps(_taken(balanced, self.columns(blocks)), LAMBDAS):
+                    weights = linear.weight.astype(np.float32), linear.bias.astype(np.float32)
+                    yield _Candidate(blocks, beta, linear.kind, linear.lam), weights
+
+    def linear(self, moments: ClassMoments, candidate: _Candidate) -> LinearMap:
+        taken = _taken(moments.balanced(candidate.beta), self.columns(candidate.blocks))
+        return linear_maps(taken, [candidate.lam], [candidate.kind])[0]
+
+    @property
+    def subsets(self) -> list[tuple[str, ...]]:
+        """Blocks down to each of the deeper strides, from the fewest to all; each with the statistics."""
+        names = [block.name for block in self.maps.info.blocks]
+        body = [name for name in names if name != STATISTICS]
+        ends = range(min(LEAST_BLOCKS, len(body)), len(body) + 1)
+        return [(*body[:end], *names[len(body) :]) for end in ends] if body else [tuple(names)]
+
+    def columns(self, blocks: Sequence[str]) -> NDArray[np.intp]:
+        begins, found = 0, list[NDArray[np.intp]]()
+        for block in self.maps.info.blocks:
+            if block.name in blocks:
+                found.append(np.arange(begins, begins + block.width))
+            begins += block.width
+        return np.concatenate(found)
+
+    def settings(self, candidate: _Candidate) -> MapSettings:
+        return replace(self.maps.settings, blocks=tuple(name for name in candidate.blocks if name != STATISTICS))
+
+
+def _keeping(cells: Iterable[PictureCells], kept: list[PictureCells]) -> Iterator[PictureCells]:
+    for each in cells:
+        if len(kept) < KEPT:
+            kept.append(each)
+        yield each
+
+
+def _summed(cells: Iterable[PictureCells], classes: int) -> ClassMoments:
+    sums = ClassSums(classes)
+    for each in cells:
+        sums.add(each.rows, each.targets.shares, each.targets.labelled)
+    return sums.finish()
+
+
+def _taken(moments: Moments, columns: NDArray[np.intp]) -> Moments:
+    """The moments of some columns of the rows."""
+    if len(columns) == moments.num_features:
+        return moments
+    return replace(
+        moments, mean=moments.mean[columns], mean_tail=moments.mean_tail[columns],
+        scatter=moments.scatter[np.ix_(columns, columns)], cross=moments.cross[columns],
+    )  # fmt: skip
+
+
+def _soft_confusion(truth: Array, found: NDArray[np.intp]) -> Array:
+    """(k, k) shares by true class (row) and found class (column)."""
+    k = truth.shape[1]
+    return np.stack([np.bincount(found, weights=truth[:, code], minlength=k) for code in range(k)])
