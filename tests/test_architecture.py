@@ -31,6 +31,7 @@ HEAVY = {
 
 # Where a heavy module stands at module level all the same, and why that costs nobody who does not use it.
 HEAVY_ALLOWED = {
+    ("heads.masks.network", "torch"): "the decoder network of masks; imported when one is built",
     ("sources.keras_bodies.modules", "torch"): "the layers of Keras; imported when a body is built",
     ("sources.keras_bodies.network", "torch"): "the network of them; imported when a body is built",
     ("heads", "sklearn"): "the heads that are its estimators; the registry imports each on first use",

@@ -34,6 +34,16 @@ def test_columns_that_do_not_vary_get_no_weight() -> None:
     assert (found.weight[1] == 0).all()
 
 
+def test_a_column_that_varied_in_the_removed_rows_only_gets_no_weight() -> None:
+    rows = np.column_stack([X, np.where(np.arange(300) < 50, RNG.normal(size=300), 0)])
+    every = Moments.from_rows(rows, np.eye(3)[Y])
+    rest = every - Moments.from_rows(rows[:50], np.eye(3)[Y[:50]])
+    (found,) = linear_maps(rest, [1e-3], ["ridge"])
+    (refit,) = linear_maps(Moments.from_rows(X[50:], np.eye(3)[Y[50:]]), [1e-3], ["ridge"])
+    assert (found.weight[5] == 0).all()
+    np.testing.assert_allclose(found.weight[:5], refit.weight, atol=1e-10)
+
+
 def test_a_class_without_rows_is_never_found() -> None:
     targets = np.eye(4)[Y]
     for found in linear_maps(Moments.from_rows(X, targets), [1e-3]):

@@ -36,6 +36,7 @@ THRESHOLDS = tuple(np.arange(0.5, 1.0, 0.05).round(2).tolist())
 TOLERANCE = 2
 """Pixels by which an outline may be off in ``boundary_f1``."""
 
+METRIC_WORDS = {"miou": "mIoU", "instance_f1": "instance F1"}
 FEWEST = 6  # pictures below which a gain is unclear, as everywhere
 
 
@@ -104,11 +105,13 @@ def mask_gain(
     reference: Sequence[Mask],
     *,
     name: str,
+    metric: str = "miou",
     groups: ArrayLike | None = None,
     seed: int = 0,
     resamples: int = 1000,
+    level: float = 0.95,
 ) -> Gain:
-    """The mIoU minus that of a reference on the same pictures, with the interval of the paired bootstrap.
+    """A metric minus that of a reference on the same pictures, with the interval of the paired bootstrap.
 
     Args:
         task: names the classes.
@@ -116,9 +119,11 @@ def mask_gain(
         found: by the model.
         reference: by what it is compared with.
         name: of the reference.
+        metric: of `evaluate_masks`.
         groups: (n,) of pictures that belong together.
         seed: of the resamples.
         resamples: 1000.
+        level: of the interval, 0.95.
 
     Examples:
         >>> from headstart.annotations import MaskArray
@@ -127,23 +132,25 @@ def mask_gain(
         >>> round(mask_gain(Task("mask", ("background", "cell")), true, true, empty, name="empty").value, 3)
         0.875
     """
-    sides = [_confusions(truth, side, len(task.labels)) for side in (found, reference)]
+    sides = [_statistic(_counted(truth, side, len(task.labels)), len(task.labels)) for side in (found, reference)]
+    places = [names.index(metric) for names, _ in sides]
 
     def difference(weights: Array) -> Array:
-        first, second = (mean_iou(np.tensordot(weights, side, axes=1)) for side in sides)
+        first, second = (statistic(weights)[:, k] for (_, statistic), k in zip(sides, places, strict=True))
         return np.asarray(first - second)
 
     value = float(difference(np.ones((1, len(truth))))[0])
-    low, high = bootstrap(difference, len(truth), groups=groups, resamples=resamples, seed=seed)
-    metric = _metric(value, float(low), float(high))
-    if np.isnan(metric.low) or metric.low <= 0 <= metric.high or len(truth) < FEWEST:
+    low, high = bootstrap(difference, len(truth), groups=groups, resamples=resamples, seed=seed, level=level)
+    with_bounds = _metric(value, float(low), float(high))
+    word = METRIC_WORDS.get(metric, metric)
+    if np.isnan(with_bounds.low) or with_bounds.low <= 0 <= with_bounds.high or len(truth) < FEWEST:
         verdict = f"Whether the model is better than the {name} baseline is unclear"
     elif value > 0:
-        verdict = f"The model is better: mIoU is {value:.3f} above the {name} baseline"
+        verdict = f"The model is better: {word} is {value:.3f} above the {name} baseline"
     else:
-        verdict = f"The model is worse: mIoU is {-value:.3f} below the {name} baseline"
-    sentence = f"{verdict} (95% interval {metric.low:.3f} to {metric.high:.3f})."
-    return Gain(value, metric.low, metric.high, "miou", name, sentence)
+        verdict = f"The model is worse: {word} is {-value:.3f} below the {name} baseline"
+    sentence = f"{verdict} ({100 * level:g}% interval {with_bounds.low:.3f} to {with_bounds.high:.3f})."
+    return Gain(value, with_bounds.low, with_bounds.high, metric, name, sentence)
 
 
 def picture_scores(task: Task, truth: Sequence[Mask], found: Sequence[Mask]) -> Array:
@@ -248,11 +255,6 @@ def _codes(truth: Mask, found: Mask) -> tuple[NDArray[np.int16], NDArray[np.int1
     if codes.shape != seen.shape:
         raise DataError(f"A labelled mask has {truth.size} pixels, and the found one {found.size}; give equal sizes.")
     return codes, seen
-
-
-def _confusions(truth: Sequence[Mask], found: Sequence[Mask], classes: int) -> Array:
-    pairs = (_codes(true, seen) for true, seen in zip(truth, found, strict=True))
-    return np.array([pixel_confusion(codes, seen, classes) for codes, seen in pairs], dtype=np.float64)
 
 
 def _statistic(counts: _Counts, classes: int) -> tuple[list[str], Callable[[Array], Array]]:

@@ -65,3 +65,5 @@ class AnnotationHeadKind(Protocol):
 
 ANNOTATION_HEADS: Registry[AnnotationHeadKind] = Registry("annotation head")
 ANNOTATION_HEADS.register("words", "headstart.heads.words.head:WordsHead")
+ANNOTATION_HEADS.register("pixels", "headstart.heads.masks.mask_head:MaskHead")
+ANNOTATION_HEADS.register("mask decoder", "headstart.heads.masks.trained_head:TrainedMaskHead")

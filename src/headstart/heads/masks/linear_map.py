@@ -17,6 +17,7 @@ __all__ = ["KINDS", "LinearMap", "as_probabilities", "linear_maps"]
 Array = NDArray[np.float64]
 
 KINDS = ("ridge", "lda")
+NO_SCALE = 1e-6  # of the largest deviation: columns below it do not vary
 NEVER = -1e4  # the score of a class without cells
 
 
@@ -79,8 +80,9 @@ def linear_maps(moments: Moments, lambdas: Sequence[float], kinds: Sequence[str]
         >>> [(found.kind, found.bias.round(2).tolist()) for found in linear_maps(moments, [1.0], ["ridge"])]
         [('ridge', [0.75, 0.25])]
     """
-    scale = np.sqrt(moments.scatter.diagonal() / moments.w)
-    scale[scale <= 1e-9 * max(float(scale.max(initial=0.0)), 1e-300)] = np.inf  # columns that do not vary get weight 0
+    # after a subtraction the variance of a column that does not vary is rounding, of either sign
+    scale = np.sqrt(np.maximum(moments.scatter.diagonal(), 0) / moments.w)
+    scale[scale <= NO_SCALE * max(float(scale.max(initial=0.0)), 1e-300)] = np.inf  # such columns get weight 0
     correlation = moments.scatter / scale / scale[:, None] / moments.w
     cross = moments.cross / scale[:, None] / moments.w
     found: list[LinearMap] = []

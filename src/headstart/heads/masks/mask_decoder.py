@@ -15,7 +15,7 @@ from headstart.decode.instances import objects_of
 from headstart.params import check_number
 from headstart.sources.preprocessing.bilinear import at_grid
 
-__all__ = ["MaskDecoder", "pixel_probabilities"]
+__all__ = ["MaskDecoder", "cell_pixels"]
 
 
 @dataclass(frozen=True)
@@ -109,20 +109,17 @@ class MaskDecoder:
         return cls(**values)
 
 
-def pixel_probabilities(
-    cells: NDArray[np.float32], stride: int, read: tuple[int, int], size: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Probabilities of cells brought bilinearly to pixels.
+def cell_pixels(cells: NDArray[np.float32], stride: int, read: tuple[int, int]) -> NDArray[np.float32]:
+    """Probabilities of cells brought bilinearly to the pixels of the picture as it was read.
 
     Args:
         cells: (rows, columns, k).
         stride: pixels a cell.
         read: (height, width) at which the picture was read.
-        size: (height, width) that is wanted.
 
     Examples:
-        >>> pixel_probabilities(np.array([[[0.0], [1.0]]], np.float32), 2, (2, 3), (2, 3))[0, :, 0]
+        >>> cell_pixels(np.array([[[0.0], [1.0]]], np.float32), 2, (2, 3))[0, :, 0]
         array([0.  , 0.25, 0.75], dtype=float32)
     """
-    full = at_grid(cells, (cells.shape[0] * stride, cells.shape[1] * stride))[: read[0], : read[1]]
-    return np.ascontiguousarray(at_grid(full, size))
+    full = at_grid(cells, (cells.shape[0] * stride, cells.shape[1] * stride))
+    return np.ascontiguousarray(full[: read[0], : read[1]])

@@ -15,14 +15,15 @@ from headstart.engine.options import Engine
 from headstart.errors import HeadstartError, ItemError
 from headstart.heads.masks.cells import resized_codes
 from headstart.heads.masks.linear_map import KINDS, LinearMap
-from headstart.heads.masks.mask_decoder import MaskDecoder, pixel_probabilities
+from headstart.heads.masks.mask_decoder import MaskDecoder, cell_pixels
 from headstart.reporting import Progress
 from headstart.sources.positions.map_settings import MapSettings
 from headstart.sources.positions.maps import MapSource, maps_of
+from headstart.sources.preprocessing.bilinear import at_grid
 from headstart.sources.preprocessing.decode import open_picture
 from headstart.types import Source, Task
 
-__all__ = ["MaskHead", "decoded_picture", "grey"]
+__all__ = ["MaskHead", "decoded_picture", "decoded_pixels", "grey"]
 
 NAME = "pixels"
 FULL_PIXELS = 4_000_000  # larger pictures are decoded at the size at which they were read
@@ -155,12 +156,37 @@ def decoded_picture(
         raise ItemError(f"A picture of {width} x {height} pixels has {rows * columns} cells. Got {len(probabilities)}.")
     scale = maps.scale_of((width, height))
     read = round(height * scale[1]), round(width * scale[0])
-    size = (height, width) if height * width <= FULL_PIXELS else read
-    guide = full if size == full.shape else grey(maps.pixels(item))
-    cells = probabilities.reshape(rows, columns, -1)
-    found = decoder(pixel_probabilities(cells, maps.settings.stride, read, size), guide)
-    if size == full.shape:
-        return found
+    pixels = cell_pixels(probabilities.reshape(rows, columns, -1), maps.settings.stride, read)
+    return _decoded(item, full, pixels, maps, decoder)
+
+
+def decoded_pixels(
+    item: object, probabilities: NDArray[np.float32], maps: MapSource, decoder: MaskDecoder
+) -> MaskArray:
+    """As `decoded_picture`, from the probabilities (height, width, k) of the pixels of the picture as it was read.
+
+    Args:
+        item: the picture.
+        probabilities: of its pixels.
+        maps: how it was read.
+        decoder: from probabilities of pixels to a mask.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> maps = maps_of(open_source("headstart:image"), MapSettings(blocks=(), stride=1))
+        >>> sure = np.tile(np.array([0.1, 0.9], np.float32), (8, 8, 1))
+        >>> int(decoded_pixels(np.zeros((8, 8, 3), np.uint8), sure, maps, MaskDecoder(False)).classes().sum())
+        64
+    """
+    return _decoded(item, grey(item), probabilities, maps, decoder)
+
+
+def _decoded(
+    item: object, full: NDArray[np.float32], pixels: NDArray[np.float32], maps: MapSource, decoder: MaskDecoder
+) -> MaskArray:
+    if full.size <= FULL_PIXELS:
+        return decoder(np.ascontiguousarray(at_grid(pixels, full.shape)), full)
+    found = decoder(pixels, grey(maps.pixels(item)))
     objects = None if found.objects is None else resized_codes(found.objects, full.shape)
     return MaskArray(resized_codes(found.values, full.shape), objects)
 
@@ -187,4 +213,3 @@ def _array(tensors: Mapping[str, NDArray[Any]], name: str, dimensions: int) -> N
     if value is None or value.ndim != dimensions or value.dtype.kind != "f" or not np.isfinite(value).all():
         raise ValueError(f"the head of the masks needs finite numbers '{name}' of {dimensions} dimensions")
     return value
-

@@ -18,7 +18,7 @@ from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.heads.masks.cell_rows import PictureCells, read_cells, tells_objects_apart
 from headstart.heads.masks.class_moments import ClassMoments, ClassSums
-from headstart.heads.masks.decoder_choice import DecoderTrial, choose_decoder
+from headstart.heads.masks.decoder_choice import DecoderTrial
 from headstart.heads.masks.linear_map import LinearMap, linear_maps
 from headstart.heads.masks.mask_head import MaskHead
 from headstart.linear.moments import Moments
@@ -117,7 +117,7 @@ def solve_masks(
     trial = DecoderTrial(dataset, maps, fit.boundary)
     for cells, rest in fit.each_left_out(total, groups, progress("decoder")):
         trial.add(cells.index, fit.linear(rest, best).probabilities(cells.rows[:, fit.columns(best.blocks)]))
-    decoder, left_out = choose_decoder(trial)
+    decoder, left_out = trial.choose()
     head = MaskHead(fit.settings(best), fit.linear(total, best), decoder, dataset.task.num_outputs)
     candidates = tuple({**each.to_dict(), "miou": value, "chosen": each == best} for each, value in table.items())
     return SolvedMasks(head, candidates, left_out, trial.count, total)

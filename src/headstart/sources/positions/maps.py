@@ -156,7 +156,7 @@ class MapSource:
         size = pixels.shape[0], pixels.shape[1]
         prepared: dict[str, Any] = {"size": np.array(size)}
         if self.body is not None:
-            prepared["windows"] = self._windows(size).cut(pixels)
+            prepared["windows"] = self.windows(size).cut(pixels)
         if self.settings.statistics:
             prepared["statistics"] = local_statistics(pixels, self.settings.stride)
         return prepared
@@ -224,7 +224,8 @@ class MapSource:
         tall, wide = self.settings.window or (0, 0)
         return 4 * self.width * (tall // self.settings.stride) * (wide // self.settings.stride)
 
-    def _windows(self, size: tuple[int, int]) -> Windows:
+    def windows(self, size: tuple[int, int]) -> Windows:
+        """The windows over a picture of ``size`` (height, width) as it is read."""
         return Windows(size, self.settings.window or size, self.settings.overlap, DEEPEST)
 
     def _run(self, body: FrozenBody, windows: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
@@ -249,7 +250,7 @@ class MapSource:
         grid = np.empty((-(-size[0] // stride), -(-size[1] // stride), self.width), np.float32)
         if read is not None:
             tall, wide = (side // stride for side in self.settings.window or size)
-            for row, (outer, inner) in zip(read, self._windows(size).owned(stride), strict=True):
+            for row, (outer, inner) in zip(read, self.windows(size).owned(stride), strict=True):
                 begin = 0
                 for block in self.unpacked(row):
                     end = begin + block.shape[2]

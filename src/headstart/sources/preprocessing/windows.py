@@ -90,6 +90,25 @@ class Windows:
             for columns, inner_columns in wide:
                 yield (rows, columns), (inner_rows, inner_columns)
 
+    def joined(self, parts: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values of the pixels of all windows as those of the picture.
+
+        Args:
+            parts: (windows, window height, window width, k).
+
+        Returns:
+            (height, width, k) float32.
+
+        Examples:
+            >>> windows = Windows((40, 70), (64, 64), overlap=32)
+            >>> windows.joined(np.ones((len(windows.starts), 64, 64, 2), np.float32)).shape
+            (40, 70, 2)
+        """
+        whole = np.empty((*self.size, parts.shape[3]), np.float32)
+        for part, (outer, inner) in zip(parts, self.owned(1), strict=True):
+            whole[outer] = part[inner]
+        return whole
+
     def _owners(self, starts: list[int], window: int, length: int, stride: int) -> Iterator[tuple[slice, slice]]:
         cells = -(-length // stride)
         # neighbours share their overlap evenly

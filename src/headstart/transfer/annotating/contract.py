@@ -108,3 +108,4 @@ class Annotating(Protocol):
 
 ANNOTATING: Registry[Annotating] = Registry("annotation task")
 ANNOTATING.register("token", "headstart.transfer.annotating.words:WORDS")
+ANNOTATING.register("mask", "headstart.transfer.annotating.masks:MASKS")

@@ -1,0 +1,159 @@
+"""Whether a trained decoder of masks replaces the closed-form head: trained on most pictures, compared on others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart.evaluate.annotations.masks import evaluate_masks, mask_gain
+from headstart.heads.masks.solve import solve_masks
+from headstart.sources.positions.maps import MapSource
+from headstart.transfer.annotating.contract import Solved
+from headstart.transfer.stages.context import RunContext
+from headstart.types import Dataset
+
+if TYPE_CHECKING:
+    from headstart.tune.masks.train import MaskTraining, TrainedMasks
+
+__all__ = ["STRATEGIES", "held_out_pictures", "train_if_better", "training_for"]
+
+STRATEGIES = ("auto", "decoder", "frozen")
+"""What may be trained for masks: a decoder where it pays, a decoder in any case, or nothing."""
+
+FEWEST = 10  # pictures, below which none can be held out of a training
+SHARE, MOST_HELD_OUT = 0.2, 100
+SATURATED = 0.99  # left-out metric beyond which there is little to gain
+LIMIT = 1200.0  # seconds of a training that was not asked for by name
+LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
+FEWEST_EPOCHS, MOST_EPOCHS = 16, 60  # of 25 steps each
+
+
+def train_if_better(
+    train: Dataset, start: Solved, name: str, maps: MapSource, context: RunContext
+) -> tuple[Solved, dict[str, Any]]:
+    """The trained decoder if it is better than the closed-form head on held-out pictures, else the closed-form head.
+
+    The comparison is by the F1 of objects where they are told apart, else by mIoU.
+
+    Args:
+        train: pictures with masks.
+        start: the closed-form head on all of them.
+        name: of `STRATEGIES`.
+        maps: how the pictures are read.
+        context: of the run.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> kept, record = train_if_better(None, "the head", "frozen", None, RunContext(SilentReporter()))
+        >>> kept, record["reason"]
+        ('the head', 'nothing is to be trained')
+    """
+    reason = _why_not(train, start, name, context)
+    if reason:
+        context.reporter.line("strategy", f"frozen features: {reason}")
+        return start, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head", "reason": reason}
+    inner, outer = held_out_pictures(train, context.seed)
+    made = _trained(inner, outer, name, maps, context)
+    again = solve_masks(inner, maps, engine=context.engine, seed=context.seed).head
+    solved = again.annotate(maps.source, outer.items, engine=context.engine)
+    task, y = outer.labelled()
+    groups = outer.group_codes
+    metric = "instance_f1" if made.decoder.boundary else "miou"
+    gain = mask_gain(
+        task, list(y), made.found, solved, name="closed-form head", groups=groups, seed=context.seed, level=LEVEL,
+        metric=metric,
+    )  # fmt: skip
+    figures = {
+        who: {key: value.value for key, value in evaluate_masks(task, list(y), found, resamples=1).metrics.items()}
+        for who, found in (("closed-form head", solved), ("trained decoder", made.found))
+    }
+    kept = gain.low > 0
+    record = {
+        "name": "decoder", "forecast": None, "kept": "trained" if kept else "head", "held_out": len(outer.items),
+        "candidates": [{"name": who, **values} for who, values in figures.items()], "gain": gain.to_dict(),
+        "epochs": made.outcome.epochs, "seconds": made.outcome.seconds, "weights": made.outcome.kept,
+    }  # fmt: skip
+    context.reporter.line(
+        "strategy",
+        f"decoder: {metric} {figures['trained decoder'][metric]:.3f} on {len(outer.items)} held-out pictures, "
+        f"{figures['closed-form head'][metric]:.3f} by the closed-form head; "
+        f"{'the trained decoder is kept' if kept else 'the closed-form head stays'}",
+    )
+    if not kept or made.head is None:
+        return start, record
+    notes = (
+        f"The decoder's epoch and levels are chosen on {len(outer.items)} held-out pictures, of which none was "
+        "trained on",
+    )
+    title = f"trained decoder, {made.outcome.epochs} epochs"
+    return Solved(made.head, start.source, title, made.held_out["miou"], start.record, notes), record
+
+
+def held_out_pictures(train: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+    """The pictures to train on and those that judge; groups stay together.
+
+    Args:
+        train: all of them.
+        seed: of the choice.
+
+    Examples:
+        >>> from headstart.heads.masks.toy import toy_masks
+        >>> [len(part.items) for part in held_out_pictures(toy_masks(20), 0)]
+        [16, 4]
+    """
+    codes = train.group_codes
+    codes = np.arange(len(train.items)) if codes is None else codes
+    wanted = min(max(2, round(SHARE * len(train.items))), MOST_HELD_OUT)
+    chosen: list[int] = []
+    for code in np.random.default_rng(seed).permutation(np.unique(codes)):
+        if len(chosen) >= wanted:
+            break
+        chosen += np.flatnonzero(codes == code).tolist()
+    outer = np.sort(np.array(chosen, np.intp))
+    return train.take(np.setdiff1d(np.arange(len(train.items)), outer)), train.take(outer)
+
+
+def training_for(count: int) -> MaskTraining:
+    """The settings of a training: more epochs for more pictures.
+
+    Args:
+        count: training pictures.
+
+    Examples:
+        >>> training_for(16).training.epochs, training_for(400).training.epochs
+        (16, 50)
+    """
+    from headstart.tune.masks.train import MaskTraining
+
+    usual = MaskTraining()
+    epochs = int(np.clip(count // 8, FEWEST_EPOCHS, MOST_EPOCHS))
+    return replace(usual, training=replace(usual.training, epochs=epochs))
+
+
+def _why_not(train: Dataset, start: Solved, name: str, context: RunContext) -> str:
+    """Why nothing is trained; empty if something is."""
+    if name == "frozen":
+        return "nothing is to be trained"
+    if len(train.items) < FEWEST:
+        return f"{len(train.items)} pictures are too few to hold some out of a training"
+    if context.clock.is_over:
+        return "the time is over"
+    if name == "auto" and start.left_out is not None and start.left_out > SATURATED:
+        return f"the left-out mIoU of {start.left_out:.3f} leaves little to gain"
+    return ""
+
+
+def _trained(inner: Dataset, outer: Dataset, name: str, maps: MapSource, context: RunContext) -> TrainedMasks:
+    from headstart.tune.masks.train import train_masks
+    from headstart.tune.training.settings import Budget
+
+    left = context.clock.left()
+    limits = [LIMIT] if name == "auto" else []
+    limits += [0.7 * left] if left is not None else []  # the rest is for the comparison
+    with context.reporter.progress("training") as step:
+        budget = Budget(seconds=min(limits, default=None), progress=step)
+        return train_masks(
+            maps, inner, outer, training_for(len(inner.items)), engine=context.engine, seed=context.seed, budget=budget
+        )
