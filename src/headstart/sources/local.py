@@ -1,7 +1,7 @@
 """Local checkpoint: ``local:PATH``, a file or folder on this machine.
 
 Files: ``X.safetensors`` next to ``X.json``, which states the timm architecture, its arguments and the preprocessing, or
-that it is YAMNet; a .keras file.
+that it is YAMNet or FastestDet; a .keras file.
 Folders of other libraries: timm, transformers, sentence-transformers.
 Folders that `Source.save` writes: a body of Keras (``keras.json``), a body in int8 (``int8.json``), and an image body
 that reads sounds as spectrograms (``spectrogram.json``).
@@ -35,7 +35,8 @@ FORMATS = (
     "sentence-transformers with its config.json"
 )
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming", "random")
-OWN_FORMATS = ("yamnet", "keras", "keras file", "int8")
+OWN_FORMATS = ("yamnet", "fastestdet", "keras", "keras file", "int8")
+NAMED = {"YAMNet": "yamnet", "FastestDet": "fastestdet"}  # architectures that are built here, by their first word
 PREPROCESSING = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")
 
 
@@ -150,6 +151,11 @@ def _own_format(kind: str, path: Path) -> tuple[Callable[[], Source], Callable[[
 
         file = _weights_file(path)
         return lambda: open_yamnet(file, name), lambda: describe_yamnet(file, name)
+    if kind == "fastestdet":
+        from headstart.sources.detection_bodies.fastestdet_file import describe_fastestdet, open_fastestdet
+
+        file = _weights_file(path)
+        return lambda: open_fastestdet(file, name), lambda: describe_fastestdet(file, name)
     if kind == "int8":
         from headstart.sources.quantized import describe_quantized, open_quantized
 
@@ -192,7 +198,8 @@ def _kind(path: Path) -> str:
 
 def _pair_kind(path: Path) -> str:
     architecture = read_json(_pair_json(path)).get("architecture")
-    return "yamnet" if isinstance(architecture, str) and architecture.split(maxsplit=1)[:1] == ["YAMNet"] else "pair"
+    words = architecture.split(maxsplit=1) if isinstance(architecture, str) else []
+    return NAMED.get(words[0], "pair") if words else "pair"
 
 
 def _pairs(folder: Path) -> list[Path]:

@@ -1,0 +1,1 @@
+"""Heads that find objects: solved on the cells of a grid, or trained."""

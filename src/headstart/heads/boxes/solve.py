@@ -1,0 +1,246 @@
+"""Solving the head of boxes, with λ and calibration from pictures that are left out exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.annotations import Boxes
+from headstart.decode.average_precision import average_precision, match_boxes
+from headstart.engine.extract import extract
+from headstart.engine.options import Engine
+from headstart.heads.boxes.calibration import UNCALIBRATED, calibrate_scores
+from headstart.heads.boxes.cells import CellTargets, cell_rows, cell_targets, centres
+from headstart.heads.boxes.solved import AT_ONCE, STRIDE, SolvedBoxes, grid_settings
+from headstart.linear.leave_out import leave_one_group_out
+from headstart.linear.moments import Moments
+from headstart.linear.running import RunningMoments
+from headstart.linear.spectrum import Spectrum
+from headstart.reporting import Progress
+from headstart.sources.positions.maps import MapSource, maps_of
+from headstart.types import Source
+
+__all__ = ["LAMBDAS", "SIDE", "SolvedFit", "solve_boxes"]
+
+Array = NDArray[np.float64]
+
+SIDE = 352
+LAMBDAS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+"""Penalties, as multiples of the mean eigenvalue of the standardised rows."""
+
+LEFT_OUT = 32  # pictures that are left out in turn, at most
+TINY = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedFit:
+    """A solved head with its evidence.
+
+    Attributes:
+        head: the head.
+        ap50: average precision at an overlap of one half on the left-out pictures; None if no picture was left out.
+        left_out: positions of the pictures that were left out in turn.
+        found: what the head found in each of them without having seen it, with calibrated scores.
+        candidates: left-out figures of each λ of the heat, as plain JSON values.
+        blocks: the blocks that are read.
+    """
+
+    head: SolvedBoxes
+    ap50: float | None
+    left_out: NDArray[np.intp]
+    found: list[Boxes]
+    candidates: list[dict[str, Any]]
+    blocks: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """The moments of all pictures, and the rows of those that are left out in turn."""
+
+    heat: Moments
+    box: Moments
+    rows: dict[int, NDArray[np.float32]]
+    targets: dict[int, CellTargets]
+
+
+def solve_boxes(
+    source: Source,
+    items: Sequence[Any],
+    truth: Sequence[Boxes],
+    classes: int,
+    *,
+    groups: NDArray[np.int64] | None = None,
+    side: int = SIDE,
+    engine: Engine = Engine(),
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> SolvedFit:
+    """Solve both regressions on all pictures; λ is the best on up to 32 pictures that are left out in turn, exactly.
+
+    Args:
+        source: of pictures, whose blocks can be read as maps.
+        items: n pictures.
+        truth: their boxes; ``size`` of each is known.
+        classes: number of classes.
+        groups: (n,) codes of pictures that are left out together; by default each alone.
+        side: of the square that pictures are resized to, in pixels, a multiple of 32; 352.
+        engine: how pictures are encoded.
+        seed: of the choice of the pictures that are left out.
+        progress: receives what is done.
+
+    Raises:
+        SourceError: if the source gives no maps.
+        ItemError: if a picture cannot be read.
+        ValueError: if there is no box at all.
+    """
+    maps = maps_of(source, grid_settings(side))
+    usual = _usual(truth, side)
+    sample = _sample(len(items), groups, seed)
+    sums = _sums(maps, items, truth, classes, usual, set(sample.tolist()), engine, progress)
+    scale = np.sqrt(np.maximum(np.diag(sums.heat.scatter) / sums.heat.w, TINY))
+    heat, box = (Spectrum.from_moments(_scaled(moments, scale)) for moments in (sums.heat, sums.box))
+    settings = maps.settings
+    blank = SolvedBoxes(settings, np.empty((0, classes)), np.empty((0, 4)), usual, UNCALIBRATED)
+    best, fitted, candidates = None, [Boxes.empty()], []
+    penalties = (LAMBDAS[1], LAMBDAS[2])
+    if len(sample) > 1:
+        codes = np.arange(len(items)) if groups is None else groups
+        left = _left_out(sums, heat, box, scale, sample, codes)
+        said = [truth[k] for k in sample]
+        for factor, predictions in left.heat.items():
+            found = [
+                blank.detect(one, other, true.size)
+                for one, other, true in zip(predictions, left.box, said, strict=True)
+            ]
+            values = [average_precision(m)[0][0] for m in match_boxes(said, found, classes)]
+            ap50 = float(np.nanmean(values)) if np.isfinite(values).any() else 0.0
+            candidates.append({"features": "blocks", "head": "solved", "lambda": factor, "ap50": ap50, "chosen": False})
+            if best is None or ap50 > best + 1e-12:
+                best, fitted, penalties = ap50, found, (factor, left.factor)
+        for row in candidates:
+            row["chosen"] = row["lambda"] == penalties[0]
+        calibration = calibrate_scores(said, fitted, classes)
+    else:
+        calibration, fitted = UNCALIBRATED, []
+    absolute = (penalties[0] * _mean(heat), penalties[1] * _mean(box))
+    head = replace(
+        blank, heat=_weights(heat, absolute[0], scale), box=_weights(box, absolute[1], scale),
+        calibration=calibration, penalties=absolute,
+    )  # fmt: skip
+    return SolvedFit(
+        head, best, sample if len(sample) > 1 else sample[:0], [calibration.on(one) for one in fitted], candidates,
+        tuple(settings.blocks or ()),
+    )  # fmt: skip
+
+
+def _usual(truth: Sequence[Boxes], side: int) -> tuple[float, float]:
+    sides = [
+        (one.xyxy[:, 2:] - one.xyxy[:, :2])[~one.ignored] / np.maximum(one.size, 1) * side for one in truth if len(one)
+    ]
+    every = np.concatenate(sides) if sides else np.empty((0, 2))
+    every = every[(every > 0).all(axis=1)]
+    if not len(every):
+        raise ValueError("there is no box to learn from")
+    width, height = np.exp(np.log(every).mean(axis=0)).tolist()
+    return width, height
+
+
+def _sample(n: int, groups: NDArray[np.int64] | None, seed: int) -> NDArray[np.intp]:
+    """Pictures of complete groups, up to `LEFT_OUT`; none if there is only one group."""
+    codes = np.arange(n) if groups is None else np.asarray(groups)
+    names = np.unique(codes)
+    if len(names) < 2:
+        return np.empty(0, np.intp)
+    chosen: list[int] = []
+    for name in np.random.default_rng(seed).permutation(names):
+        own = np.flatnonzero(codes == name).tolist()
+        if chosen and len(chosen) + len(own) > LEFT_OUT:
+            continue
+        chosen += own
+    return np.sort(np.array(chosen, np.intp))
+
+
+def _sums(
+    maps: MapSource, items: Sequence[Any], truth: Sequence[Boxes], classes: int, usual: tuple[float, float],
+    wanted: set[int], engine: Engine, progress: Progress | None,
+) -> _Sums:  # fmt: skip
+    side = maps.settings.window[0] if maps.settings.window else SIDE
+    cells = side // STRIDE
+    points, scale = centres(cells, STRIDE), (float(STRIDE), *usual)
+    heat, box = RunningMoments(), RunningMoments()
+    rows, targets = dict[int, NDArray[np.float32]](), dict[int, CellTargets]()
+    for start in range(0, len(items), AT_ONCE):
+        some = items[start : start + AT_ONCE]
+        encoded = extract(maps, some, engine=engine, on_error="raise").rows.reshape(len(some), cells**2, -1)
+        for k, own in enumerate(encoded, start):
+            seen = cell_rows(np.asarray(own, np.float32), cells)
+            true = truth[k]
+            boxes = np.clip(true.xyxy / np.tile(np.maximum(true.size, 1), 2), 0, 1) * side
+            target = cell_targets(boxes, true.labels, true.ignored, points, classes, scale)
+            heat.add(seen, target.heat, target.weights)
+            if len(target.inner):
+                box.add(seen[target.inner], target.boxes, None)
+            if k in wanted:
+                rows[k], targets[k] = seen, target
+        if progress is not None:
+            progress(min(start + AT_ONCE, len(items)), len(items), "")
+    return _Sums(Moments(**heat.fields()), Moments(**box.fields()), rows, targets)
+
+
+def _scaled(moments: Moments, scale: Array) -> Moments:
+    """The moments of rows that are divided by ``scale``."""
+    return replace(
+        moments, mean=moments.mean / scale, mean_tail=moments.mean_tail / scale,
+        scatter=moments.scatter / np.outer(scale, scale), cross=moments.cross / scale[:, None],
+    )  # fmt: skip
+
+
+def _mean(spectrum: Spectrum) -> float:
+    return float(spectrum.values.sum() / max(len(spectrum.mean), 1))
+
+
+def _weights(spectrum: Spectrum, lam: float, scale: Array) -> Array:
+    """(d + 1, k) weights on rows that are not scaled, the intercept last."""
+    inner = spectrum.vectors @ (spectrum.cross / (spectrum.values + lam)[:, None])
+    return np.concatenate([inner / scale[:, None], (spectrum.target_mean - spectrum.mean @ inner)[None]])
+
+
+@dataclass(frozen=True, eq=False)
+class _LeftOut:
+    """Left-out predictions of the sampled pictures: the heat for each factor of λ, and the box for the best one."""
+
+    heat: dict[float, list[Array]]
+    box: list[Array]
+    factor: float
+
+
+def _left_out(
+    sums: _Sums, heat: Spectrum, box: Spectrum, scale: Array, sample: NDArray[np.intp], codes: NDArray[np.int64]
+) -> _LeftOut:
+    rows = np.concatenate([sums.rows[k] for k in sample.tolist()]) / scale
+    targets = [sums.targets[k] for k in sample.tolist()]
+    count = len(targets[0].heat)
+    groups = np.repeat(codes[sample], count).astype(np.int64)
+    inner = np.concatenate([target.inner + k * count for k, target in enumerate(targets)])
+    weights, said = np.zeros(len(rows)), np.zeros((len(rows), 4))
+    weights[inner], said[inner] = 1.0, np.concatenate([target.boxes for target in targets])
+    best, boxes, factor = np.inf, said, LAMBDAS[0]
+    lambdas = [value * _mean(box) for value in LAMBDAS]
+    for value, left in zip(LAMBDAS, leave_one_group_out(box, rows, said, groups, lambdas, sample_weight=weights), strict=True):  # noqa: E501
+        error = float(np.square(left.predictions[inner] - said[inner]).mean())
+        if error < best:
+            best, boxes, factor = error, left.predictions, value
+    lambdas = [value * _mean(heat) for value in LAMBDAS]
+    wanted = np.concatenate([target.heat for target in targets])
+    every = leave_one_group_out(
+        heat, rows, wanted, groups, lambdas, sample_weight=np.concatenate([target.weights for target in targets])
+    )
+    return _LeftOut(
+        {value: np.split(left.predictions, len(targets)) for value, left in zip(LAMBDAS, every, strict=True)},
+        np.split(boxes, len(targets)),
+        factor,
+    )

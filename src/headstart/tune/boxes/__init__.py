@@ -1,0 +1,1 @@
+"""Detectors that are trained through the one loop: pictures with boxes, their augmentation, the loss, the network."""

@@ -1,0 +1,244 @@
+"""Train a detector: a body and a dense head, from pretrained or random weights, judged on pictures that it has not seen.
+
+Pictures are resized to a square without keeping their proportions. A source with a detection head of its own, as
+FastestDet's, starts from that head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from headstart.annotations import Boxes
+from headstart.decode.average_precision import average_precision, match_boxes
+from headstart.heads.boxes.calibration import calibrate_scores
+from headstart.heads.boxes.dense import DenseBoxes
+from headstart.heads.boxes.network import DenseHead, HeadShape
+from headstart.sources.bodies.trainable import Trainable, TrainableSource, body_key, trainable
+from headstart.sources.positions.pyramid import Level, levels_of, square
+from headstart.tune.boxes.augmentation import BoxAugmentation
+from headstart.tune.boxes.batches import BoxBatches, shares_of
+from headstart.tune.boxes.network import DetectorModule, detect
+from headstart.tune.training.job import Job, Outcome, ParameterGroup
+from headstart.tune.training.run import run_training, training_key
+from headstart.tune.training.settings import Budget, Training
+from headstart.types import Source
+
+__all__ = ["DetectorSettings", "TrainedDetector", "chosen_strides", "mean_ap50", "train_detector"]
+
+SMALL = 32.0  # pixels: below this side of the smaller boxes, maps of stride 8 are read too
+LARGE = 192.0  # pixels: beyond this side of the larger boxes, maps of stride 32 are read too
+JUDGED_EVERY = 0.1  # share of the epochs after which the detector is judged
+
+
+@runtime_checkable
+class HasDetectionHead(Protocol):
+    """A source that holds a detection head, which a new one can start from."""
+
+    def detection_head(self) -> Mapping[str, Tensor]:
+        """Its tensors by name; none if there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """How a detector is trained.
+
+    Attributes:
+        side: of the square that pictures are resized to, in pixels, a multiple of 32.
+        training: epochs, batch size, rates and the mean of the weights.
+        augmentation: of the pictures.
+        body_rate: learning rate of the body, as a share of that of the head.
+        strides: of the maps that are read; None to choose them by the sizes of the boxes.
+        scratch: whether body and head start from random weights.
+
+    Examples:
+        >>> DetectorSettings().training.schedule
+        'cosine'
+    """
+
+    side: int = 352
+    training: Training = field(
+        default_factory=lambda: Training(
+            epochs=40, batch_size=16, learning_rate=2e-3, ema=0.97, clip=10.0, weight_decay=0.01, precision="fp32"
+        )
+    )
+    augmentation: BoxAugmentation = field(default_factory=BoxAugmentation)
+    body_rate: float = 1.0
+    strides: tuple[int, ...] | None = None
+    scratch: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedDetector:
+    """A trained detector.
+
+    Attributes:
+        head: the head, calibrated on the pictures that judged it.
+        source: the source with the trained body.
+        outcome: of the training.
+        found: what it finds in the pictures that judged it, with calibrated scores.
+        ap50: on them.
+    """
+
+    head: DenseBoxes
+    source: Source
+    outcome: Outcome
+    found: list[Boxes]
+    ap50: float
+
+
+def mean_ap50(truth: Sequence[Boxes], found: Sequence[Boxes], classes: int) -> float:
+    """Average precision at an overlap of 0.5, the mean over the classes with objects; 0 without any.
+
+    Examples:
+        >>> mean_ap50([Boxes.empty()], [Boxes.empty()], 2)
+        0.0
+    """
+    values = np.array([average_precision(one)[0][0] for one in match_boxes(truth, found, classes, thresholds=[0.5])])
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else 0.0
+
+
+def chosen_strides(truth: Sequence[Boxes], side: int) -> tuple[int, ...]:
+    """The strides whose maps are read: always 16; 8 for small boxes, and 32 for large ones.
+
+    Args:
+        truth: the training pictures; ``size`` of each is known.
+        side: of the square that they are resized to, in pixels.
+
+    Examples:
+        >>> chosen_strides([Boxes(np.array([[0, 0, 20, 20]]), np.array([0]), (352, 352))], 352)
+        (8, 16)
+    """
+    shares = [shares_of(one, one.size)[~one.ignored] for one in truth if len(one)]
+    boxes = np.concatenate(shares) if shares else np.empty((0, 4))
+    if not len(boxes):
+        return (16,)
+    sides = np.sqrt(np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)) * side
+    low, high = np.quantile(sides, [0.1, 0.9]).tolist()
+    return (*((8,) if low < SMALL else ()), 16, *((32,) if high > LARGE else ()))
+
+
+def train_detector(
+    source: Source,
+    train: tuple[Sequence[Any], Sequence[Boxes]],
+    valid: tuple[Sequence[Any], Sequence[Boxes]],
+    classes: int,
+    settings: DetectorSettings = DetectorSettings(),
+    *,
+    seed: int = 0,
+    budget: Budget = Budget(),
+) -> TrainedDetector:
+    """Train a detector, and keep the weights with the highest AP50 on the pictures that judge it.
+
+    Args:
+        source: gives the body.
+        train: pictures and their boxes, whose ``size`` is known.
+        valid: the pictures that judge.
+        classes: number of classes.
+        settings: how it is trained.
+        seed: of all random numbers.
+        budget: time limit, checkpoints and logs.
+
+    Raises:
+        SourceError: if the source has no body that can be trained, or no maps.
+    """
+    start = source.untrained(seed) if settings.scratch else source
+    body = trainable(source if start is None else start)
+    levels = _levels(source, train[1], settings)
+    head = _new_head(source, levels, train[1], classes, settings, seed)
+    module = DetectorModule(body.module, body.forward, levels, head)
+    prepare = square(settings.side).prepare
+    batches = BoxBatches(*train, prepare, settings.training, seed, settings.augmentation)
+    pictures, sizes = np.stack([prepare(item) for item in valid[0]]), [one.size for one in valid[1]]
+    judge = _Judge(module, pictures, valid[1], classes, settings.training.epochs)
+    job = Job(module, _groups(body, module, settings), batches, module.loss, validate=judge)
+    facts = (
+        "boxes", body_key(source), settings, levels, classes, seed, len(train[0]),
+        [one.xyxy.tobytes() for one in train[1]],
+    )  # fmt: skip
+    outcome = run_training(
+        job, settings.training, key=training_key(facts), items=len(train[0]), seed=seed, budget=budget
+    )
+    found = detect(module, pictures, sizes)
+    calibration = calibrate_scores(valid[1], found, classes)
+    state = {
+        name: value.numpy() for name, value in module.head.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }  # fmt: skip
+    made = DenseBoxes(levels, settings.side, classes, state, calibration)
+    assert isinstance(source, TrainableSource)
+    tuned = source.with_module(module.body, f"{source.info.name} (trained on boxes)")
+    return TrainedDetector(
+        made, tuned, outcome, [calibration.on(one) for one in found], mean_ap50(valid[1], found, classes)
+    )
+
+
+def _levels(source: Source, truth: Sequence[Boxes], settings: DetectorSettings) -> tuple[Level, ...]:
+    wanted = settings.strides or chosen_strides(truth, settings.side)
+    every = levels_of(source, settings.side)
+    chosen = tuple(level for level in every if level.stride in wanted)
+    return chosen or every[-1:]
+
+
+def _new_head(
+    source: Source, levels: tuple[Level, ...], truth: Sequence[Boxes], classes: int, settings: DetectorSettings, seed: int
+) -> DenseHead:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = DenseHead(HeadShape(tuple(k.stride for k in levels), tuple(k.width for k in levels), classes))
+    shares = [shares_of(one, one.size)[~one.ignored] for one in truth if len(one)]
+    sides = np.concatenate([one[:, 2:] - one[:, :2] for one in shares]) if shares else np.full((1, 2), 0.2)
+    head.begin(torch.tensor(np.exp(np.log(np.maximum(sides, 1e-3)).mean(axis=0)), dtype=torch.float32))
+    strides = [level.stride for level in levels]
+    own = source.detection_head() if isinstance(source, HasDetectionHead) and not settings.scratch else {}
+    if own and 16 in strides:
+        head.begin_from(own, strides.index(16))
+    return head
+
+
+def _groups(body: Trainable, module: DetectorModule, settings: DetectorSettings) -> tuple[ParameterGroup, ...]:
+    named = dict(module.named_parameters())
+    own = tuple(f"body.{name}" for group in body.groups for name in group if f"body.{name}" in named)
+    head = tuple(name for name in named if name.startswith("head."))
+    rate = 1.0 if settings.scratch else settings.body_rate
+    return (ParameterGroup(own, rate=rate), ParameterGroup(head)) if rate else (ParameterGroup(head),)
+
+
+class _Judge:
+    """1 - AP50 of the detector on held-out pictures, at the start, after every tenth of the epochs, and at the end.
+
+    In between it is infinite, so that those weights are not kept.
+    """
+
+    def __init__(
+        self, module: DetectorModule, pictures: NDArray[np.uint8], truth: Sequence[Boxes], classes: int, epochs: int
+    ) -> None:
+        self._module, self._pictures, self._truth, self._classes = module, pictures, truth, classes
+        self._step = max(1, round(epochs * JUDGED_EVERY))
+        self._epochs, self._calls = epochs, 0
+
+    def __call__(self) -> float:
+        number = self._calls
+        self._calls += 1
+        if number % self._step and number < self._epochs - 1:
+            return 1.0 + (self._epochs - number) * 1e-6
+        found = detect(self._module, self._pictures, [one.size for one in self._truth])
+        return 1.0 - mean_ap50(self._truth, found, self._classes)
+
+
+def shortened(settings: DetectorSettings, epochs: int) -> DetectorSettings:
+    """The same settings with another number of epochs.
+
+    Examples:
+        >>> shortened(DetectorSettings(), 5).training.epochs
+        5
+    """
+    return replace(settings, training=replace(settings.training, epochs=epochs))
