@@ -27,6 +27,7 @@ class Boxes:
         size: (width, height) of the picture in pixels; (0, 0) where it is not known.
         scores: (k,) float64 probabilities of detections, None for labelled boxes.
         ignored: (k,) bool, regions (crowd, difficult) whose detections count neither as hits nor as false alarms.
+        shown: the score from which detections are shown; metrics use those below it too.
 
     Raises:
         DataError: if the arrays do not fit together.
@@ -42,6 +43,7 @@ class Boxes:
     size: tuple[int, int] = (0, 0)
     scores: NDArray[np.float64] | None = None
     ignored: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    shown: float = 0.0
 
     def __post_init__(self) -> None:
         xyxy = np.asarray(self.xyxy, dtype=np.float64).reshape(-1, 4)
@@ -80,3 +82,13 @@ class Boxes:
         rows = rows if rows.dtype == bool else rows.astype(np.intp)
         scores = None if self.scores is None else self.scores[rows]
         return replace(self, xyxy=self.xyxy[rows], labels=self.labels[rows], scores=scores, ignored=self.ignored[rows])
+
+    def visible(self) -> Boxes:
+        """The boxes whose score is at least ``shown``; labelled boxes are all visible.
+
+        Examples:
+            >>> found = Boxes(np.eye(2, 4), np.array([0, 0]), scores=np.array([0.9, 0.2]), shown=0.5)
+            >>> len(found), len(found.visible())
+            (2, 1)
+        """
+        return self if self.scores is None else self.take(self.scores >= self.shown)

@@ -27,7 +27,7 @@ def plain_annotation(item: Any, found: Any, labels: Sequence[str]) -> dict[str, 
         labels: of the task.
 
     Returns:
-        ``text`` and ``entities`` (start and end in characters); ``boxes`` (corners in pixels); or ``classes`` with the
+        ``text`` and ``entities`` (start and end in characters); ``boxes`` (corners in pixels; those that a model shows); or ``classes`` with the
         share of their pixels, runs of these (COCO's uncompressed run lengths, column by column) and, where objects are
         told apart, the number of ``objects``.
 
@@ -50,7 +50,8 @@ def _plain_span(sentence: Sentence, span: Span) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _plain_boxes(found: Boxes, labels: Sequence[str]) -> dict[str, Any]:
+def _plain_boxes(given: Boxes, labels: Sequence[str]) -> dict[str, Any]:
+    found = given.visible()
     scores = np.ones(len(found)) if found.scores is None else found.scores
     corners = ("left", "top", "right", "bottom")
     return {

@@ -80,7 +80,7 @@ def merge_tiles(
     kept = ~(cut & _shown_whole(places, labels, cut))
     places, labels, scores = places[kept], labels[kept], scores[kept]
     order = nms(places, scores, labels, threshold=overlap, most=most)
-    return Boxes(places[order], labels[order], size, scores[order])
+    return Boxes(places[order], labels[order], size, scores[order], shown=max(boxes.shown for boxes in found))
 
 
 def _cut(boxes: Array, tile: Tile, size: tuple[int, int]) -> Array:

@@ -42,8 +42,8 @@ class ScoreCalibration:
         return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))))
 
     def on(self, found: Boxes) -> Boxes:
-        """The same boxes with calibrated scores."""
-        return found if found.scores is None else replace(found, scores=self(found.scores))
+        """The same boxes with calibrated scores, and the score from which they are shown."""
+        return found if found.scores is None else replace(found, scores=self(found.scores), shown=self.shown)
 
     def to_dict(self) -> dict[str, float]:
         """Plain values for JSON."""

@@ -1,0 +1,149 @@
+"""Whether a trained detector replaces the solved head: trained on most pictures, compared on the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.annotations import Boxes
+from headstart.evaluate.annotations.boxes import box_gain
+from headstart.heads.boxes.solve import solve_boxes
+from headstart.sources.bodies.trainable import TrainableSource, trainable
+from headstart.transfer.annotating.contract import Solved
+from headstart.transfer.stages.context import RunContext
+from headstart.types import Dataset, Task
+
+if TYPE_CHECKING:
+    from headstart.tune.boxes.train import DetectorSettings, TrainedDetector
+
+__all__ = ["train_if_better"]
+
+FEWEST = 24  # pictures, below which none can be held out of the training
+SHARE, MOST_HELD_OUT = 0.15, 100
+SATURATED = 0.97  # left-out AP50 beyond which there is little to gain
+LIMIT = 1200.0  # seconds of a training that was not asked for by name
+STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 600, 20, 80
+LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
+
+
+def train_if_better(
+    train: Dataset, truth: Sequence[Boxes], task: Task, start: Solved, name: str, side: int, context: RunContext
+) -> tuple[Solved, dict[str, Any]]:
+    """The trained detector if it is better than the solved head on held-out pictures, else the solved head.
+
+    Args:
+        train: pictures.
+        truth: their boxes, whose ``size`` is known.
+        task: names the classes.
+        start: the solved head on all of them.
+        name: of the strategy.
+        side: of the square that pictures are resized to.
+        context: of the run.
+
+    Raises:
+        SourceError: if a strategy is named and the source has no body that can be trained.
+    """
+    reason = _why_not(train, start, name, context)
+    if reason:
+        context.reporter.line("strategy", f"frozen features: {reason}")
+        return start, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head", "reason": reason}
+    if not isinstance(start.source, TrainableSource):
+        trainable(start.source)  # raises
+    inner, outer = _held_out(train, context.seed)
+    classes, settings = len(task.labels), _settings(name, side, len(inner))
+    seconds = _seconds(name, context)
+    made = _train(train, truth, (inner, outer), classes, settings, start, seconds, context)
+    said = [truth[k] for k in outer.tolist()]
+    again = solve_boxes(
+        start.source, [train.items[k] for k in inner.tolist()], [truth[k] for k in inner.tolist()], classes,
+        side=side, engine=context.engine, seed=context.seed,
+    ).head.annotate(start.source, [train.items[k] for k in outer.tolist()], engine=context.engine)  # fmt: skip
+    gain = box_gain(task, said, made.found, again, name="closed-form head", seed=context.seed, level=LEVEL)
+    kept = gain.low > 0 or name == "scratch"
+    figures = {"trained": made.ap50, "head": made.ap50 - gain.value, "gain": gain.to_dict()}
+    record = {
+        "name": "full" if name == "auto" else name, "forecast": None, "kept": "trained" if kept else "head",
+        "candidates": [
+            {"name": "closed-form head", "ap50": figures["head"]}, {"name": "trained", "ap50": figures["trained"]},
+        ],
+        "held_out": len(outer), "gain": gain.to_dict(), "epochs": made.outcome.epochs,
+        "seconds": made.outcome.seconds, "weights": made.outcome.kept, "strides": [k.stride for k in made.head.levels],
+    }  # fmt: skip
+    context.reporter.line(
+        "strategy",
+        f"{record['name']}: AP50 {made.ap50:.3f} on {len(outer)} held-out pictures, {figures['head']:.3f} by the "
+        f"closed-form head; {'the trained detector is kept' if kept else 'the closed-form head stays'}",
+    )
+    if not kept:
+        return start, record
+    notes = (
+        f"Pictures are resized to {side} x {side} pixels without keeping their proportions",
+        f"Epoch, scores and the threshold are chosen on {len(outer)} held-out pictures, of which none was trained on",
+    )
+    full = Solved(made.head, made.source, f"trained detector, {made.outcome.epochs} epochs", made.ap50, start.record, notes)
+    return full, record
+
+
+def _why_not(train: Dataset, start: Solved, name: str, context: RunContext) -> str:
+    """Why nothing is trained; empty if something is."""
+    if name == "frozen":
+        return "nothing is to be trained"
+    if len(train) < FEWEST:
+        return f"{len(train)} pictures are too few to hold some out of a training"
+    if context.clock.is_over:
+        return "the time is over"
+    if name != "auto":
+        return ""
+    if not isinstance(start.source, TrainableSource):
+        return f"the body of '{start.source.info.name}' cannot be fine-tuned"
+    if start.left_out is not None and start.left_out > SATURATED:
+        return f"the left-out AP50 of {start.left_out:.3f} leaves little to gain"
+    return ""
+
+
+def _held_out(train: Dataset, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Positions of the pictures to train on and of those that judge; groups stay together."""
+    codes = train.group_codes
+    codes = np.arange(len(train)) if codes is None else codes
+    wanted = min(max(8, round(SHARE * len(train))), MOST_HELD_OUT)
+    chosen: list[int] = []
+    for code in np.random.default_rng(seed).permutation(np.unique(codes)):
+        if len(chosen) >= wanted:
+            break
+        chosen += np.flatnonzero(codes == code).tolist()
+    outer = np.sort(np.array(chosen, np.intp))
+    return np.setdiff1d(np.arange(len(train)), outer), outer
+
+
+def _settings(name: str, side: int, count: int) -> DetectorSettings:
+    from headstart.tune.boxes.train import DetectorSettings, shortened
+
+    made = replace(DetectorSettings(), side=side, scratch=name == "scratch")
+    steps = max(1, -(-count // made.training.batch_size))
+    return shortened(made, int(np.clip(round(STEPS / steps), FEWEST_EPOCHS, MOST_EPOCHS)))
+
+
+def _seconds(name: str, context: RunContext) -> float | None:
+    left = context.clock.left()
+    if left is None:
+        return LIMIT if name == "auto" else None
+    return 0.85 * left if name != "auto" else min(0.85 * left, LIMIT)
+
+
+def _train(
+    train: Dataset, truth: Sequence[Boxes], parts: tuple[NDArray[np.intp], NDArray[np.intp]], classes: int,
+    settings: DetectorSettings, start: Solved, seconds: float | None, context: RunContext,
+) -> TrainedDetector:  # fmt: skip
+    from headstart.tune.boxes.train import train_detector
+    from headstart.tune.training.settings import Budget
+
+    inner, outer = (
+        ([train.items[k] for k in part.tolist()], [truth[k] for k in part.tolist()]) for part in parts
+    )
+    with context.reporter.progress("training") as step:
+        budget = Budget(seconds=seconds, progress=step)
+        return train_detector(start.source, inner, outer, classes, settings, seed=context.seed, budget=budget)

@@ -1,0 +1,189 @@
+"""Boxes in a fit: the solved head, a detector trained where it pays, baselines, metrics, pictures for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+from headstart.annotations import Boxes
+from headstart.engine.options import Engine
+from headstart.errors import DataError, ParameterError
+from headstart.evaluate.annotations.boxes import box_gain, evaluate_boxes, frequent_boxes
+from headstart.evaluate.evaluation import Evaluation
+from headstart.evaluate.gain import UNTRAINED, Gain
+from headstart.heads.boxes.solve import SIDE, solve_boxes
+from headstart.heads.boxes.solved import picture_size
+from headstart.sources import open_source
+from headstart.sources.embedded import installed_names
+from headstart.transfer.annotating.box_training import train_if_better
+from headstart.transfer.annotating.contract import ANNOTATING, Annotator, Solved
+from headstart.transfer.annotating.pictures import box_examples
+from headstart.transfer.stages.context import RunContext
+from headstart.tune import Strategy
+from headstart.types import Dataset, Source
+
+__all__ = ["BoxAnnotating"]
+
+MEAN_BOXES = "mean boxes"
+
+
+@dataclass(frozen=True)
+class BoxAnnotating:
+    """What the task of boxes provides, as `headstart.transfer.annotating.contract.Annotating`.
+
+    Attributes:
+        side: of the square that pictures are resized to, in pixels, a multiple of 32.
+
+    Examples:
+        >>> BoxAnnotating().side
+        352
+    """
+
+    side: int = SIDE
+
+    def default_source(self, dataset: Dataset, context: RunContext) -> Source:  # noqa: ARG002
+        """``headstart:photo`` where it is installed, else ``headstart:image``."""
+        return open_source("headstart:photo" if "photo" in installed_names() else "headstart:image")
+
+    def solve(self, train: Dataset, source: Source, context: RunContext) -> Solved:
+        """The solved head; λ, calibration and threshold come from pictures that are left out exactly.
+
+        Args:
+            train: pictures with boxes.
+            source: of pictures, whose blocks can be read as maps.
+            context: of the run.
+
+        Raises:
+            SourceError: if the source gives no maps.
+            DataError: if there is no box at all.
+        """
+        task, truth = with_sizes(train)
+        with context.reporter.progress("cells") as step:
+            try:
+                made = solve_boxes(
+                    source, train.items, truth, len(task.labels), groups=train.group_codes, side=self.side,
+                    engine=context.engine, seed=context.seed, progress=step,
+                )  # fmt: skip
+            except ValueError as error:
+                raise DataError(f"The training pictures hold no box with an area ({error}); label some.") from error
+        record = {
+            "candidates": made.candidates, "blocks": list(made.blocks), "side": self.side,
+            "left_out_pictures": len(made.left_out), "calibration": made.head.calibration.to_dict(),
+        }  # fmt: skip
+        notes = (
+            f"Pictures are resized to {self.side} x {self.side} pixels without keeping their proportions",
+            f"λ, scores and the threshold are chosen on {len(made.left_out)} pictures, each left out in turn",
+        )
+        return Solved(made.head, source, "closed-form head on cells", made.ap50, record, notes)
+
+    def fine_tune(
+        self, train: Dataset, start: Solved, strategy: str | Strategy, context: RunContext
+    ) -> tuple[Solved, Mapping[str, Any]]:
+        """The better of the solved head and a trained detector, on pictures that both have not seen.
+
+        Args:
+            train: the same pictures as in `solve`.
+            start: what `solve` gave.
+            strategy: ``"auto"``, ``"full"`` (body and head), ``"lp_ft"`` (the head, then both), ``"scratch"`` (random
+                weights) or ``"frozen"``.
+            context: of the run.
+
+        Raises:
+            ParameterError: for another strategy.
+            SourceError: if a strategy is named and the source has no body that can be trained.
+        """
+        task, truth = with_sizes(train)
+        name = strategy if isinstance(strategy, str) else strategy.name
+        if name not in ("auto", "full", "lp_ft", "scratch", "frozen"):
+            raise ParameterError(
+                f"Detectors of boxes are trained by 'full', 'lp_ft' or 'scratch', or where it pays ('auto'). Got "
+                f"{name!r:.40} instead."
+            )
+        return train_if_better(train, truth, task, start, name, self.side, context)
+
+    def baselines(self, train: Dataset, start: Solved, context: RunContext) -> Mapping[str, Callable[[], Annotator]]:
+        """The boxes that are most frequent in training, and the solved head on the body with random weights.
+
+        Args:
+            train: pictures with boxes.
+            start: what `solve` gave.
+            context: of the run.
+        """
+        task, truth = with_sizes(train)
+
+        def mean_boxes() -> Annotator:
+            found = frequent_boxes(truth, len(task.labels))
+            return lambda items: [found(picture_size(item)) for item in items]
+
+        def untrained() -> Annotator:
+            twin = start.source.untrained(context.seed)
+            assert twin is not None
+            quiet = replace(context, engine=_uncached(context.engine))
+            made = self.solve(train, twin, quiet)
+            return lambda items: made.head.annotate(twin, items, engine=quiet.engine)
+
+        every: dict[str, Callable[[], Annotator]] = {MEAN_BOXES: mean_boxes}
+        return every | ({UNTRAINED: untrained} if start.source.untrained(context.seed) is not None else {})
+
+    def evaluate(self, truth: Dataset, found: Sequence[Any], *, seed: int = 0) -> Evaluation:
+        """AP50, mAP, AP75 and recall with intervals over pictures, or groups.
+
+        Args:
+            truth: labelled pictures.
+            found: their boxes with scores.
+            seed: of the resamples.
+        """
+        task, y = truth.labelled()
+        return evaluate_boxes(task, list(y), found, groups=truth.group_codes, seed=seed)
+
+    def gain(self, truth: Dataset, found: Sequence[Any], reference: Sequence[Any], *, name: str, seed: int = 0) -> Gain:
+        """AP50 minus that of a baseline on the same pictures, by the paired bootstrap.
+
+        Args:
+            truth: labelled pictures.
+            found: by the model.
+            reference: by the baseline.
+            name: of the baseline.
+            seed: of the resamples.
+        """
+        task, y = truth.labelled()
+        return box_gain(task, list(y), found, reference, name=name, groups=truth.group_codes, seed=seed)
+
+    def examples(self, truth: Dataset, found: Sequence[Any], count: int) -> Sequence[Mapping[str, Any]]:
+        """Pictures with their hits, misses and false alarms, most mistakes first.
+
+        Args:
+            truth: labelled pictures.
+            found: their boxes with scores.
+            count: pictures at most.
+        """
+        return box_examples(truth, found, count)
+
+
+def with_sizes(dataset: Dataset) -> tuple[Any, list[Boxes]]:
+    """The task and the boxes, whose ``size`` is read from the picture where it is not known.
+
+    Args:
+        dataset: pictures with boxes.
+
+    Raises:
+        DataError: without labels.
+        ItemError: if a picture whose size is needed cannot be read.
+    """
+    task, y = dataset.labelled()
+    return task, [
+        one if min(one.size) > 0 else replace(one, size=picture_size(item))
+        for item, one in zip(dataset.items, y, strict=True)
+    ]
+
+
+def _uncached(engine: Engine) -> Engine:
+    """The same engine without the feature store: rows of random weights are of no further use."""
+    return replace(engine, cache=False)
+
+
+
+
+ANNOTATING.register("box", BoxAnnotating())
