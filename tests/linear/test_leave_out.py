@@ -177,6 +177,21 @@ def test_rows_of_weight_zero_are_predicted_too(n, d, method, monkeypatch):
     assert_agrees(left.predictions, brute(x, y, 0.3, groups, w))
 
 
+@pytest.mark.parametrize("lam", [1e-3, 0.3, 100.0])
+def test_rows_that_an_interpolating_fit_never_saw_are_predicted(lam):
+    """The fit passes through all of its rows; rows that it lacks, given with weight zero, are not passed through."""
+    x, y = rows(14, 12, 30)
+    w = np.ones(12)
+    w[::3] = 0.0
+    groups = np.repeat([0, 1, 2], 4)
+    spectrum = Spectrum.from_rows(x[w > 0], y[w > 0])
+    assert spectrum.interpolates
+    (left,) = leave_one_group_out(spectrum, x, y, groups, [lam], sample_weight=w)
+    assert_agrees(left.predictions, brute(x, y, lam, groups, w))
+    (left,) = leave_one_out(spectrum, x, y, [lam], sample_weight=w)
+    assert_agrees(left.predictions, brute(x, y, lam, np.arange(12), w))
+
+
 def test_a_mean_of_a_million():
     x, y = rows(15, 40, 5)
     shift = np.array([1e6, -1e6, 2e6, 0, 1.0])

@@ -27,9 +27,9 @@ def plain_annotation(item: Any, found: Any, labels: Sequence[str]) -> dict[str, 
         labels: of the task.
 
     Returns:
-        ``text`` and ``entities`` (start and end in characters); ``boxes`` (corners in pixels; those that a model shows); or ``classes`` with the
-        share of their pixels, runs of these (COCO's uncompressed run lengths, column by column) and, where objects are
-        told apart, the number of ``objects``.
+        ``text`` and ``entities`` (start and end in characters); ``boxes`` (those that are shown, corners in pixels); or
+        ``classes`` with the share of their pixels, runs of these (COCO's uncompressed run lengths, column by column)
+        and, where objects are told apart, the number of ``objects``.
 
     Examples:
         >>> plain_annotation(Sentence.of_words(["Ada", "wrote"]), (Span(0, 1, "PER", 0.98),), ("PER",))["entities"]

@@ -82,10 +82,9 @@ def match_boxes(
     return [_match_class(truth, found, label, levels, most) for label in range(classes)]
 
 
-def _match_class(
-    truth: Sequence[Boxes], found: Sequence[Boxes], label: int, levels: Array, most: int
-) -> ClassMatches:
-    pictures, scores, hits, ignored = [], [], [], []
+def _match_class(truth: Sequence[Boxes], found: Sequence[Boxes], label: int, levels: Array, most: int) -> ClassMatches:
+    pictures, scores = [np.empty(0, np.intp)], [np.empty(0)]
+    hits, ignored = ([np.empty((len(levels), 0), bool)] for _ in range(2))
     objects = np.zeros(len(truth), np.int64)
     for number, (true, seen) in enumerate(zip(truth, found, strict=True)):
         wanted = true.take(true.labels == label)
@@ -99,7 +98,7 @@ def _match_class(
         scores.append(given[order])
         hits.append(hit)
         ignored.append(aside)
-    every = np.concatenate(scores) if scores else np.empty(0)
+    every = np.concatenate(scores)
     order = np.argsort(-every, kind="stable")
     return ClassMatches(
         np.concatenate(pictures)[order].astype(np.intp),

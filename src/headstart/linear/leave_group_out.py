@@ -71,7 +71,7 @@ class Stack:
         # z (groups, m, r) and weights (groups, 1, m), for one stacked solve
         z = self.rotated.z[self.rows].reshape(-1, self.size, self.rotated.z.shape[1])
         weights = self.rotated.weights[self.rows].reshape(-1, 1, self.size)
-        if self.spectrum.interpolates:
+        if self.spectrum.interpolates and weights.all():
             # interpolation: I-H = λ Z G Zᵀ W and Y-F = λ Z G c, so λ cancels in (I-H_BB)⁻¹(Y_B-F_B)
             kernel = (z * resolvent(self.spectrum, lam)) @ z.swapaxes(1, 2)
             system, right = kernel * weights, pull

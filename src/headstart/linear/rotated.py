@@ -107,6 +107,6 @@ def rotate(spectrum: Spectrum, x: ArrayLike, y: ArrayLike, sample_weight: ArrayL
     for rows in chunks(len(z)):
         outside[rows] -= weights[rows] * (z[rows] ** 2 @ (1 / spectrum.values))
     # at λ=0, I-H is a projection: a zero on its diagonal means a zero row, and so a zero residual
-    through = spectrum.interpolates | (outside < PASSES_THROUGH)
+    through = (spectrum.interpolates & (weights > 0)) | (outside < PASSES_THROUGH)
     residual[through], outside[through] = 0.0, 0.0
     return Rotated(z, weights, targets, residual, outside)

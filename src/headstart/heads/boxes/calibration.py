@@ -58,7 +58,9 @@ def _logit(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.log(inside / (1 - inside)))
 
 
-def hits_of(truth: Sequence[Boxes], found: Sequence[Boxes], classes: int) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
+def hits_of(
+    truth: Sequence[Boxes], found: Sequence[Boxes], classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
     """Scores of all detections that count, whether each is a hit, and the number of objects.
 
     Args:
@@ -71,7 +73,7 @@ def hits_of(truth: Sequence[Boxes], found: Sequence[Boxes], classes: int) -> tup
         >>> seen = Boxes(np.array([[0, 0, 10, 9], [20, 20, 30, 30]]), np.array([0, 0]), scores=np.array([0.6, 0.9]))
         >>> hits_of([true], [seen], 1)
         (array([0.9, 0.6]), array([False,  True]), 1)
-    """  # noqa: E501
+    """
     matches = match_boxes(truth, found, classes, thresholds=[OVERLAP])
     counted = [~m.ignored[0] for m in matches]
     scores = np.concatenate([m.scores[own] for m, own in zip(matches, counted, strict=True)])

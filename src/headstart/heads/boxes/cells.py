@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.annotations import Boxes
+
 __all__ = ["NEIGHBOURS", "CellTargets", "cell_rows", "cell_targets", "centres", "decode_cells", "encode_cells"]
 
 Array = NDArray[np.float64]
@@ -79,27 +81,25 @@ class CellTargets:
     boxes: Array
 
 
-def cell_targets(
-    boxes: Array, labels: NDArray[np.int64], ignored: NDArray[np.bool_], points: Array, classes: int, scale: tuple[float, float, float]
-) -> CellTargets:
+def cell_targets(found: Boxes, points: Array, classes: int, scale: tuple[float, float, float]) -> CellTargets:
     """The targets of a picture's cells.
 
     A cell within a quarter of an object's sides of its centre describes the object; the nearest cell always does. Where
-    two objects want a cell, the smaller one gets it.
+    two objects want a cell, the smaller one gets it. Cells in ignored regions have no weight.
 
     Args:
-        boxes: (k, 4) left, top, right and bottom in pixels of the square.
-        labels: (k,) class codes.
-        ignored: (k,) regions that count neither way.
+        found: the objects, in pixels of the square.
         points: (P, 2) centres of the cells.
         classes: number of classes.
         scale: stride, usual width and usual height, as in `encode_cells`.
 
     Examples:
-        >>> found = cell_targets(np.array([[0.0, 0, 36, 36]]), np.array([0]), np.array([False]), centres(4, 16), 1, (16, 36, 36))
-        >>> found.inner, found.boxes, found.heat[:2, 0].round(2)
+        >>> one = Boxes(np.array([[0, 0, 36, 36]]), np.array([0]))
+        >>> made = cell_targets(one, centres(4, 16), 1, (16, 36, 36))
+        >>> made.inner, made.boxes, made.heat[:2, 0].round(2)
         (array([5]), array([[-0.375, -0.375,  0.   ,  0.   ]]), array([0.21, 0.35]))
-    """  # noqa: E501
+    """
+    boxes, labels, ignored = found.xyxy, found.labels, found.ignored
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2
     away = points[:, None] - middle[None]  # (P, k, 2)

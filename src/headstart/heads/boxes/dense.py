@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from headstart.annotations import Boxes
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.heads.annotating.contract import ANNOTATION_HEADS
 from headstart.heads.boxes.calibration import UNCALIBRATED, ScoreCalibration
 from headstart.heads.boxes.detections import as_boxes
 from headstart.heads.boxes.saved import check_tensor, whole
@@ -134,7 +133,9 @@ class DenseBoxes:
         try:
             made._network  # noqa: B018 - built here, so that weights of other shapes are noticed on loading
         except RuntimeError as error:
-            raise ValueError(f"the weights of the head of boxes do not fit: {' '.join(str(error).split())[:200]}") from error
+            raise ValueError(
+                f"the weights of the head of boxes do not fit: {' '.join(str(error).split())[:200]}"
+            ) from error
         return made
 
 
@@ -142,6 +143,3 @@ def _level(value: object) -> Level:
     if not isinstance(value, list) or len(value) != 3 or not isinstance(value[1], str) or len(value[1]) > 200:
         raise ValueError("a level of the head of boxes must be a stride, a name and a width")
     return Level(whole(value[0], "a stride", 1, 256), value[1], whole(value[2], "a width", 1, MOST_WIDTH))
-
-
-ANNOTATION_HEADS.register("dense_boxes", DenseBoxes)

@@ -1,8 +1,8 @@
 """A dense head for boxes as a torch module: maps at several strides in, one objectness, box and classes a cell out.
 
-It is anchor-free: each cell may hold one object. A cell's box is x = s (i + tanh a), y = s (j + tanh b), w = W σ(c),
-h = H σ(d), for the cell (i, j) of stride s and a picture of W x H pixels. That is the form of FastestDet, so that its
-weights can start the head.
+It is anchor-free: each cell may hold one object. The cell in column i and row j of stride s says a box with the centre
+x = s (i + tanh a), y = s (j + tanh b) and the sides w = W f(c), h = H f(d), with the logistic function f, in a picture
+of W x H pixels. That is the form of FastestDet, so that its weights can start the head.
 
 References: Tian et al. 2019, "FCOS"; Lin et al. 2017, "Feature Pyramid Networks for Object Detection".
 """

@@ -14,9 +14,7 @@ __all__ = ["check_tensor", "number", "whole"]
 MOST_NUMBERS = 200_000_000
 
 
-def check_tensor(
-    tensors: Mapping[str, NDArray[Any]], name: str, shape: tuple[int | None, ...]
-) -> NDArray[np.float64]:
+def check_tensor(tensors: Mapping[str, NDArray[Any]], name: str, shape: tuple[int | None, ...]) -> NDArray[np.float64]:
     """A tensor of finite numbers of a shape, float64; None allows any length along that axis.
 
     Raises:
@@ -46,7 +44,12 @@ def number(value: object, what: str, low: float, high: float) -> float:
         >>> number(3, "a side", 0, 5)
         3.0
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not low <= value <= high:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or not low <= value <= high
+    ):
         raise ValueError(f"{what} must be a number from {low:g} to {high:g}, not {value!r:.40}")
     return float(value)
 

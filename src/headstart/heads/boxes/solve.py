@@ -13,7 +13,7 @@ from headstart.annotations import Boxes
 from headstart.decode.average_precision import average_precision, match_boxes
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.heads.boxes.calibration import UNCALIBRATED, calibrate_scores
+from headstart.heads.boxes.calibration import UNCALIBRATED, ScoreCalibration, calibrate_scores
 from headstart.heads.boxes.cells import CellTargets, cell_rows, cell_targets, centres
 from headstart.heads.boxes.solved import AT_ONCE, STRIDE, SolvedBoxes, grid_settings
 from headstart.linear.leave_out import leave_one_group_out
@@ -58,6 +58,17 @@ class SolvedFit:
 
 
 @dataclass(frozen=True, eq=False)
+class _Learned:
+    """The pictures, their boxes, and how they are read."""
+
+    items: Sequence[Any]
+    truth: Sequence[Boxes]
+    classes: int
+    usual: tuple[float, float]
+    side: int
+
+
+@dataclass(frozen=True, eq=False)
 class _Sums:
     """The moments of all pictures, and the rows of those that are left out in turn."""
 
@@ -98,43 +109,67 @@ def solve_boxes(
         ValueError: if there is no box at all.
     """
     maps = maps_of(source, grid_settings(side))
-    usual = _usual(truth, side)
-    sample = _sample(len(items), groups, seed)
-    sums = _sums(maps, items, truth, classes, usual, set(sample.tolist()), engine, progress)
-    scale = np.sqrt(np.maximum(np.diag(sums.heat.scatter) / sums.heat.w, TINY))
-    heat, box = (Spectrum.from_moments(_scaled(moments, scale)) for moments in (sums.heat, sums.box))
-    settings = maps.settings
-    blank = SolvedBoxes(settings, np.empty((0, classes)), np.empty((0, 4)), usual, UNCALIBRATED)
-    best, fitted, candidates = None, [Boxes.empty()], []
-    penalties = (LAMBDAS[1], LAMBDAS[2])
-    if len(sample) > 1:
-        codes = np.arange(len(items)) if groups is None else groups
-        left = _left_out(sums, heat, box, scale, sample, codes)
-        said = [truth[k] for k in sample]
-        for factor, predictions in left.heat.items():
-            found = [
-                blank.detect(one, other, true.size)
-                for one, other, true in zip(predictions, left.box, said, strict=True)
-            ]
-            values = [average_precision(m)[0][0] for m in match_boxes(said, found, classes)]
-            ap50 = float(np.nanmean(values)) if np.isfinite(values).any() else 0.0
-            candidates.append({"features": "blocks", "head": "solved", "lambda": factor, "ap50": ap50, "chosen": False})
-            if best is None or ap50 > best + 1e-12:
-                best, fitted, penalties = ap50, found, (factor, left.factor)
-        for row in candidates:
-            row["chosen"] = row["lambda"] == penalties[0]
-        calibration = calibrate_scores(said, fitted, classes)
-    else:
-        calibration, fitted = UNCALIBRATED, []
-    absolute = (penalties[0] * _mean(heat), penalties[1] * _mean(box))
+    learned = _Learned(items, truth, classes, _usual(truth, side), side)
+    codes = np.arange(len(items)) if groups is None else np.asarray(groups)
+    sample = _sample(codes, seed)
+    sums = _sums(learned, maps, set(sample.tolist()), engine, progress)
+    solved = _Solved.of(sums)
+    blank = SolvedBoxes(maps.settings, np.empty((0, classes)), np.empty((0, 4)), learned.usual, UNCALIBRATED)
+    choice = _choose(solved, blank, sums, [truth[k] for k in sample.tolist()], codes[sample])
+    heat, box = (
+        factor * _mean(spectrum) for factor, spectrum in zip(choice.factors, (solved.heat, solved.box), strict=True)
+    )
     head = replace(
-        blank, heat=_weights(heat, absolute[0], scale), box=_weights(box, absolute[1], scale),
-        calibration=calibration, penalties=absolute,
+        blank, heat=_weights(solved.heat, heat, solved.scale), box=_weights(solved.box, box, solved.scale),
+        calibration=choice.calibration, penalties=(heat, box),
     )  # fmt: skip
-    return SolvedFit(
-        head, best, sample if len(sample) > 1 else sample[:0], [calibration.on(one) for one in fitted], candidates,
-        tuple(settings.blocks or ()),
-    )  # fmt: skip
+    found = [choice.calibration.on(one) for one in choice.found]
+    return SolvedFit(head, choice.ap50, sample, found, choice.candidates, tuple(maps.settings.blocks or ()))
+
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """Both regressions for every λ, on rows that are divided by ``scale``."""
+
+    heat: Spectrum
+    box: Spectrum
+    scale: Array
+
+    @classmethod
+    def of(cls, sums: _Sums) -> _Solved:
+        scale = np.sqrt(np.maximum(np.diag(sums.heat.scatter) / sums.heat.w, TINY))
+        heat, box = (Spectrum.from_moments(_scaled(moments, scale)) for moments in (sums.heat, sums.box))
+        return cls(heat, box, scale)
+
+
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """λ as multiples of the mean eigenvalue, and the evidence."""
+
+    factors: tuple[float, float] = (LAMBDAS[1], LAMBDAS[2])
+    ap50: float | None = None
+    found: Sequence[Boxes] = ()
+    candidates: Sequence[dict[str, Any]] = ()
+    calibration: ScoreCalibration = UNCALIBRATED
+
+
+def _choose(
+    solved: _Solved, blank: SolvedBoxes, sums: _Sums, truth: Sequence[Boxes], groups: NDArray[np.int64]
+) -> _Choice:
+    if not sums.rows:
+        return _Choice()
+    left, classes = _left_out(sums, solved, groups), blank.heat.shape[1]
+    best, candidates = _Choice(), []
+    for factor, predictions in left.heat.items():
+        parts = zip(predictions, left.box, truth, strict=True)
+        found = [blank.detect(heat, box, true.size) for heat, box, true in parts]
+        values = np.array([average_precision(m)[0][0] for m in match_boxes(truth, found, classes, thresholds=[0.5])])
+        ap50 = float(np.nanmean(values)) if np.isfinite(values).any() else 0.0
+        candidates.append({"features": "cells", "head": "solved", "lambda": factor, "ap50": ap50})
+        if best.ap50 is None or ap50 > best.ap50 + TINY:
+            best = _Choice((factor, left.factor), ap50, found)
+    marked = [row | {"chosen": row["lambda"] == best.factors[0]} for row in candidates]
+    return replace(best, candidates=marked, calibration=calibrate_scores(truth, best.found, classes))
 
 
 def _usual(truth: Sequence[Boxes], side: int) -> tuple[float, float]:
@@ -149,9 +184,8 @@ def _usual(truth: Sequence[Boxes], side: int) -> tuple[float, float]:
     return width, height
 
 
-def _sample(n: int, groups: NDArray[np.int64] | None, seed: int) -> NDArray[np.intp]:
+def _sample(codes: NDArray[np.int64], seed: int) -> NDArray[np.intp]:
     """Pictures of complete groups, up to `LEFT_OUT`; none if there is only one group."""
-    codes = np.arange(n) if groups is None else np.asarray(groups)
     names = np.unique(codes)
     if len(names) < 2:
         return np.empty(0, np.intp)
@@ -164,31 +198,30 @@ def _sample(n: int, groups: NDArray[np.int64] | None, seed: int) -> NDArray[np.i
     return np.sort(np.array(chosen, np.intp))
 
 
-def _sums(
-    maps: MapSource, items: Sequence[Any], truth: Sequence[Boxes], classes: int, usual: tuple[float, float],
-    wanted: set[int], engine: Engine, progress: Progress | None,
-) -> _Sums:  # fmt: skip
-    side = maps.settings.window[0] if maps.settings.window else SIDE
-    cells = side // STRIDE
-    points, scale = centres(cells, STRIDE), (float(STRIDE), *usual)
+def _sums(learned: _Learned, maps: MapSource, wanted: set[int], engine: Engine, progress: Progress | None) -> _Sums:
+    cells = learned.side // STRIDE
+    points, scale = centres(cells, STRIDE), (float(STRIDE), *learned.usual)
     heat, box = RunningMoments(), RunningMoments()
     rows, targets = dict[int, NDArray[np.float32]](), dict[int, CellTargets]()
-    for start in range(0, len(items), AT_ONCE):
-        some = items[start : start + AT_ONCE]
+    for start in range(0, len(learned.items), AT_ONCE):
+        some = learned.items[start : start + AT_ONCE]
         encoded = extract(maps, some, engine=engine, on_error="raise").rows.reshape(len(some), cells**2, -1)
         for k, own in enumerate(encoded, start):
             seen = cell_rows(np.asarray(own, np.float32), cells)
-            true = truth[k]
-            boxes = np.clip(true.xyxy / np.tile(np.maximum(true.size, 1), 2), 0, 1) * side
-            target = cell_targets(boxes, true.labels, true.ignored, points, classes, scale)
+            target = cell_targets(_squared(learned.truth[k], learned.side), points, learned.classes, scale)
             heat.add(seen, target.heat, target.weights)
             if len(target.inner):
                 box.add(seen[target.inner], target.boxes, None)
             if k in wanted:
                 rows[k], targets[k] = seen, target
         if progress is not None:
-            progress(min(start + AT_ONCE, len(items)), len(items), "")
+            progress(min(start + AT_ONCE, len(learned.items)), len(learned.items), "")
     return _Sums(Moments(**heat.fields()), Moments(**box.fields()), rows, targets)
+
+
+def _squared(true: Boxes, side: int) -> Boxes:
+    """Boxes in pixels of the square, cut at its edges."""
+    return replace(true, xyxy=np.clip(true.xyxy / np.tile(np.maximum(true.size, 1), 2), 0, 1) * side)
 
 
 def _scaled(moments: Moments, scale: Array) -> Moments:
@@ -218,29 +251,26 @@ class _LeftOut:
     factor: float
 
 
-def _left_out(
-    sums: _Sums, heat: Spectrum, box: Spectrum, scale: Array, sample: NDArray[np.intp], codes: NDArray[np.int64]
-) -> _LeftOut:
-    rows = np.concatenate([sums.rows[k] for k in sample.tolist()]) / scale
-    targets = [sums.targets[k] for k in sample.tolist()]
+def _left_out(sums: _Sums, solved: _Solved, groups: NDArray[np.int64]) -> _LeftOut:
+    """Predictions for each picture in ``sums.rows`` by the fits without its group, exactly."""
+    rows = np.concatenate(list(sums.rows.values())) / solved.scale
+    targets = list(sums.targets.values())
     count = len(targets[0].heat)
-    groups = np.repeat(codes[sample], count).astype(np.int64)
+    codes = np.repeat(groups, count).astype(np.int64)
     inner = np.concatenate([target.inner + k * count for k, target in enumerate(targets)])
+    # cells that describe no box have no weight in that fit, and are predicted all the same
     weights, said = np.zeros(len(rows)), np.zeros((len(rows), 4))
     weights[inner], said[inner] = 1.0, np.concatenate([target.boxes for target in targets])
     best, boxes, factor = np.inf, said, LAMBDAS[0]
-    lambdas = [value * _mean(box) for value in LAMBDAS]
-    for value, left in zip(LAMBDAS, leave_one_group_out(box, rows, said, groups, lambdas, sample_weight=weights), strict=True):  # noqa: E501
-        error = float(np.square(left.predictions[inner] - said[inner]).mean())
+    lambdas = [value * _mean(solved.box) for value in LAMBDAS]
+    fits = leave_one_group_out(solved.box, rows, said, codes, lambdas, sample_weight=weights)
+    for value, left in zip(LAMBDAS, fits, strict=True):
+        error = float(np.square(left.predictions[inner] - said[inner]).mean()) if len(inner) else 0.0
         if error < best:
             best, boxes, factor = error, left.predictions, value
-    lambdas = [value * _mean(heat) for value in LAMBDAS]
+    lambdas = [value * _mean(solved.heat) for value in LAMBDAS]
+    weights = np.concatenate([target.weights for target in targets])
     wanted = np.concatenate([target.heat for target in targets])
-    every = leave_one_group_out(
-        heat, rows, wanted, groups, lambdas, sample_weight=np.concatenate([target.weights for target in targets])
-    )
-    return _LeftOut(
-        {value: np.split(left.predictions, len(targets)) for value, left in zip(LAMBDAS, every, strict=True)},
-        np.split(boxes, len(targets)),
-        factor,
-    )
+    fits = leave_one_group_out(solved.heat, rows, wanted, codes, lambdas, sample_weight=weights)
+    heat = {value: np.split(left.predictions, len(targets)) for value, left in zip(LAMBDAS, fits, strict=True)}
+    return _LeftOut(heat, np.split(boxes, len(targets)), factor)

@@ -21,7 +21,6 @@ from headstart.decode.nms import nms
 from headstart.decode.peaks import peaks
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.heads.annotating.contract import ANNOTATION_HEADS
 from headstart.heads.boxes.calibration import ScoreCalibration
 from headstart.heads.boxes.cells import cell_rows, centres, decode_cells
 from headstart.heads.boxes.saved import check_tensor, number, whole
@@ -103,7 +102,9 @@ class SolvedBoxes:
             rows = extract(maps, some, engine=engine, on_error="raise").rows.reshape(len(some), self.cells**2, -1)
             for item, own in zip(some, rows, strict=True):
                 seen = cell_rows(np.asarray(own, np.float32), self.cells)
-                said = self.detect(seen @ self.heat[:-1] + self.heat[-1], seen @ self.box[:-1] + self.box[-1], picture_size(item))
+                said = self.detect(
+                    seen @ self.heat[:-1] + self.heat[-1], seen @ self.box[:-1] + self.box[-1], picture_size(item)
+                )
                 found.append(self.calibration.on(said))
             if progress is not None:
                 progress(len(found), len(items), "")
@@ -199,6 +200,3 @@ def picture_size(item: Any) -> tuple[int, int]:
     """
     width, height = read_image(item).size
     return int(width), int(height)
-
-
-ANNOTATION_HEADS.register("solved_boxes", SolvedBoxes)

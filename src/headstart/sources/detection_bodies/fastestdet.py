@@ -99,7 +99,9 @@ class _Pooling(nn.Module):
         super().__init__()
         self.Conv1x1 = _Mixed(inner, width)
         self.S1, self.S2, self.S3 = (
-            nn.Sequential(*(part for _ in range(depth) for part in (*_conv(width, width, 5, depthwise=True), nn.ReLU())))
+            nn.Sequential(
+                *(part for _ in range(depth) for part in (*_conv(width, width, 5, depthwise=True), nn.ReLU()))
+            )
             for depth in (1, 2, 3)
         )
         self.output = nn.Sequential(*_conv(3 * width, width, 1))
@@ -206,7 +208,9 @@ def parts_of(shapes: Mapping[str, Collection[int]]) -> tuple[bool, int]:
         (False, 0)
     """
     neck = any(name.startswith("SPP.") for name in shapes)
-    last = [tuple(shape) for name, shape in shapes.items() if re.fullmatch(r"detect_head\.cls_layers\..*\.3\.weight", name)]
+    last = [
+        tuple(shape) for name, shape in shapes.items() if re.fullmatch(r"detect_head\.cls_layers\..*\.3\.weight", name)
+    ]
     classes = int(last[0][0]) if last else 0
     if classes > MOST_CLASSES:
         raise ValueError(f"a detection head of {classes} classes, more than {MOST_CLASSES}")

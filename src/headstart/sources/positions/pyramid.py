@@ -1,12 +1,12 @@
 """Maps of a picture at several strides: what detectors read of any convolutional body.
 
-The picture is resized to a square, its proportions are not kept, and nothing is cropped. The maps of all levels, flattened, are the blocks of one row, so that the
-engine runs the body as it runs any other.
+The picture is resized to a square, its proportions are not kept, and nothing is cropped. The maps of all levels,
+flattened, are the blocks of one row, so that the engine runs the body as it runs any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
@@ -116,11 +116,11 @@ def levels_of(source: Source, side: int) -> tuple[Level, ...]:
     Examples:
         >>> from headstart.sources import open_source
         >>> [(level.stride, level.name) for level in levels_of(open_source("headstart:image"), 128)]
-        [(4, 'layer2'), (8, 'layer3'), (16, 'layer4')]
+        [(4, 'layer1'), (8, 'layer2'), (16, 'layer3'), (32, 'layer4')]
     """
     body = trainable(with_all_blocks(source))
     wanted = source.strides if isinstance(source, HasStrides) else {}
-    names = [name for name in wanted.values()] or [b.name for b in with_all_blocks(source).info.blocks]
+    names = list(wanted.values()) or [b.name for b in with_all_blocks(source).info.blocks]
     known = dict(body.module.named_modules())
     names = [name for name in names if name in known]
     sizes = _map_sizes(body, names, side)
@@ -171,7 +171,7 @@ class PyramidSource(BodySource[NDArray[np.uint8]]):
         >>> image = open_source("headstart:image")
         >>> made = PyramidSource(image, levels_of(image, 64)[-1:], 64)
         >>> [tuple(level.shape) for level in made.maps(made.encode([np.zeros((9, 9, 3), np.uint8)]))]
-        [(1, 384, 4, 4)]
+        [(1, 384, 2, 2)]
     """
 
     def __init__(self, source: Source, levels: Sequence[Level], side: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,9 @@ from headstart.types import Dataset, Task
 if TYPE_CHECKING:
     from headstart.tune.boxes.train import DetectorSettings, TrainedDetector
 
-__all__ = ["train_if_better"]
+__all__ = ["Labelled", "train_if_better"]
+
+Pictures = tuple[list[Any], list[Boxes]]
 
 FEWEST = 24  # pictures, below which none can be held out of the training
 SHARE, MOST_HELD_OUT = 0.15, 100
@@ -30,15 +32,33 @@ STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 600, 20, 80
 LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
 
 
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Pictures with their boxes.
+
+    Attributes:
+        dataset: the pictures.
+        truth: their boxes, whose ``size`` is known.
+        task: names the classes.
+    """
+
+    dataset: Dataset
+    truth: Sequence[Boxes]
+    task: Task
+
+    def at(self, positions: NDArray[np.intp]) -> tuple[list[Any], list[Boxes]]:
+        """Pictures and boxes at these positions."""
+        chosen = positions.tolist()
+        return [self.dataset.items[k] for k in chosen], [self.truth[k] for k in chosen]
+
+
 def train_if_better(
-    train: Dataset, truth: Sequence[Boxes], task: Task, start: Solved, name: str, side: int, context: RunContext
+    train: Labelled, start: Solved, name: str, side: int, context: RunContext
 ) -> tuple[Solved, dict[str, Any]]:
     """The trained detector if it is better than the solved head on held-out pictures, else the solved head.
 
     Args:
-        train: pictures.
-        truth: their boxes, whose ``size`` is known.
-        task: names the classes.
+        train: pictures with boxes.
         start: the solved head on all of them.
         name: of the strategy.
         side: of the square that pictures are resized to.
@@ -47,22 +67,18 @@ def train_if_better(
     Raises:
         SourceError: if a strategy is named and the source has no body that can be trained.
     """
-    reason = _why_not(train, start, name, context)
+    reason = _why_not(train.dataset, start, name, context)
     if reason:
         context.reporter.line("strategy", f"frozen features: {reason}")
         return start, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head", "reason": reason}
     if not isinstance(start.source, TrainableSource):
         trainable(start.source)  # raises
-    inner, outer = _held_out(train, context.seed)
-    classes, settings = len(task.labels), _settings(name, side, len(inner))
-    seconds = _seconds(name, context)
-    made = _train(train, truth, (inner, outer), classes, settings, start, seconds, context)
-    said = [truth[k] for k in outer.tolist()]
-    again = solve_boxes(
-        start.source, [train.items[k] for k in inner.tolist()], [truth[k] for k in inner.tolist()], classes,
-        side=side, engine=context.engine, seed=context.seed,
-    ).head.annotate(start.source, [train.items[k] for k in outer.tolist()], engine=context.engine)  # fmt: skip
-    gain = box_gain(task, said, made.found, again, name="closed-form head", seed=context.seed, level=LEVEL)
+    inner, outer = map(train.at, _held_out(train.dataset, context.seed))
+    classes, said = len(train.task.labels), outer[1]
+    made = _train(start, inner, outer, _Wanted(name, side, classes), context)
+    again = solve_boxes(start.source, *inner, classes, side=side, engine=context.engine, seed=context.seed).head
+    reference = again.annotate(start.source, outer[0], engine=context.engine)
+    gain = box_gain(train.task, said, made.found, reference, name="closed-form head", seed=context.seed, level=LEVEL)
     kept = gain.low > 0 or name == "scratch"
     figures = {"trained": made.ap50, "head": made.ap50 - gain.value, "gain": gain.to_dict()}
     record = {
@@ -70,21 +86,23 @@ def train_if_better(
         "candidates": [
             {"name": "closed-form head", "ap50": figures["head"]}, {"name": "trained", "ap50": figures["trained"]},
         ],
-        "held_out": len(outer), "gain": gain.to_dict(), "epochs": made.outcome.epochs,
+        "held_out": len(said), "gain": gain.to_dict(), "epochs": made.outcome.epochs,
         "seconds": made.outcome.seconds, "weights": made.outcome.kept, "strides": [k.stride for k in made.head.levels],
     }  # fmt: skip
     context.reporter.line(
         "strategy",
-        f"{record['name']}: AP50 {made.ap50:.3f} on {len(outer)} held-out pictures, {figures['head']:.3f} by the "
+        f"{record['name']}: AP50 {made.ap50:.3f} on {len(said)} held-out pictures, {figures['head']:.3f} by the "
         f"closed-form head; {'the trained detector is kept' if kept else 'the closed-form head stays'}",
     )
     if not kept:
         return start, record
     notes = (
         f"Pictures are resized to {side} x {side} pixels without keeping their proportions",
-        f"Epoch, scores and the threshold are chosen on {len(outer)} held-out pictures, of which none was trained on",
+        f"Epoch, scores and the threshold are chosen on {len(said)} held-out pictures, of which none was trained on",
     )
-    full = Solved(made.head, made.source, f"trained detector, {made.outcome.epochs} epochs", made.ap50, start.record, notes)
+    full = Solved(
+        made.head, made.source, f"trained detector, {made.outcome.epochs} epochs", made.ap50, start.record, notes
+    )
     return full, record
 
 
@@ -96,8 +114,10 @@ def _why_not(train: Dataset, start: Solved, name: str, context: RunContext) -> s
         return f"{len(train)} pictures are too few to hold some out of a training"
     if context.clock.is_over:
         return "the time is over"
-    if name != "auto":
-        return ""
+    return _why_not_by_itself(start) if name == "auto" else ""
+
+
+def _why_not_by_itself(start: Solved) -> str:
     if not isinstance(start.source, TrainableSource):
         return f"the body of '{start.source.info.name}' cannot be fine-tuned"
     if start.left_out is not None and start.left_out > SATURATED:
@@ -119,10 +139,19 @@ def _held_out(train: Dataset, seed: int) -> tuple[NDArray[np.intp], NDArray[np.i
     return np.setdiff1d(np.arange(len(train)), outer), outer
 
 
-def _settings(name: str, side: int, count: int) -> DetectorSettings:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be trained."""
+
+    name: str
+    side: int
+    classes: int
+
+
+def _settings(wanted: _Wanted, count: int) -> DetectorSettings:
     from headstart.tune.boxes.train import DetectorSettings, shortened
 
-    made = replace(DetectorSettings(), side=side, scratch=name == "scratch")
+    made = replace(DetectorSettings(), side=wanted.side, scratch=wanted.name == "scratch")
     steps = max(1, -(-count // made.training.batch_size))
     return shortened(made, int(np.clip(round(STEPS / steps), FEWEST_EPOCHS, MOST_EPOCHS)))
 
@@ -134,16 +163,11 @@ def _seconds(name: str, context: RunContext) -> float | None:
     return 0.85 * left if name != "auto" else min(0.85 * left, LIMIT)
 
 
-def _train(
-    train: Dataset, truth: Sequence[Boxes], parts: tuple[NDArray[np.intp], NDArray[np.intp]], classes: int,
-    settings: DetectorSettings, start: Solved, seconds: float | None, context: RunContext,
-) -> TrainedDetector:  # fmt: skip
+def _train(start: Solved, inner: Pictures, outer: Pictures, wanted: _Wanted, context: RunContext) -> TrainedDetector:
     from headstart.tune.boxes.train import train_detector
     from headstart.tune.training.settings import Budget
 
-    inner, outer = (
-        ([train.items[k] for k in part.tolist()], [truth[k] for k in part.tolist()]) for part in parts
-    )
+    settings = _settings(wanted, len(inner[0]))
     with context.reporter.progress("training") as step:
-        budget = Budget(seconds=seconds, progress=step)
-        return train_detector(start.source, inner, outer, classes, settings, seed=context.seed, budget=budget)
+        budget = Budget(seconds=_seconds(wanted.name, context), progress=step)
+        return train_detector(start.source, inner, outer, wanted.classes, settings, seed=context.seed, budget=budget)

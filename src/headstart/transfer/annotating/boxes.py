@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
-
 
 from headstart.annotations import Boxes
 from headstart.engine.options import Engine
@@ -17,14 +17,14 @@ from headstart.heads.boxes.solve import SIDE, solve_boxes
 from headstart.heads.boxes.solved import picture_size
 from headstart.sources import open_source
 from headstart.sources.embedded import installed_names
-from headstart.transfer.annotating.box_training import train_if_better
-from headstart.transfer.annotating.contract import ANNOTATING, Annotator, Solved
+from headstart.transfer.annotating.box_training import Labelled, train_if_better
+from headstart.transfer.annotating.contract import Annotator, Solved
 from headstart.transfer.annotating.pictures import box_examples
 from headstart.transfer.stages.context import RunContext
 from headstart.tune import Strategy
-from headstart.types import Dataset, Source
+from headstart.types import Dataset, Source, Task
 
-__all__ = ["BoxAnnotating"]
+__all__ = ["BOXES", "BoxAnnotating", "with_sizes"]
 
 MEAN_BOXES = "mean boxes"
 
@@ -101,7 +101,7 @@ class BoxAnnotating:
                 f"Detectors of boxes are trained by 'full', 'lp_ft' or 'scratch', or where it pays ('auto'). Got "
                 f"{name!r:.40} instead."
             )
-        return train_if_better(train, truth, task, start, name, self.side, context)
+        return train_if_better(Labelled(train, truth, task), start, name, self.side, context)
 
     def baselines(self, train: Dataset, start: Solved, context: RunContext) -> Mapping[str, Callable[[], Annotator]]:
         """The boxes that are most frequent in training, and the solved head on the body with random weights.
@@ -117,15 +117,15 @@ class BoxAnnotating:
             found = frequent_boxes(truth, len(task.labels))
             return lambda items: [found(picture_size(item)) for item in items]
 
-        def untrained() -> Annotator:
-            twin = start.source.untrained(context.seed)
-            assert twin is not None
+        twin = start.source.untrained(context.seed)
+
+        def untrained(twin: Source) -> Annotator:
             quiet = replace(context, engine=_uncached(context.engine))
             made = self.solve(train, twin, quiet)
             return lambda items: made.head.annotate(twin, items, engine=quiet.engine)
 
         every: dict[str, Callable[[], Annotator]] = {MEAN_BOXES: mean_boxes}
-        return every | ({UNTRAINED: untrained} if start.source.untrained(context.seed) is not None else {})
+        return every if twin is None else every | {UNTRAINED: partial(untrained, twin)}
 
     def evaluate(self, truth: Dataset, found: Sequence[Any], *, seed: int = 0) -> Evaluation:
         """AP50, mAP, AP75 and recall with intervals over pictures, or groups.
@@ -162,7 +162,7 @@ class BoxAnnotating:
         return box_examples(truth, found, count)
 
 
-def with_sizes(dataset: Dataset) -> tuple[Any, list[Boxes]]:
+def with_sizes(dataset: Dataset) -> tuple[Task, list[Boxes]]:
     """The task and the boxes, whose ``size`` is read from the picture where it is not known.
 
     Args:
@@ -171,6 +171,14 @@ def with_sizes(dataset: Dataset) -> tuple[Any, list[Boxes]]:
     Raises:
         DataError: without labels.
         ItemError: if a picture whose size is needed cannot be read.
+
+    Examples:
+        >>> import numpy as np
+        >>> y = np.empty(1, object)
+        >>> y[0] = Boxes(np.array([[0, 0, 1, 1]]), np.array([0]))
+        >>> data = Dataset([np.zeros((2, 3, 3), np.uint8)], ("a",), "image", Task("box", ("cup",)), y)
+        >>> with_sizes(data)[1][0].size
+        (3, 2)
     """
     task, y = dataset.labelled()
     return task, [
@@ -184,6 +192,4 @@ def _uncached(engine: Engine) -> Engine:
     return replace(engine, cache=False)
 
 
-
-
-ANNOTATING.register("box", BoxAnnotating())
+BOXES = BoxAnnotating()

@@ -109,3 +109,4 @@ class Annotating(Protocol):
 ANNOTATING: Registry[Annotating] = Registry("annotation task")
 ANNOTATING.register("token", "headstart.transfer.annotating.words:WORDS")
 ANNOTATING.register("mask", "headstart.transfer.annotating.masks:MASKS")
+ANNOTATING.register("box", "headstart.transfer.annotating.boxes:BOXES")

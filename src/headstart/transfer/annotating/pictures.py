@@ -79,8 +79,7 @@ def _sorted_out(true: Boxes, seen: Boxes, labels: Sequence[str]) -> list[dict[st
         for k in np.flatnonzero(~matches.ignored[0]).tolist():
             kind = "hit" if matches.hits[0, k] else "false alarm"
             boxes.append(_box(kind, name, given.xyxy[k], float(matches.scores[k])))
-        for k in _missed(own, given, matches.hits[0]):
-            boxes.append(_box("missed", name, own.xyxy[k], None))
+        boxes += [_box("missed", name, own.xyxy[k], None) for k in _missed(own, given, matches.hits[0])]
     rank = {"missed": 0, "false alarm": 1, "hit": 2}
     return sorted(boxes, key=lambda box: rank[box["kind"]])
 

@@ -70,7 +70,7 @@ class BoxBatches:
 
     Examples:
         >>> boxes = Boxes(np.array([[0, 0, 1, 1]]), np.array([0]), (2, 2))
-        >>> made = BoxBatches([np.zeros((2, 2, 3), np.uint8)], [boxes], np.asarray, Training(), 0, None)
+        >>> made = BoxBatches([np.zeros((2, 2, 3), np.uint8)], [boxes], np.asarray, Training())
         >>> [[batch]] = list(made.epoch(0, 0))
         >>> batch["boxes"]
         tensor([[0.0000, 0.0000, 0.5000, 0.5000]])
@@ -82,8 +82,9 @@ class BoxBatches:
         boxes: Sequence[Boxes],
         prepare: Callable[[Any], NDArray[np.uint8]],
         training: Training,
-        seed: int,
-        augment: BoxAugmentation | None,
+        *,
+        seed: int = 0,
+        augment: BoxAugmentation | None = None,
     ) -> None:
         self._items, self._boxes, self._prepare = items, boxes, prepare
         self._size, self._epochs, self._seed, self._augment = training.batch_size, training.epochs, seed, augment

@@ -6,13 +6,15 @@ Ge et al. 2021, "YOLOX" (the number of cells of an object follows from their ove
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from headstart.heads.boxes.network import Predictions
 
-__all__ = ["assign_cells", "detection_loss", "distance_iou", "quality_focal"]
+__all__ = ["Objects", "assign_cells", "detection_loss", "distance_iou", "quality_focal"]
 
 BOX, OBJECT, CLASS = 2.0, 1.0, 0.5  # weights of the three parts
 FOCUS = 2.0  # the exponent of the quality focal loss
@@ -50,7 +52,7 @@ def distance_iou(first: Tensor, second: Tensor) -> Tensor:
 
 
 def quality_focal(logits: Tensor, target: Tensor) -> Tensor:
-    """The quality focal loss of each logit: |t - σ|² times the cross-entropy with the target t in [0, 1].
+    """The quality focal loss of each logit: |t - p|² times the cross-entropy with the target t in [0, 1].
 
     Examples:
         >>> quality_focal(torch.tensor([0.0, 9.0]), torch.tensor([0.5, 1.0])).round(decimals=3)
@@ -60,9 +62,22 @@ def quality_focal(logits: Tensor, target: Tensor) -> Tensor:
     return weight * functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
 
 
-def assign_cells(
-    found: Predictions, boxes: Tensor, labels: Tensor, owners: Tensor, sizes: list[tuple[int, int]]
-) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """The objects of a batch.
+
+    Attributes:
+        boxes: (M, 4) left, top, right and bottom as shares of their picture.
+        labels: (M,) class codes.
+        owners: (M,) position of each object's picture in the batch.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    owners: Tensor
+
+
+def assign_cells(found: Predictions, objects: Objects, sizes: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
     """Which cells answer for which object.
 
     Of each level, the four cells around an object's centre may answer, fewer at the border. As many of them do as the
@@ -71,9 +86,7 @@ def assign_cells(
 
     Args:
         found: what the head says now.
-        boxes: (M, 4) objects of all pictures as shares of their picture.
-        labels: (M,) class codes.
-        owners: (M,) position of each object's picture in the batch.
+        objects: of all pictures of the batch.
         sizes: (height, width) of each level.
 
     Returns:
@@ -82,16 +95,22 @@ def assign_cells(
     Examples:
         >>> from headstart.heads.boxes.network import DenseHead, HeadShape
         >>> found = DenseHead(HeadShape((16,), (96,), 1))([torch.zeros(1, 96, 4, 4)])
-        >>> at, which = assign_cells(found, torch.tensor([[0.0, 0, 0.1, 0.1]]), torch.zeros(1).long(), torch.zeros(1).long(), [(4, 4)])
+        >>> corner = Objects(torch.tensor([[0.0, 0, 0.1, 0.1]]), torch.zeros(1).long(), torch.zeros(1).long())
+        >>> at, which = assign_cells(found, corner, [(4, 4)])
         >>> int(at[0]) in (0, 1, 4, 5), which.unique()
         (True, tensor([0]))
-    """  # noqa: E501
+    """
+    boxes, labels, owners = objects.boxes, objects.labels, objects.owners
     with torch.no_grad():
         cells, valid = _candidates(boxes, sizes)  # (M, K) cell of a picture
         total = found.objects.shape[1]
         flat = owners[:, None] * total + cells
         iou, _ = paired_iou(found.boxes.reshape(-1, 4)[flat], boxes[:, None])
-        chance = found.scores().reshape(-1, found.classes.shape[-1])[flat].gather(2, labels[:, None, None].expand(-1, flat.shape[1], 1))[..., 0]
+        chance = (
+            found.scores()
+            .reshape(-1, found.classes.shape[-1])[flat]
+            .gather(2, labels[:, None, None].expand(-1, flat.shape[1], 1))[..., 0]
+        )
         cost = -(chance + TINY).log() - BOX_COST * (iou + TINY).log()
         cost = cost.masked_fill(~valid, float("inf"))
         count = (iou * valid).sum(1).round().clamp(1).long()
@@ -133,38 +152,38 @@ def _candidates(boxes: Tensor, sizes: list[tuple[int, int]]) -> tuple[Tensor, Te
 
 
 def detection_loss(
-    found: Predictions,
-    boxes: Tensor,
-    labels: Tensor,
-    owners: Tensor,
-    sizes: list[tuple[int, int]],
-    outside: Tensor | None = None,
+    found: Predictions, objects: Objects, sizes: list[tuple[int, int]], outside: Tensor | None = None
 ) -> Tensor:
     """The loss of a batch: quality focal of the objectness, Distance-IoU of the boxes, cross-entropy of the classes.
 
     Args:
         found: what the head says.
-        boxes: (M, 4), M may be 0.
-        labels: (M,).
-        owners: (M,).
-        sizes: of the levels.
+        objects: of the batch; there may be none.
+        sizes: (height, width) of each level.
         outside: (n, P) cells that do not count as empty, such as those in ignored regions; None for none.
 
     Returns:
         A scalar.
+
+    Examples:
+        >>> from headstart.heads.boxes.network import DenseHead, HeadShape
+        >>> found = DenseHead(HeadShape((16,), (96,), 1))([torch.zeros(1, 96, 4, 4)])
+        >>> none = Objects(torch.zeros(0, 4), torch.zeros(0).long(), torch.zeros(0).long())
+        >>> float(detection_loss(found, none, [(4, 4)])) > 0
+        True
     """
     target = torch.zeros_like(found.objects).reshape(-1)
-    if not len(boxes):
+    if not len(objects.boxes):
         return OBJECT * quality_focal(found.objects.reshape(-1), target).sum()
-    at, which = assign_cells(found, boxes, labels, owners, sizes)
+    at, which = assign_cells(found, objects, sizes)
     chosen = found.boxes.reshape(-1, 4)[at]
-    iou, penalty = paired_iou(chosen, boxes[which])
+    iou, penalty = paired_iou(chosen, objects.boxes[which])
     target[at] = iou.detach().clamp(0, 1)
-    objects = quality_focal(found.objects.reshape(-1), target)
+    present = quality_focal(found.objects.reshape(-1), target)
     if outside is not None:
         counted = ~outside.reshape(-1)
         counted[at] = True
-        objects = objects * counted
+        present = present * counted
     many = max(len(at), 1)
-    classes = functional.cross_entropy(found.classes.reshape(-1, found.classes.shape[-1])[at], labels[which])
-    return OBJECT * objects.sum() / many + BOX * (1 - iou + penalty).mean() + CLASS * classes
+    classes = functional.cross_entropy(found.classes.reshape(-1, found.classes.shape[-1])[at], objects.labels[which])
+    return OBJECT * present.sum() / many + BOX * (1 - iou + penalty).mean() + CLASS * classes

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from headstart.annotations import Boxes
 from headstart.engine.body.recipe import Forward
 from headstart.heads.boxes.detections import as_boxes
-from headstart.heads.boxes.network import DenseHead, Predictions
+from headstart.heads.boxes.network import DenseHead, Predictions, points_of
 from headstart.sources.positions.pyramid import Level, read_maps
-from headstart.tune.boxes.loss import detection_loss
+from headstart.tune.boxes.loss import Objects, detection_loss
 
 __all__ = ["DetectorModule", "detect"]
 
@@ -61,18 +61,21 @@ class DetectorModule(nn.Module):
         pictures = batch["pictures"]
         sizes = [(pictures.shape[1] // stride, pictures.shape[2] // stride) for stride in self._strides]
         kept = ~batch["ignored"]
-        outside = None
-        if batch["ignored"].any():
-            from headstart.heads.boxes.network import points_of
-
-            points = points_of(sizes)[0].to(pictures.device)
-            regions, owners = batch["boxes"][~kept], batch["owners"][~kept]
-            within = ((points >= regions[:, None, :2]) & (points <= regions[:, None, 2:])).all(-1)  # (regions, P)
-            outside = torch.zeros(len(pictures), len(points), dtype=torch.bool, device=pictures.device)
-            for region, owner in zip(within, owners.tolist(), strict=True):
-                outside[owner] |= region
+        outside = _outside(batch, sizes) if batch["ignored"].any() else None
         boxes, labels, owners = (batch[name][kept] for name in ("boxes", "labels", "owners"))
-        return detection_loss(self(pictures), boxes, labels, owners, sizes, outside)
+        return detection_loss(self(pictures), Objects(boxes, labels, owners), sizes, outside)
+
+
+def _outside(batch: dict[str, Tensor], sizes: list[tuple[int, int]]) -> Tensor:
+    """(n, P) cells in ignored regions."""
+    pictures, aside = batch["pictures"], batch["ignored"]
+    points = points_of(sizes)[0].to(pictures.device)
+    regions = batch["boxes"][aside]
+    within = ((points >= regions[:, None, :2]) & (points <= regions[:, None, 2:])).all(-1)  # (regions, P)
+    found = torch.zeros(len(pictures), len(points), dtype=torch.bool, device=pictures.device)
+    for region, owner in zip(within, batch["owners"][aside].tolist(), strict=True):
+        found[owner] |= region
+    return found
 
 
 def detect(module: DetectorModule, pictures: NDArray[np.uint8], sizes: Sequence[tuple[int, int]]) -> list[Boxes]:

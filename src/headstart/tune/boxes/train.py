@@ -1,4 +1,4 @@
-"""Train a detector: a body and a dense head, from pretrained or random weights, judged on pictures that it has not seen.
+"""Train a detector: a body and a dense head, from pretrained or random weights, judged on pictures that are held out.
 
 Pictures are resized to a square without keeping their proportions. A source with a detection head of its own, as
 FastestDet's, starts from that head.
@@ -34,6 +34,7 @@ __all__ = ["DetectorSettings", "TrainedDetector", "chosen_strides", "mean_ap50",
 
 SMALL = 32.0  # pixels: below this side of the smaller boxes, maps of stride 8 are read too
 LARGE = 192.0  # pixels: beyond this side of the larger boxes, maps of stride 32 are read too
+OWN_STRIDE = 16  # of the map that a detection head which comes with a source reads
 JUDGED_EVERY = 0.1  # share of the epochs after which the detector is judged
 
 
@@ -153,10 +154,10 @@ def train_detector(
     start = source.untrained(seed) if settings.scratch else source
     body = trainable(source if start is None else start)
     levels = _levels(source, train[1], settings)
-    head = _new_head(source, levels, train[1], classes, settings, seed)
+    head = _new_head(source, levels, train[1], classes, seed=seed, scratch=settings.scratch)
     module = DetectorModule(body.module, body.forward, levels, head)
     prepare = square(settings.side).prepare
-    batches = BoxBatches(*train, prepare, settings.training, seed, settings.augmentation)
+    batches = BoxBatches(*train, prepare, settings.training, seed=seed, augment=settings.augmentation)
     pictures, sizes = np.stack([prepare(item) for item in valid[0]]), [one.size for one in valid[1]]
     judge = _Judge(module, pictures, valid[1], classes, settings.training.epochs)
     job = Job(module, _groups(body, module, settings), batches, module.loss, validate=judge)
@@ -174,22 +175,30 @@ def train_detector(
         if not name.endswith("num_batches_tracked")
     }  # fmt: skip
     made = DenseBoxes(levels, settings.side, classes, state, calibration)
-    assert isinstance(source, TrainableSource)
-    tuned = source.with_module(module.body, f"{source.info.name} (trained on boxes)")
+    tuned = _trainable(source).with_module(module.body, f"{source.info.name} (trained on boxes)")
     return TrainedDetector(
         made, tuned, outcome, [calibration.on(one) for one in found], mean_ap50(valid[1], found, classes)
     )
+
+
+def _trainable(source: Source) -> TrainableSource:
+    if not isinstance(source, TrainableSource):
+        trainable(source)  # raises
+        raise TypeError(source.info.name)
+    return source
 
 
 def _levels(source: Source, truth: Sequence[Boxes], settings: DetectorSettings) -> tuple[Level, ...]:
     wanted = settings.strides or chosen_strides(truth, settings.side)
     every = levels_of(source, settings.side)
     chosen = tuple(level for level in every if level.stride in wanted)
+    if isinstance(source, HasDetectionHead) and source.detection_head():
+        chosen = tuple(level for level in chosen if level.stride <= OWN_STRIDE) or chosen  # its neck sees stride 32
     return chosen or every[-1:]
 
 
 def _new_head(
-    source: Source, levels: tuple[Level, ...], truth: Sequence[Boxes], classes: int, settings: DetectorSettings, seed: int
+    source: Source, levels: tuple[Level, ...], truth: Sequence[Boxes], classes: int, *, seed: int, scratch: bool
 ) -> DenseHead:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -198,9 +207,9 @@ def _new_head(
     sides = np.concatenate([one[:, 2:] - one[:, :2] for one in shares]) if shares else np.full((1, 2), 0.2)
     head.begin(torch.tensor(np.exp(np.log(np.maximum(sides, 1e-3)).mean(axis=0)), dtype=torch.float32))
     strides = [level.stride for level in levels]
-    own = source.detection_head() if isinstance(source, HasDetectionHead) and not settings.scratch else {}
-    if own and 16 in strides:
-        head.begin_from(own, strides.index(16))
+    own = source.detection_head() if isinstance(source, HasDetectionHead) and not scratch else {}
+    if own and OWN_STRIDE in strides:
+        head.begin_from(own, strides.index(OWN_STRIDE))
     return head
 
 
