@@ -35,6 +35,8 @@ HEAVY_ALLOWED = {
     ("sources.keras_bodies.modules", "torch"): "the layers of Keras; imported when a body is built",
     ("sources.keras_bodies.network", "torch"): "the network of them; imported when a body is built",
     ("heads", "sklearn"): "the heads that are its estimators; the registry imports each on first use",
+    ("sources.detection_bodies.fastestdet", "torch"): "the layers of FastestDet; imported when a body is built",
+    ("heads.boxes.network", "torch"): "the trained head of boxes; imported when it annotates",
     ("tune", "torch"): "what trains; the registry imports each strategy on first use, a frozen fit none of them",
     ("sources.toy_shift", "torch"): "a tiny body for tests and examples; nothing else imports it",
     ("estimators", "sklearn"): "its classes inherit from scikit-learn's; headstart.__getattr__ imports it on first use",

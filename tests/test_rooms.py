@@ -69,6 +69,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "heads": {
         "annotating": set(),
         "words": set(),
+        "boxes": set(),
         "attention": set(),
         "feature_map": set(),
         "masks": set(),
@@ -117,6 +118,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "audio_bodies": {"bodies", "preprocessing"},
         "keras_bodies": {"bodies", "preprocessing"},
         "positions": {"bodies", "preprocessing"},
+        "detection_bodies": {"bodies", "preprocessing"},
         "timm_bodies": {"bodies", "preprocessing"},
         "transformers": {"bodies", "preprocessing", "weight_files"},
         "weight_files": {"bodies"},
@@ -135,6 +137,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "tune": {
         "training": set(),
         "frozen": {"training"},
+        "boxes": {"training"},
         "losses": set(),
         "masks": {"training"},
         "network": {"training"},

@@ -1,1 +1,4 @@
-"""Heads that find objects: solved on the cells of a grid, or trained."""
+"""Heads that find objects: solved on the cells of a grid, or trained.
+
+The two heads, what solves one of them, and what both share: cells, scores, the checks of saved ones.
+"""

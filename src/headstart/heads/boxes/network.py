@@ -57,6 +57,11 @@ class Predictions:
         objects: (n, P) logits that a cell holds an object.
         boxes: (n, P, 4) left, top, right and bottom as shares of the picture.
         classes: (n, P, C) logits.
+
+    Examples:
+        >>> Predictions(torch.zeros(1, 2), torch.zeros(1, 2, 4), torch.zeros(1, 2, 2)).scores()
+        tensor([[[0.2500, 0.2500],
+                 [0.2500, 0.2500]]])
     """
 
     objects: Tensor

@@ -69,7 +69,7 @@ class _Learned:
 
 
 @dataclass(frozen=True, eq=False)
-class _Sums:
+class _CellSums:
     """The moments of all pictures, and the rows of those that are left out in turn."""
 
     heat: Moments
@@ -107,11 +107,21 @@ def solve_boxes(
         SourceError: if the source gives no maps.
         ItemError: if a picture cannot be read.
         ValueError: if there is no box at all.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> bright = np.zeros((64, 64, 3), np.uint8)
+        >>> bright[16:48, 16:48] = 255
+        >>> truth = [Boxes(np.array([[16, 16, 48, 48]]), np.array([0]), (64, 64))] * 3
+        >>> solve_boxes(open_source("headstart:image"), [bright] * 3, truth, 1, side=64).head.usual
+        (32.0, 32.0)
     """
     maps = maps_of(source, grid_settings(side))
     learned = _Learned(items, truth, classes, _usual(truth, side), side)
     codes = np.arange(len(items)) if groups is None else np.asarray(groups)
-    sample = _sample(codes, seed)
+    with_boxes = np.array([bool((~one.ignored).any()) for one in truth])
+    # without the only group that has boxes there would be nothing to fit
+    sample = _sample(codes, seed) if len(np.unique(codes[with_boxes])) > 1 else np.empty(0, np.intp)
     sums = _sums(learned, maps, set(sample.tolist()), engine, progress)
     solved = _Solved.of(sums)
     blank = SolvedBoxes(maps.settings, np.empty((0, classes)), np.empty((0, 4)), learned.usual, UNCALIBRATED)
@@ -136,14 +146,14 @@ class _Solved:
     scale: Array
 
     @classmethod
-    def of(cls, sums: _Sums) -> _Solved:
+    def of(cls, sums: _CellSums) -> _Solved:
         scale = np.sqrt(np.maximum(np.diag(sums.heat.scatter) / sums.heat.w, TINY))
         heat, box = (Spectrum.from_moments(_scaled(moments, scale)) for moments in (sums.heat, sums.box))
         return cls(heat, box, scale)
 
 
 @dataclass(frozen=True, eq=False)
-class _Choice:
+class _ChosenPenalties:
     """λ as multiples of the mean eigenvalue, and the evidence."""
 
     factors: tuple[float, float] = (LAMBDAS[1], LAMBDAS[2])
@@ -154,12 +164,12 @@ class _Choice:
 
 
 def _choose(
-    solved: _Solved, blank: SolvedBoxes, sums: _Sums, truth: Sequence[Boxes], groups: NDArray[np.int64]
-) -> _Choice:
+    solved: _Solved, blank: SolvedBoxes, sums: _CellSums, truth: Sequence[Boxes], groups: NDArray[np.int64]
+) -> _ChosenPenalties:
     if not sums.rows:
-        return _Choice()
+        return _ChosenPenalties()
     left, classes = _left_out(sums, solved, groups), blank.heat.shape[1]
-    best, candidates = _Choice(), []
+    best, candidates = _ChosenPenalties(), []
     for factor, predictions in left.heat.items():
         parts = zip(predictions, left.box, truth, strict=True)
         found = [blank.detect(heat, box, true.size) for heat, box, true in parts]
@@ -167,7 +177,7 @@ def _choose(
         ap50 = float(np.nanmean(values)) if np.isfinite(values).any() else 0.0
         candidates.append({"features": "cells", "head": "solved", "lambda": factor, "ap50": ap50})
         if best.ap50 is None or ap50 > best.ap50 + TINY:
-            best = _Choice((factor, left.factor), ap50, found)
+            best = _ChosenPenalties((factor, left.factor), ap50, found)
     marked = [row | {"chosen": row["lambda"] == best.factors[0]} for row in candidates]
     return replace(best, candidates=marked, calibration=calibrate_scores(truth, best.found, classes))
 
@@ -198,7 +208,7 @@ def _sample(codes: NDArray[np.int64], seed: int) -> NDArray[np.intp]:
     return np.sort(np.array(chosen, np.intp))
 
 
-def _sums(learned: _Learned, maps: MapSource, wanted: set[int], engine: Engine, progress: Progress | None) -> _Sums:
+def _sums(learned: _Learned, maps: MapSource, wanted: set[int], engine: Engine, progress: Progress | None) -> _CellSums:
     cells = learned.side // STRIDE
     points, scale = centres(cells, STRIDE), (float(STRIDE), *learned.usual)
     heat, box = RunningMoments(), RunningMoments()
@@ -216,7 +226,7 @@ def _sums(learned: _Learned, maps: MapSource, wanted: set[int], engine: Engine, 
                 rows[k], targets[k] = seen, target
         if progress is not None:
             progress(min(start + AT_ONCE, len(learned.items)), len(learned.items), "")
-    return _Sums(Moments(**heat.fields()), Moments(**box.fields()), rows, targets)
+    return _CellSums(Moments(**heat.fields()), Moments(**box.fields()), rows, targets)
 
 
 def _squared(true: Boxes, side: int) -> Boxes:
@@ -233,7 +243,7 @@ def _scaled(moments: Moments, scale: Array) -> Moments:
 
 
 def _mean(spectrum: Spectrum) -> float:
-    return float(spectrum.values.sum() / max(len(spectrum.mean), 1))
+    return max(float(spectrum.values.sum() / max(len(spectrum.mean), 1)), TINY)
 
 
 def _weights(spectrum: Spectrum, lam: float, scale: Array) -> Array:
@@ -251,7 +261,7 @@ class _LeftOut:
     factor: float
 
 
-def _left_out(sums: _Sums, solved: _Solved, groups: NDArray[np.int64]) -> _LeftOut:
+def _left_out(sums: _CellSums, solved: _Solved, groups: NDArray[np.int64]) -> _LeftOut:
     """Predictions for each picture in ``sums.rows`` by the fits without its group, exactly."""
     rows = np.concatenate(list(sums.rows.values())) / solved.scale
     targets = list(sums.targets.values())

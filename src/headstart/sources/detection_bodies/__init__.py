@@ -1,4 +1,5 @@
-"""FastestDet: a small detector of COCO's classes as a body.
+"""Bodies that were trained to find objects, such as FastestDet.
 
-Registered nowhere by itself: a checkpoint of it is opened as ``local:PATH``.
+Further bodies of detectors go in here: the network, the source, and the file that it is read from. None has a scheme of
+its own; a checkpoint is opened as ``local:PATH``.
 """

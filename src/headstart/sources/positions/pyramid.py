@@ -95,6 +95,14 @@ def read_maps(module: nn.Module, forward: Forward, names: Sequence[str], batch: 
 
     Raises:
         SourceError: if an output is no map with its channels first.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> import torch
+        >>> body = trainable(open_source("headstart:image"))
+        >>> pictures = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
+        >>> read_maps(body.module, body.forward, ["layer2"], pictures)[0].shape
+        torch.Size([1, 96, 8, 8])
     """
     _, found = collect_outputs(module, names, lambda: forward(module, batch))
     for name in names:

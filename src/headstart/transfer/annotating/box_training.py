@@ -40,6 +40,13 @@ class Labelled:
         dataset: the pictures.
         truth: their boxes, whose ``size`` is known.
         task: names the classes.
+
+    Examples:
+        >>> import numpy as np
+        >>> task, boxes = Task("box", ("cup",)), [Boxes.empty((4, 4))] * 2
+        >>> two = Labelled(Dataset(["a.png", "b.png"], ("a", "b"), "image", task, np.array(boxes, object)), boxes, task)
+        >>> two.at(np.array([1]))[0]
+        ['b.png']
     """
 
     dataset: Dataset
@@ -66,6 +73,16 @@ def train_if_better(
 
     Raises:
         SourceError: if a strategy is named and the source has no body that can be trained.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources import open_source
+        >>> from headstart.heads.boxes.dense import DenseBoxes
+        >>> task, boxes = Task("box", ("cup",)), [Boxes.empty((4, 4))] * 2
+        >>> two = Labelled(Dataset(["a.png", "b.png"], ("a", "b"), "image", task, np.array(boxes, object)), boxes, task)
+        >>> start = Solved(DenseBoxes((), 64, 1, {}), open_source("headstart:image"), "head")
+        >>> train_if_better(two, start, "full", 64, RunContext(SilentReporter()))[1]["reason"]
+        '2 pictures are too few to hold some out of a training'
     """
     reason = _why_not(train.dataset, start, name, context)
     if reason:

@@ -35,6 +35,15 @@ def box_examples(truth: Dataset, found: Sequence[Boxes], count: int) -> list[dic
         For each picture its ``name``, ``size``, ``picture`` (a JPEG file in base64), ``boxes`` (each with ``kind``:
         ``"hit"``, ``"missed"`` or ``"false alarm"``, ``label``, ``score`` and corners as shares of the picture), and
         the number of each kind.
+
+    Examples:
+        >>> from headstart.types import Task
+        >>> y = np.empty(1, object)
+        >>> y[0] = Boxes(np.array([[0, 0, 8, 8]]), np.array([0]), (16, 16))
+        >>> data = Dataset([np.zeros((16, 16, 3), np.uint8)], ("a",), "image", Task("box", ("cup",)), y)
+        >>> [shown] = box_examples(data, [Boxes.empty((16, 16))], 5)
+        >>> shown["missed"], shown["boxes"][0]["box"]
+        (1, [0.0, 0.0, 0.5, 0.5])
     """
     task, y = truth.labelled()
     sorted_out = [_sorted_out(true, seen.visible(), task.labels) for true, seen in zip(y, found, strict=True)]

@@ -169,7 +169,7 @@ def detection_loss(
         >>> from headstart.heads.boxes.network import DenseHead, HeadShape
         >>> found = DenseHead(HeadShape((16,), (96,), 1))([torch.zeros(1, 96, 4, 4)])
         >>> none = Objects(torch.zeros(0, 4), torch.zeros(0).long(), torch.zeros(0).long())
-        >>> float(detection_loss(found, none, [(4, 4)])) > 0
+        >>> detection_loss(found, none, [(4, 4)]).item() > 0
         True
     """
     target = torch.zeros_like(found.objects).reshape(-1)

@@ -85,6 +85,16 @@ def detect(module: DetectorModule, pictures: NDArray[np.uint8], sizes: Sequence[
         module: the detector.
         pictures: (n, side, side, 3) uint8.
         sizes: (width, height) of each original picture.
+
+    Examples:
+        >>> from headstart.heads.boxes.network import HeadShape
+        >>> from headstart.sources import open_source
+        >>> from headstart.sources.bodies.trainable import trainable
+        >>> body, levels = trainable(open_source("headstart:image")), [Level(16, "layer3", 192)]
+        >>> module = DetectorModule(body.module, body.forward, levels, DenseHead(HeadShape((16,), (192,), 1)))
+        >>> [found] = detect(module, np.zeros((1, 64, 64, 3), np.uint8), [(100, 50)])
+        >>> found.size
+        (100, 50)
     """
     was = module.training
     device = next(module.parameters()).device

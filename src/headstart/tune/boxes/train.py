@@ -150,6 +150,15 @@ def train_detector(
 
     Raises:
         SourceError: if the source has no body that can be trained, or no maps.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> items = [np.full((64, 64, 3), k, np.uint8) for k in range(4)]
+        >>> boxes = [Boxes(np.array([[8, 8, 40, 40]]), np.array([0]), (64, 64))] * 4
+        >>> settings = shortened(DetectorSettings(side=64), 1)
+        >>> made = train_detector(open_source("headstart:image"), (items, boxes), (items, boxes), 1, settings)
+        >>> made.outcome.steps, made.head.side
+        (1, 64)
     """
     start = source.untrained(seed) if settings.scratch else source
     body = trainable(source if start is None else start)
