@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from headstart.annotations import Boxes
-from headstart.heads.boxes.cells import cell_rows, cell_targets, centres, decode_cells, encode_cells
+from headstart.heads.boxes.cells import cell_rows, centres, decode_cells, encode_cells, object_cells
 from headstart.tune.boxes.augmentation import flipped
 
 CELLS, STRIDE = 6, 16
@@ -35,7 +35,7 @@ def test_what_a_cell_says_decodes_to_the_box(seed: int) -> None:
 def test_targets_of_the_mirrored_picture_are_the_mirrored_targets(seed: int) -> None:
     one = objects(seed)
     mirrored = Boxes(flipped(one.xyxy / SIDE) * SIDE, one.labels, one.size)
-    first, second = (cell_targets(each, POINTS, 2, SCALE) for each in (one, mirrored))
+    first, second = (object_cells(each, POINTS, 2, SCALE) for each in (one, mirrored))
     turned = np.arange(CELLS**2).reshape(CELLS, CELLS)[:, ::-1].ravel()
     np.testing.assert_allclose(second.heat, first.heat[turned], atol=1e-12)
     np.testing.assert_allclose(second.weights, first.weights[turned], atol=1e-12)
@@ -46,7 +46,7 @@ def test_targets_of_the_mirrored_picture_are_the_mirrored_targets(seed: int) -> 
 
 def test_of_two_objects_the_smaller_one_gets_a_cell() -> None:
     both = Boxes(np.array([[0, 0, 96, 96], [40, 40, 56, 56.0]]), np.array([0, 1]), (SIDE, SIDE))
-    made = cell_targets(both, POINTS, 2, SCALE)
+    made = object_cells(both, POINTS, 2, SCALE)
     widths = dict(zip(made.inner.tolist(), np.exp(made.boxes[:, 2]) * SCALE[1], strict=True))
     assert round(widths[14]) == 16  # the nearest cell to the centre of both
     assert round(widths[21]) == 96
@@ -54,14 +54,14 @@ def test_of_two_objects_the_smaller_one_gets_a_cell() -> None:
 
 def test_objects_at_the_border_have_cells_of_their_own() -> None:
     edges = Boxes(np.array([[0, 0, 6, 6], [90, 0, 96, 5], [0, 91, 4, 96.0]]), np.zeros(3, int), (SIDE, SIDE))
-    made = cell_targets(edges, POINTS, 1, SCALE)
+    made = object_cells(edges, POINTS, 1, SCALE)
     assert made.inner.tolist() == [0, 5, 30]
     assert np.isfinite(made.boxes).all()
 
 
 def test_ignored_regions_have_no_weight_and_no_heat() -> None:
     aside = Boxes(np.array([[0, 0, 48, 48.0]]), np.zeros(1, int), (SIDE, SIDE), ignored=np.array([True]))
-    made = cell_targets(aside, POINTS, 1, SCALE)
+    made = object_cells(aside, POINTS, 1, SCALE)
     assert made.heat.max() == 0
     assert len(made.inner) == 0
     assert sorted(np.flatnonzero(made.weights == 0).tolist()) == [0, 1, 2, 6, 7, 8, 12, 13, 14]

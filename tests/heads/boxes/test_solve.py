@@ -11,7 +11,7 @@ from headstart.annotations import Boxes
 from headstart.engine.body.machine import BF16_SWITCH
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.heads.boxes.cells import cell_rows, cell_targets, centres
+from headstart.heads.boxes.cells import cell_rows, centres, object_cells
 from headstart.heads.boxes.solve import SolvedFit, _choose, _Learned, _Solved, _sums, solve_boxes
 from headstart.heads.boxes.solved import STRIDE, SolvedBoxes, grid_settings
 from headstart.sources.positions.maps import maps_of
@@ -68,7 +68,7 @@ def test_the_heat_is_the_weighted_ridge(source, pictures, fitted) -> None:  # ty
     rows = np.concatenate([cell_rows(one, cells) for one in encoded]).astype(np.float64)
     squares = [Boxes(one.xyxy / (80, 48, 80, 48) * SIDE, one.labels) for one in truth]
     scale = (float(STRIDE), *head.usual)
-    targets = [cell_targets(one, centres(cells, STRIDE), 2, scale) for one in squares]
+    targets = [object_cells(one, centres(cells, STRIDE), 2, scale) for one in squares]
     heat, weights = np.concatenate([t.heat for t in targets]), np.concatenate([t.weights for t in targets])
     mean, target_mean = weights @ rows / weights.sum(), weights @ heat / weights.sum()
     spread = np.sqrt(weights @ (rows - mean) ** 2 / weights.sum())

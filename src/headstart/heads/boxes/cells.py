@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from headstart.annotations import Boxes
 
-__all__ = ["NEIGHBOURS", "CellTargets", "cell_rows", "cell_targets", "centres", "decode_cells", "encode_cells"]
+__all__ = ["NEIGHBOURS", "ObjectCells", "cell_rows", "centres", "decode_cells", "encode_cells", "object_cells"]
 
 Array = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def cell_rows(rows: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True, eq=False)
-class CellTargets:
+class ObjectCells:
     """What the cells of one picture should say.
 
     Attributes:
@@ -81,7 +81,7 @@ class CellTargets:
     boxes: Array
 
 
-def cell_targets(found: Boxes, points: Array, classes: int, scale: tuple[float, float, float]) -> CellTargets:
+def object_cells(found: Boxes, points: Array, classes: int, scale: tuple[float, float, float]) -> ObjectCells:
     """The targets of a picture's cells.
 
     A cell within a quarter of an object's sides of its centre describes the object; the nearest cell always does. Where
@@ -95,7 +95,7 @@ def cell_targets(found: Boxes, points: Array, classes: int, scale: tuple[float, 
 
     Examples:
         >>> one = Boxes(np.array([[0, 0, 36, 36]]), np.array([0]))
-        >>> made = cell_targets(one, centres(4, 16), 1, (16, 36, 36))
+        >>> made = object_cells(one, centres(4, 16), 1, (16, 36, 36))
         >>> made.inner, made.boxes, made.heat[:2, 0].round(2)
         (array([5]), array([[-0.375, -0.375,  0.   ,  0.   ]]), array([0.21, 0.35]))
     """
@@ -116,7 +116,7 @@ def cell_targets(found: Boxes, points: Array, classes: int, scale: tuple[float, 
             owner[(np.abs(away[:, k]) < INNER * sides[k]).all(axis=1)] = k
             owner[np.argmin(np.sum(away[:, k] ** 2, axis=1))] = k
     inner = np.flatnonzero(owner >= 0)
-    return CellTargets(heat, weights, inner, encode_cells(boxes[owner[inner]], points[inner], scale))
+    return ObjectCells(heat, weights, inner, encode_cells(boxes[owner[inner]], points[inner], scale))
 
 
 def encode_cells(boxes: Array, points: Array, scale: tuple[float, float, float]) -> Array:

@@ -14,7 +14,7 @@ from headstart.decode.average_precision import average_precision, match_boxes
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.heads.boxes.calibration import UNCALIBRATED, ScoreCalibration, calibrate_scores
-from headstart.heads.boxes.cells import CellTargets, cell_rows, cell_targets, centres
+from headstart.heads.boxes.cells import ObjectCells, cell_rows, centres, object_cells
 from headstart.heads.boxes.solved import AT_ONCE, STRIDE, SolvedBoxes, grid_settings
 from headstart.linear.leave_out import leave_one_group_out
 from headstart.linear.moments import Moments
@@ -75,7 +75,7 @@ class _CellSums:
     heat: Moments
     box: Moments
     rows: dict[int, NDArray[np.float32]]
-    targets: dict[int, CellTargets]
+    targets: dict[int, ObjectCells]
 
 
 def solve_boxes(
@@ -212,13 +212,13 @@ def _sums(learned: _Learned, maps: MapSource, wanted: set[int], engine: Engine, 
     cells = learned.side // STRIDE
     points, scale = centres(cells, STRIDE), (float(STRIDE), *learned.usual)
     heat, box = RunningMoments(), RunningMoments()
-    rows, targets = dict[int, NDArray[np.float32]](), dict[int, CellTargets]()
+    rows, targets = dict[int, NDArray[np.float32]](), dict[int, ObjectCells]()
     for start in range(0, len(learned.items), AT_ONCE):
         some = learned.items[start : start + AT_ONCE]
         encoded = extract(maps, some, engine=engine, on_error="raise").rows.reshape(len(some), cells**2, -1)
         for k, own in enumerate(encoded, start):
             seen = cell_rows(np.asarray(own, np.float32), cells)
-            target = cell_targets(_squared(learned.truth[k], learned.side), points, learned.classes, scale)
+            target = object_cells(_squared(learned.truth[k], learned.side), points, learned.classes, scale)
             heat.add(seen, target.heat, target.weights)
             if len(target.inner):
                 box.add(seen[target.inner], target.boxes, None)
