@@ -30,7 +30,9 @@ def expand(text: str | bytes) -> list[int]:
         >>> expand("52203")
         [5, 2, 2, 2, 5]
     """
-    raw = text.encode("ascii", "replace") if isinstance(text, str) else text
+    if isinstance(text, str) and not text.isascii():
+        raise ValueError("it holds a character that is none of a run-length code")
+    raw = text.encode("ascii") if isinstance(text, str) else text
     counts: list[int] = []
     number, shift = 0, 0
     for sign in raw:
