@@ -107,8 +107,13 @@ YOLO = Yolo()
 
 
 def _label_files(location: Location) -> list[str]:
-    texts = [name for name in location.with_suffix(".txt") if not NOT_LABELS.match(PurePosixPath(name).stem)]
-    return [name for name in texts if PurePosixPath(name).name.lower() not in NAME_LISTS]
+    return [name for name in location.with_suffix(".txt") if _may_label(PurePosixPath(name))]
+
+
+def _may_label(path: PurePosixPath) -> bool:
+    """Whether a text may label a picture: lists of names and of splits do not, unless they lie among the labels."""
+    is_inside = any(part.lower() == "labels" for part in path.parts[:-1])
+    return path.name.lower() not in NAME_LISTS and (is_inside or not NOT_LABELS.match(path.stem))
 
 
 def _setup(location: Location) -> _Setup:
@@ -158,13 +163,14 @@ def _drawn(location: Location, name: str, setup: _Setup, remarks: Remarks, *, wa
         if setup.names and int(code) not in setup.names:
             remarks.add("unknown_class", f"{where} (class {int(code)})")
             continue
-        numbers = [number(cell, "fraction", where, least=-BEYOND, most=BEYOND) for cell in cells[1:]]
-        drawn.append(_one(numbers, setup, setup.names.get(int(code), str(int(code))), where, wants_mask=wants_mask))
+        own = cells[1:5] if setup.is_pose else cells[1:]
+        numbers = [number(cell, "fraction", where, least=-BEYOND, most=BEYOND) for cell in own]
+        drawn.append(_one(numbers, setup.names.get(int(code), str(int(code))), where, wants_mask=wants_mask))
     return drawn
 
 
-def _one(numbers: list[float], setup: _Setup, name: str, where: str, *, wants_mask: bool) -> Drawn:
-    if len(numbers) in (4, 5) or (setup.is_pose and len(numbers) > 4):
+def _one(numbers: list[float], name: str, where: str, *, wants_mask: bool) -> Drawn:
+    if len(numbers) in (4, 5):
         x, y, width, height = numbers[:4]
         score = number(numbers[4], "confidence", where, least=0, most=1) if len(numbers) == 5 else None
         xyxy = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
