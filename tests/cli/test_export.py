@@ -41,3 +41,17 @@ def test_without_items_of_the_fit_a_model_of_rows_asks_for_some(run, tmp_path, c
 def test_an_unknown_format_ends_before_anything_is_loaded(tmp_path, capsys):
     assert main(["export", "no-such-run", "--format", "onxx", "-o", str(tmp_path / "out")]) == 2
     assert "Did you mean 'onnx'" in capsys.readouterr().err
+
+
+def test_an_option_of_one_format_is_refused_for_others(run, tmp_path, capsys):
+    words = ["export", str(run), "-o", str(tmp_path / "out"), "--format", "sklearn"]
+    assert main([*words, "--with-decoder"]) == 2
+    assert "--with-decoder is an option of the format onnx, not of 'sklearn'" in capsys.readouterr().err
+    assert main([*words, "--items", "data"]) == 2
+    assert "--items is an option of the format openvino_int8, not of 'sklearn'" in capsys.readouterr().err
+
+
+def test_items_without_a_decoder_are_refused(run, tmp_path, capsys):
+    assert main(["export", str(run), "-o", str(tmp_path / "out"), "--with-decoder"]) == 2
+    assert "not for rows of numbers; leave out --with-decoder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
