@@ -53,7 +53,7 @@ def test_two_replicas_of_which_one_is_killed_lose_nothing(text_run, tmp_path):
             assert server.ask("POST", "/feedback", event)[0] == 201
         os.kill(running[0], signal.SIGKILL)
         assert {server.ask("POST", "/predict", {"item": "parcel"})[0] for _ in range(8)} == {200}  # asked of the other
-        until = time.monotonic() + 90
+        until = time.monotonic() + 300
         for event in events[3:]:
             while server.ask_patiently("POST", "/feedback", event)[0] != 201:  # 503 while Ray notices
                 assert time.monotonic() < until
