@@ -47,12 +47,11 @@ def missing_files(folder: Path) -> str:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "config.json").write_text('{"sha256": {"model.safetensors": "0"}}')
-        >>> missing_files(folder)[-43:]
-        "/model.safetensors' and 1 more are missing."
+        >>> missing_files(folder)[-31:]
+        "/model.safetensors' is missing."
     """
     read_json(folder / "config.json")  # raises
-    names = [*REQUIRED, *(_named(folder) or ())]
-    missing = [name for name in dict.fromkeys(names) if not is_file(folder / name)]
+    missing = [name for name in _named(folder) or REQUIRED if not is_file(folder / name)]
     if not missing:
         return ""
     more = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
