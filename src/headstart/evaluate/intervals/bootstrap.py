@@ -20,6 +20,7 @@ __all__ = ["bootstrap", "expanded_bounds", "expanded_tail", "paired_difference",
 
 Array = NDArray[np.float64]
 # Weights held at once: 4M float64 are 32 MB, so memory does not grow with the number of resamples.
+_CACHED_VALUES = 2**14  # counts that stay in a core's cache
 _BLOCK_VALUES = 4_000_000
 
 
@@ -201,10 +202,13 @@ def _multiplicities(codes: NDArray[np.intp], resamples: int, seed: int) -> Itera
     random = np.random.default_rng(seed)
     units = int(codes.max()) + 1
     size = max(1, min(resamples, _BLOCK_VALUES // len(codes)))
+    few = max(1, _CACHED_VALUES // units)  # resamples that are counted together
     for start in range(0, resamples, size):
         counts = np.empty((min(size, resamples - start), units))
-        for row in counts:  # one resample at a time, whose counts stay in the cache
-            row[:] = np.bincount(random.integers(0, units, size=units), minlength=units)
+        for first in range(0, len(counts), few):
+            rows = counts[first : first + few]
+            drawn = random.integers(0, units, size=rows.shape) + units * np.arange(len(rows))[:, None]
+            rows[:] = np.bincount(drawn.ravel(), minlength=rows.size).reshape(rows.shape)
         yield counts if units == len(codes) else counts[:, codes]
 
 
