@@ -55,12 +55,11 @@ def object_matches(
     if ignored is not None:
         kept = ~ignored.ravel()
         first, second = first[kept], second[kept]
-    names, a = np.unique(np.append(first, 0), return_inverse=True)
-    others, b = np.unique(np.append(second, 0), return_inverse=True)
-    # the appended pair is of the background, which is left out
-    joined, counts = np.unique(a[:-1].astype(np.int64) * len(others) + b[:-1], return_counts=True)
+    names, a = _counted_anew(first)
+    others, b = _counted_anew(second)
+    joined, counts = _numbers(a.astype(np.int64) * len(others) + b)
     rows, columns = joined // len(others), joined % len(others)
-    areas, other_areas = np.bincount(a[:-1], minlength=len(names)), np.bincount(b[:-1], minlength=len(others))
+    areas, other_areas = np.bincount(a, minlength=len(names)), np.bincount(b, minlength=len(others))
     overlap = counts / (areas[rows] + other_areas[columns] - counts)
     kept = (overlap > 0.5) & (names[rows] > 0) & (others[columns] > 0)
     places, other_places = np.cumsum(names > 0) - 1, np.cumsum(others > 0) - 1
@@ -68,3 +67,18 @@ def object_matches(
     return ObjectMatches(
         names[names > 0].astype(np.intp), others[others > 0].astype(np.intp), pairs, overlap[kept].astype(np.float64)
     )
+
+
+def _numbers(values: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.intp]]:
+    """The distinct values, ascending, and how often each occurs; without sorting where they are small."""
+    if values.size and int(values.max()) <= 4 * values.size:
+        counts = np.bincount(values)
+        found = np.flatnonzero(counts)
+        return found, counts[found]
+    return np.unique(values, return_counts=True)
+
+
+def _counted_anew(values: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.intp]]:
+    """The distinct values, ascending and with 0 among them, and the place of each value among them."""
+    names = np.union1d(_numbers(values)[0], [0])
+    return names, np.searchsorted(names, values)

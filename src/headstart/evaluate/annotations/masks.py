@@ -51,7 +51,7 @@ class _Counts:
 
     @property
     def has_objects(self) -> bool:
-        return self.hits.shape[1] > 0
+        return bool(self.hits.shape[1] > 0)
 
 
 def evaluate_masks(
@@ -173,7 +173,7 @@ def picture_scores(task: Task, truth: Sequence[Mask], found: Sequence[Mask]) -> 
     if not counts.has_objects:
         return np.nan_to_num(mean_iou(counts.confusion), nan=1.0)
     there = counts.objects > 0
-    return np.where(there, 2 * counts.hits[:, 0] / np.maximum(counts.objects, 1), 1.0)
+    return np.asarray(np.where(there, 2 * counts.hits[:, 0] / np.maximum(counts.objects, 1), 1.0))
 
 
 def boundary_f1(
@@ -238,13 +238,9 @@ def _of_picture(
     if not objects:
         return confusion, outlines, [], 0
     hits, count = np.zeros(len(THRESHOLDS), int), 0
-    numbers, others = truth.instances(), found.instances()
+    numbers, others = np.asarray(truth.instances()), np.asarray(found.instances())
     for code in range(1, classes):  # an object is found if one of its own class overlaps it
-        matches = object_matches(
-            np.where(codes == code, numbers, 0),
-            np.where(seen == code, others, 0),
-            ignored,  # type: ignore[arg-type]
-        )
+        matches = object_matches(np.where(codes == code, numbers, 0), np.where(seen == code, others, 0), ignored)
         hits += [matches.hits(threshold) for threshold in THRESHOLDS]
         count += len(matches.truth) + len(matches.found)
     return confusion, outlines, hits.tolist(), count
@@ -292,4 +288,4 @@ def _mean(values: Array) -> Array:
 
 
 def _ratio(upper: Array, lower: NDArray[np.number]) -> Array:
-    return np.divide(upper, lower, out=np.full(np.shape(lower), np.nan), where=np.asarray(lower) > 0)
+    return np.asarray(np.divide(upper, lower, out=np.full(np.shape(lower), np.nan), where=np.asarray(lower) > 0))

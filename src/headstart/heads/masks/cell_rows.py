@@ -127,7 +127,7 @@ def read_cells(
         >>> cells.grid, cells.rows.shape, cells.targets.shares.shape
         ((12, 12), (144, 9), (144, 3))
     """
-    classes = dataset.task.num_outputs
+    classes = dataset.labelled()[0].num_outputs
     stride, done = maps.settings.stride, 0
     for batch in picture_batches(maps, dataset, index):
         found = extract(maps, [dataset.items[k] for k in batch], engine=engine, on_error="raise")

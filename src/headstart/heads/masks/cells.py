@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from headstart.decode.instances import outlines
 from headstart.errors import DataError
 
 __all__ = ["CellTargets", "cell_targets", "pixel_codes", "resized_codes"]
+
+Code = TypeVar("Code", bound=np.integer[Any])
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +63,7 @@ def pixel_codes(mask: Mask, num_classes: int, *, boundary: bool, width: int = 2)
     return np.where(outlines(objects, width) & (codes > 0), num_classes, codes).astype(np.int16)
 
 
-def resized_codes(codes: NDArray[np.int16], size: tuple[int, int]) -> NDArray[np.int16]:
+def resized_codes(codes: NDArray[Code], size: tuple[int, int]) -> NDArray[Code]:
     """Codes at another size (height, width), by the nearest pixel: codes have no mean.
 
     Examples:
@@ -74,7 +77,8 @@ def resized_codes(codes: NDArray[np.int16], size: tuple[int, int]) -> NDArray[np
         np.minimum(((np.arange(wanted) + 0.5) * there / wanted).astype(int), there - 1)
         for there, wanted in zip(codes.shape, size, strict=True)
     )
-    return codes[rows[:, None], columns]
+    resized: NDArray[Code] = codes[rows[:, None], columns]
+    return resized
 
 
 def cell_targets(codes: NDArray[np.int16], num_classes: int, stride: int) -> CellTargets:

@@ -198,7 +198,7 @@ def grey(item: object) -> NDArray[np.float32]:
         >>> grey(np.full((2, 3, 3), 255, np.uint8))[0]
         array([1., 1., 1.], dtype=float32)
     """
-    return np.asarray(open_picture(item).image.convert("L"), dtype=np.float32) / 255
+    return np.asarray(open_picture(item).image.convert("L"), dtype=np.float32) / np.float32(255)
 
 
 def _mapping(facts: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ from headstart.sources.positions.map_settings import MapSettings
 from headstart.sources.positions.maps import STATISTICS, MapSource
 from headstart.types import Dataset
 
-__all__ = ["BETAS", "LAMBDAS", "SolvedMasks", "solve_masks"]
+__all__ = ["BETAS", "LAMBDAS", "LEFT_OUT", "SolvedMasks", "solve_masks"]
 
 Array = NDArray[np.float64]
 
@@ -37,7 +37,9 @@ LAMBDAS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 BETAS = (0.0, 0.5, 1.0)
 """Exponents of the class weights (N / (C n_c))^β."""
 
-LEFT_OUT = 48  # pictures that are left out in turn; more would not change a choice
+LEFT_OUT = 48
+"""Pictures that are left out in turn at most; more would hardly change a choice."""
+
 KEPT = 4  # pictures of a group whose cells compare candidates
 LEAST_BLOCKS = 3  # of the body, that are always read
 CELLS = 4096  # cells of a left-out picture on which candidates are compared
@@ -118,7 +120,7 @@ def solve_masks(
     for cells, rest in fit.each_left_out(total, groups, progress("decoder")):
         trial.add(cells.index, fit.linear(rest, best).probabilities(cells.rows[:, fit.columns(best.blocks)]))
     decoder, left_out = trial.choose()
-    head = MaskHead(fit.settings(best), fit.linear(total, best), decoder, dataset.task.num_outputs)
+    head = MaskHead(fit.settings(best), fit.linear(total, best), decoder, dataset.labelled()[0].num_outputs)
     candidates = tuple({**each.to_dict(), "miou": value, "chosen": each == best} for each, value in table.items())
     return SolvedMasks(head, candidates, left_out, trial.count, total)
 
@@ -142,7 +144,7 @@ class _Fit:
     def __init__(self, dataset: Dataset, maps: MapSource, engine: Engine, seed: int, boundary: bool) -> None:
         self.dataset, self.maps, self.engine, self.boundary = dataset, maps, engine, boundary
         self.rng = np.random.default_rng(seed)
-        self.classes = dataset.task.num_outputs + boundary
+        self.classes = dataset.labelled()[0].num_outputs + boundary
         n = len(dataset.items)
         codes = dataset.group_codes
         groups = np.arange(n) if codes is None else codes

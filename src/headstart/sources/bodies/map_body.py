@@ -82,5 +82,6 @@ def to_map(output: Any, *, channels_first: bool = True, prefix: int = 0, size: t
             f"A block that is read as a map must return (n, channels, height, width) or one token for each square "
             f"patch. Got {shape} instead; name other blocks."
         )
-    patches: Tensor = tensor[:, prefix:].float().transpose(1, 2)
-    return patches.unflatten(2, (size[0] // side, size[1] // side))
+    rows: Tensor = tensor[:, prefix:].float().transpose(1, 2)
+    patches: Tensor = rows.reshape(len(rows), -1, size[0] // side, size[1] // side)
+    return patches

@@ -179,8 +179,8 @@ class MapSource:
             image = image.resize(size, Image.Resampling.BILINEAR)
         return np.asarray(image)
 
-    def forward(self, prepared: Sequence[Mapping[str, Any]]) -> list[FeatureMatrix]:
-        """The rows (rows * columns, sum of block widths) float32 of each of n prepared pictures."""
+    def forward(self, prepared: Sequence[Mapping[str, Any]]) -> Any:
+        """A list of the rows (rows * columns, sum of block widths) float32 of each of n prepared pictures."""
         if self.body is None:
             return [self._rows(item, None) for item in prepared]
         read = self._run(self.body, [item["windows"] for item in prepared])

@@ -8,7 +8,6 @@ from typing import Any
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
 from headstart.sources.positions.maps import MapSource
-from headstart.types import FeatureMatrix
 
 __all__ = ["WindowMaps"]
 
@@ -47,8 +46,8 @@ class WindowMaps(MapSource):
         super().choose(engine, count, few)
         return None
 
-    def forward(self, prepared: Sequence[Mapping[str, Any]]) -> list[FeatureMatrix]:
-        """The maps (windows, numbers) float32 of each of n prepared pictures."""
+    def forward(self, prepared: Sequence[Mapping[str, Any]]) -> Any:
+        """A list of the maps (windows, numbers) float32 of each of n prepared pictures."""
         if self.body is None:
             return []
         return self._run(self.body, [item["windows"] for item in prepared])

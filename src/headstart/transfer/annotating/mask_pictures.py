@@ -98,7 +98,8 @@ def _drawn(pixels: NDArray[np.uint8], mask: Mask, kinds: dict[int, str]) -> NDAr
     """A picture with the outlines of a mask's objects, or of its classes."""
     drawn = pixels.copy()
     objects = mask.instances() if kinds else None
-    numbers = resized_codes(np.asarray(mask.classes() if objects is None else objects), pixels.shape[:2])
+    values = (mask.classes() if objects is None else objects).astype(np.int32)
+    numbers = resized_codes(values, (pixels.shape[0], pixels.shape[1]))
     edge = outlines(np.maximum(numbers, 0))
     if objects is None:
         drawn[edge] = COLOURS["outline"]

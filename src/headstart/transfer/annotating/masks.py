@@ -13,7 +13,8 @@ from headstart.errors import ParameterError, SourceError
 from headstart.evaluate.annotations.masks import evaluate_masks, mask_gain
 from headstart.evaluate.evaluation import Evaluation
 from headstart.evaluate.gain import UNTRAINED, Gain
-from headstart.heads.masks.solve import SolvedMasks, solve_masks
+from headstart.heads.masks.solve import LEFT_OUT, SolvedMasks, solve_masks
+from headstart.reporting import Progress
 from headstart.sources import open_source
 from headstart.sources.embedded import installed_names
 from headstart.sources.positions.map_settings import DEEPEST, MapSettings
@@ -31,6 +32,7 @@ RAW = "colour and local statistics"
 FINE, COARSE = 2, 4  # pixels a cell
 LARGE = 640  # pixels of the longer side of the median picture, from which on cells are coarse
 LARGEST_WINDOW = 512
+FEW, SCARCE = 12, 300.0  # pictures that are left out where fewer seconds are left
 
 
 @dataclass(frozen=True)
@@ -168,15 +170,14 @@ class MaskAnnotating:
         return settings_for(train, source, self.stride)
 
     def _solved(self, train: Dataset, maps: MapSource, context: RunContext) -> SolvedMasks:
-        reporter = context.reporter
+        with context.reporter.progress("cells") as step:
 
-        def stage(name: str) -> Any:
-            def step(done: int, total: int, detail: str = "") -> None:
-                reporter.detail("masks", f"{name}: {done} of {total} pictures {detail}".strip())
+            def stage(name: str) -> Progress:
+                return lambda done, total, detail="": step(done, total, f"{name}, {detail}" if detail else name)
 
-            return step
-
-        return solve_masks(train, maps, engine=context.engine, seed=context.seed, progress=stage)
+            left = context.clock.left()
+            most = LEFT_OUT if left is None or left > SCARCE else FEW
+            return solve_masks(train, maps, engine=context.engine, seed=context.seed, most=most, progress=stage)
 
     def _annotator(self, train: Dataset, maps: MapSource, context: RunContext) -> Annotator:
         made = self._solved(train, maps, context)

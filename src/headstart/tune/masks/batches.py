@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from headstart.engine.body.machine import cores
 from headstart.tune.masks.crops import CropSettings, random_crop
 
-__all__ = ["CropBatches", "KeptPictures", "MaskBatch", "collate_crops"]
+__all__ = ["CropBatches", "KeptPictures", "Labelled", "MaskBatch", "collate_crops"]
 
 AHEAD = 2  # batches that are prepared in advance
 CROPS = 4  # the stream of random numbers of crops
 MEMORY = 2**30  # bytes of pictures that are kept
 
 Labelled = tuple[NDArray[np.uint8], NDArray[np.int16]]
+"""A picture (height, width, 3) and the codes (height, width) of its pixels."""
+
 MaskBatch = dict[str, torch.Tensor]
 """``pictures`` (n, height, width, 3) uint8 and ``codes`` (n, height, width) int64."""
 

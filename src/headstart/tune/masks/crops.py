@@ -111,4 +111,4 @@ def _relit(crop: NDArray[np.uint8], most: float, rng: np.random.Generator) -> ND
     gain = 1 + rng.uniform(-most, most) + rng.uniform(-most, most, 3) / 4
     shift = 255 * rng.uniform(-most, most) / 2
     middle = crop.mean()
-    return np.clip((crop - middle) * gain + middle + shift, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((crop - middle) * gain + middle + shift, 0, 255), dtype=np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from headstart.sources.bodies.seeded import seeded
 from headstart.sources.positions.maps import MapSource
 from headstart.sources.positions.window_maps import WindowMaps
 from headstart.sources.preprocessing.bilinear import at_grid
-from headstart.tune.masks.batches import CropBatches, KeptPictures, MaskBatch, collate_crops
+from headstart.tune.masks.batches import CropBatches, KeptPictures, Labelled, MaskBatch, collate_crops
 from headstart.tune.masks.crops import CropSettings, plain_crops
 from headstart.tune.masks.loss import mask_loss
 from headstart.tune.masks.plain_encoder import PlainEncoder
@@ -148,7 +148,7 @@ def train_masks(
     names = maps.settings.blocks or ()
     body, read = source.map_body().build(names)
     for parameter in body.parameters():
-        parameter.requires_grad_(requires_grad=False)
+        parameter.requires_grad_(False)
     widths = tuple(block.width for block in maps.info.blocks if block.name in names)
     strides = tuple(round(maps.strides[name]) for name in names)
     boundary = tells_objects_apart(train)
@@ -217,7 +217,7 @@ def train_unet(
 class _Judges:
     """Held-out pictures with the probabilities of their pixels as they were read."""
 
-    def __init__(self, valid: Dataset, probabilities: Any) -> None:
+    def __init__(self, valid: Dataset, probabilities: Callable[[Any], NDArray[np.float32]]) -> None:
         self._valid = valid
         self._each = [probabilities(item) for item in valid.items]
 
@@ -271,12 +271,12 @@ def _run(
     return run_training(job, settings.training, key=key, items=items, seed=seed, budget=budget)
 
 
-def _reader(maps: MapSource, dataset: Dataset) -> Any:
+def _reader(maps: MapSource, dataset: Dataset) -> Callable[[int], Labelled]:
     """Pixels and codes of the picture at a position, at the size at which it is read."""
     task, y = dataset.labelled()
     boundary = tells_objects_apart(dataset)
 
-    def read(position: int) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
+    def read(position: int) -> Labelled:
         pixels = maps.pixels(dataset.items[position])
         codes = pixel_codes(y[position], task.num_outputs, boundary=boundary)
         return pixels, resized_codes(codes, pixels.shape[:2])
@@ -294,15 +294,16 @@ def _class_weights(pictures: KeptPictures, count: int, network: MaskNetwork) -> 
     there = counts > 0
     weights = np.ones(outputs)
     weights[there] = (counts.sum() / (there.sum() * counts[there])) ** BETA
-    return weights / ((weights * counts).sum() / max(counts.sum(), 1))
+    return np.asarray(weights / ((weights * counts).sum() / max(counts.sum(), 1)))
 
 
-def _validation(read: Any, count: int, side: int, seed: int) -> list[MaskBatch]:
+def _validation(read: Callable[[int], Labelled], count: int, side: int, seed: int) -> list[MaskBatch]:
     """Crops of held-out pictures as they are, a few of each."""
     rng = np.random.default_rng(seed)
     crops = []
     for position in range(count):
-        own = plain_crops(*read(position), side)
+        pixels, codes = read(position)
+        own = plain_crops(pixels, codes, side)
         some = max(1, VALIDATED // count)
         crops += [own[k] for k in rng.permutation(len(own))[:some]]
         if len(crops) >= VALIDATED:
