@@ -11,9 +11,9 @@ from headstart.annotations import Boxes
 from headstart.engine.body.machine import BF16_SWITCH
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
-from headstart.heads.boxes.cells import cell_rows, centres, object_cells
+from headstart.heads.boxes.cells import centres, object_cells
 from headstart.heads.boxes.solve import SolvedFit, _choose, _Learned, _Solved, _sums, solve_boxes
-from headstart.heads.boxes.solved import STRIDE, SolvedBoxes, grid_settings
+from headstart.heads.boxes.solved import STRIDE, SolvedBoxes
 from headstart.sources.positions.maps import maps_of
 from headstart.sources.timm import TimmSource, random_weights
 from headstart.sources.timm_bodies.module import TimmSpec
@@ -65,15 +65,13 @@ def test_the_heat_is_the_weighted_ridge(source, pictures, fitted) -> None:  # ty
     items, truth = pictures
     cells, head = SIDE // STRIDE, fitted.head
     encoded = extract(maps_of(source, head.settings), items, engine=TORCH).rows.reshape(len(items), cells**2, -1)
-    rows = np.concatenate([cell_rows(one, cells) for one in encoded]).astype(np.float64)
+    rows = np.concatenate([head.seen(one) for one in encoded])
     squares = [Boxes(one.xyxy / (80, 48, 80, 48) * SIDE, one.labels) for one in truth]
     scale = (float(STRIDE), *head.usual)
     targets = [object_cells(one, centres(cells, STRIDE), 2, scale) for one in squares]
     heat, weights = np.concatenate([t.heat for t in targets]), np.concatenate([t.weights for t in targets])
     mean, target_mean = weights @ rows / weights.sum(), weights @ heat / weights.sum()
-    spread = np.sqrt(weights @ (rows - mean) ** 2 / weights.sum())
-    spread = np.maximum(spread, np.sqrt(1e-9))
-    scaled = (rows - mean) / spread
+    scaled = rows - mean
     gram = (scaled * weights[:, None]).T @ scaled
     inner = np.linalg.solve(
         gram + head.penalties[0] * np.eye(len(gram)), (scaled * weights[:, None]).T @ (heat - target_mean)
@@ -84,29 +82,29 @@ def test_the_heat_is_the_weighted_ridge(source, pictures, fitted) -> None:  # ty
 def test_left_out_pictures_equal_a_fit_without_them(source, pictures, fitted) -> None:  # type: ignore[no-untyped-def]
     items, truth = pictures
     usual, codes = fitted.head.usual, np.arange(len(items))
-    maps, sample = maps_of(source, grid_settings(SIDE)), [3]
+    maps, sample, head = maps_of(source, fitted.head.settings), [3], fitted.head
 
     def sums(kept: list[int], wanted: set[int]):  # type: ignore[no-untyped-def]
         learned = _Learned([items[k] for k in kept], [truth[k] for k in kept], 2, usual, SIDE)
-        return _sums(learned, maps, wanted, TORCH, None)
+        return _sums(learned, maps, head, wanted, engine=TORCH, progress=None)
 
     every = sums(codes.tolist(), set(sample))
     solved = _Solved.of(every)
-    blank = SolvedBoxes(maps.settings, np.empty((0, 2)), np.empty((0, 4)), usual, fitted.head.calibration)
+    blank = SolvedBoxes(maps.settings, head.columns, np.empty((0, 2)), np.empty((0, 4)), usual, head.calibration)
     [left_out] = _choose(solved, blank, every, [truth[3]], codes[sample]).found
     without = sums([k for k in codes.tolist() if k != 3], set())
-    # the same scale and the same λ as with all pictures
-    from headstart.heads.boxes.solve import _mean, _scaled, _weights
+    # the same columns and the same λ as with all pictures
+    from headstart.heads.boxes.solve import _mean, _weights
     from headstart.linear.spectrum import Spectrum
 
     choice = _choose(solved, blank, every, [truth[3]], codes[sample])
     heat, box = (
-        _weights(Spectrum.from_moments(_scaled(moments, solved.scale)), factor * _mean(full), solved.scale)
+        _weights(Spectrum.from_moments(moments), factor * _mean(full))
         for moments, factor, full in zip(
             (without.heat, without.box), choice.factors, (solved.heat, solved.box), strict=True
         )
     )
-    rows = every.rows[3].astype(np.float64)
+    rows = every.rows[3]
     again = blank.detect(rows @ heat[:-1] + heat[-1], rows @ box[:-1] + box[-1], truth[3].size)
     np.testing.assert_allclose(left_out.xyxy, again.xyxy, atol=1e-6)
     np.testing.assert_allclose(left_out.scores, again.scores, atol=1e-8)

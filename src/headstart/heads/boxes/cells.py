@@ -7,6 +7,7 @@ centre at ((i + ½) s, (j + ½) s).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from headstart.annotations import Boxes
 __all__ = ["NEIGHBOURS", "ObjectCells", "cell_rows", "centres", "decode_cells", "encode_cells", "object_cells"]
 
 Array = NDArray[np.float64]
+F = TypeVar("F", bound=np.floating[Any])
 
 NEIGHBOURS = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 """The cells whose features a cell sees, as (row, column) from it."""
@@ -41,7 +43,7 @@ def centres(cells: int, stride: int) -> Array:
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
 
-def cell_rows(rows: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
+def cell_rows(rows: NDArray[F], cells: int) -> NDArray[F]:
     """The features of each cell and of its four neighbours, which at the border are the cell itself.
 
     Args:

@@ -14,7 +14,7 @@ from headstart.decode.average_precision import average_precision, match_boxes
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.heads.boxes.calibration import UNCALIBRATED, ScoreCalibration, calibrate_scores
-from headstart.heads.boxes.cells import ObjectCells, cell_rows, centres, object_cells
+from headstart.heads.boxes.cells import ObjectCells, centres, object_cells
 from headstart.heads.boxes.solved import AT_ONCE, STRIDE, SolvedBoxes, grid_settings
 from headstart.linear.leave_out import leave_one_group_out
 from headstart.linear.moments import Moments
@@ -32,6 +32,8 @@ SIDE = 352
 LAMBDAS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Penalties, as multiples of the mean eigenvalue of the standardised rows."""
 
+FINEST = 8  # the smallest stride of blocks that are read
+MOST_COLUMNS = 256  # principal components of a cell's columns
 LEFT_OUT = 32  # pictures that are left out in turn, at most
 TINY = 1e-9
 
@@ -74,7 +76,7 @@ class _CellSums:
 
     heat: Moments
     box: Moments
-    rows: dict[int, NDArray[np.float32]]
+    rows: dict[int, Array]
     targets: dict[int, ObjectCells]
 
 
@@ -116,21 +118,23 @@ def solve_boxes(
         >>> solve_boxes(open_source("headstart:image"), [bright] * 3, truth, 1, side=64).head.usual
         (32.0, 32.0)
     """
-    maps = maps_of(source, grid_settings(side))
+    maps = _coarse(source, side)
     learned = _Learned(items, truth, classes, _usual(truth, side), side)
     codes = np.arange(len(items)) if groups is None else np.asarray(groups)
     with_boxes = np.array([bool((~one.ignored).any()) for one in truth])
     # without the only group that has boxes there would be nothing to fit
     sample = _sample(codes, seed) if len(np.unique(codes[with_boxes])) > 1 else np.empty(0, np.intp)
-    sums = _sums(learned, maps, set(sample.tolist()), engine, progress)
+    columns = _columns(items, maps, engine)
+    nothing = np.empty((0, classes)), np.empty((0, 4))
+    blank = SolvedBoxes(maps.settings, columns, *nothing, learned.usual, UNCALIBRATED)
+    sums = _sums(learned, maps, blank, set(sample.tolist()), engine=engine, progress=progress)
     solved = _Solved.of(sums)
-    blank = SolvedBoxes(maps.settings, np.empty((0, classes)), np.empty((0, 4)), learned.usual, UNCALIBRATED)
     choice = _choose(solved, blank, sums, [truth[k] for k in sample.tolist()], codes[sample])
     heat, box = (
         factor * _mean(spectrum) for factor, spectrum in zip(choice.factors, (solved.heat, solved.box), strict=True)
     )
     head = replace(
-        blank, heat=_weights(solved.heat, heat, solved.scale), box=_weights(solved.box, box, solved.scale),
+        blank, heat=_weights(solved.heat, heat), box=_weights(solved.box, box),
         calibration=choice.calibration, penalties=(heat, box),
     )  # fmt: skip
     found = [choice.calibration.on(one) for one in choice.found]
@@ -139,17 +143,31 @@ def solve_boxes(
 
 @dataclass(frozen=True, eq=False)
 class _Solved:
-    """Both regressions for every λ, on rows that are divided by ``scale``."""
+    """Both regressions for every λ."""
 
     heat: Spectrum
     box: Spectrum
-    scale: Array
 
     @classmethod
     def of(cls, sums: _CellSums) -> _Solved:
-        scale = np.sqrt(np.maximum(np.diag(sums.heat.scatter) / sums.heat.w, TINY))
-        heat, box = (Spectrum.from_moments(_scaled(moments, scale)) for moments in (sums.heat, sums.box))
-        return cls(heat, box, scale)
+        return cls(Spectrum.from_moments(sums.heat), Spectrum.from_moments(sums.box))
+
+
+def _coarse(source: Source, side: int) -> MapSource:
+    """The maps of blocks at strides from 8 on: a cell of 16 pixels would see single pixels of finer ones."""
+    every = maps_of(source, grid_settings(side))
+    coarse = tuple(name for name, stride in every.strides.items() if stride >= FINEST)
+    return maps_of(source, grid_settings(side, coarse)) if coarse else every
+
+
+def _columns(items: Sequence[Any], maps: MapSource, engine: Engine) -> tuple[Array, Array]:
+    """The mean of a cell's columns, and the first principal components of the standardised columns."""
+    chosen = np.unique(np.linspace(0, len(items) - 1, AT_ONCE).round().astype(int))
+    rows = extract(maps, [items[k] for k in chosen.tolist()], engine=engine, on_error="raise").rows
+    moments = Moments.from_rows(np.asarray(rows, np.float64), np.zeros((len(rows), 1)))
+    spread = np.sqrt(np.maximum(np.diag(moments.scatter) / moments.w, TINY))
+    _, vectors = np.linalg.eigh(moments.scatter / np.outer(spread, spread))
+    return moments.mean, vectors[:, ::-1][:, :MOST_COLUMNS] / spread[:, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,16 +226,24 @@ def _sample(codes: NDArray[np.int64], seed: int) -> NDArray[np.intp]:
     return np.sort(np.array(chosen, np.intp))
 
 
-def _sums(learned: _Learned, maps: MapSource, wanted: set[int], engine: Engine, progress: Progress | None) -> _CellSums:
+def _sums(
+    learned: _Learned,
+    maps: MapSource,
+    head: SolvedBoxes,
+    wanted: set[int],
+    engine: Engine,
+    *,
+    progress: Progress | None,
+) -> _CellSums:
     cells = learned.side // STRIDE
     points, scale = centres(cells, STRIDE), (float(STRIDE), *learned.usual)
     heat, box = RunningMoments(), RunningMoments()
-    rows, targets = dict[int, NDArray[np.float32]](), dict[int, ObjectCells]()
+    rows, targets = dict[int, Array](), dict[int, ObjectCells]()
     for start in range(0, len(learned.items), AT_ONCE):
         some = learned.items[start : start + AT_ONCE]
         encoded = extract(maps, some, engine=engine, on_error="raise").rows.reshape(len(some), cells**2, -1)
         for k, own in enumerate(encoded, start):
-            seen = cell_rows(np.asarray(own, np.float32), cells)
+            seen = head.seen(own)
             target = object_cells(_squared(learned.truth[k], learned.side), points, learned.classes, scale)
             heat.add(seen, target.heat, target.weights)
             if len(target.inner):
@@ -234,22 +260,14 @@ def _squared(true: Boxes, side: int) -> Boxes:
     return replace(true, xyxy=np.clip(true.xyxy / np.tile(np.maximum(true.size, 1), 2), 0, 1) * side)
 
 
-def _scaled(moments: Moments, scale: Array) -> Moments:
-    """The moments of rows that are divided by ``scale``."""
-    return replace(
-        moments, mean=moments.mean / scale, mean_tail=moments.mean_tail / scale,
-        scatter=moments.scatter / np.outer(scale, scale), cross=moments.cross / scale[:, None],
-    )  # fmt: skip
-
-
 def _mean(spectrum: Spectrum) -> float:
     return max(float(spectrum.values.sum() / max(len(spectrum.mean), 1)), TINY)
 
 
-def _weights(spectrum: Spectrum, lam: float, scale: Array) -> Array:
-    """(d + 1, k) weights on rows that are not scaled, the intercept last."""
+def _weights(spectrum: Spectrum, lam: float) -> Array:
+    """(d + 1, k) weights, the intercept last."""
     inner = spectrum.vectors @ (spectrum.cross / (spectrum.values + lam)[:, None])
-    return np.concatenate([inner / scale[:, None], (spectrum.target_mean - spectrum.mean @ inner)[None]])
+    return np.concatenate([inner, (spectrum.target_mean - spectrum.mean @ inner)[None]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +281,7 @@ class _LeftOut:
 
 def _left_out(sums: _CellSums, solved: _Solved, groups: NDArray[np.int64]) -> _LeftOut:
     """Predictions for each picture in ``sums.rows`` by the fits without its group, exactly."""
-    rows = np.concatenate(list(sums.rows.values())) / solved.scale
+    rows = np.concatenate(list(sums.rows.values()))
     targets = list(sums.targets.values())
     count = len(targets[0].heat)
     codes = np.repeat(groups, count).astype(np.int64)

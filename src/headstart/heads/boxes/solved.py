@@ -22,7 +22,7 @@ from headstart.decode.peaks import peaks
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.heads.boxes.calibration import ScoreCalibration
-from headstart.heads.boxes.cells import cell_rows, centres, decode_cells
+from headstart.heads.boxes.cells import NEIGHBOURS, cell_rows, centres, decode_cells
 from headstart.heads.boxes.saved import check_tensor, number, whole
 from headstart.reporting import Progress
 from headstart.sources.positions.map_settings import MapSettings
@@ -46,20 +46,25 @@ class SolvedBoxes:
 
     Attributes:
         settings: how pictures are read as rows of cells: one square window, its stride and the blocks.
-        heat: (5 d + 1, C) weights of the heat of each class, the intercept last.
-        box: (5 d + 1, 4) weights of a box, the intercept last.
+        columns: from a cell's columns to the p numbers that are used: the mean (d,) that is subtracted, and the matrix
+            (d, p) of the principal components of the standardised columns.
+        heat: (5 p + 1, C) weights of the heat of each class, the intercept last.
+        box: (5 p + 1, 4) weights of a box, the intercept last.
         usual: usual width and height of a box, in pixels of the square.
         calibration: of the scores.
         penalties: λ of the heat and of the box.
 
     Examples:
         >>> settings = grid_settings(64, ("layer3",))
-        >>> head = SolvedBoxes(settings, np.zeros((961, 2)), np.zeros((961, 4)), (20.0, 30.0), ScoreCalibration())
+        >>> columns = np.zeros(192), np.eye(192)
+        >>> weights = np.zeros((961, 2)), np.zeros((961, 4))
+        >>> head = SolvedBoxes(settings, columns, *weights, (20.0, 30.0), ScoreCalibration())
         >>> head.name, head.cells
         ('solved_boxes', 4)
     """
 
     settings: MapSettings
+    columns: tuple[NDArray[np.float64], NDArray[np.float64]]
     heat: NDArray[np.float64]
     box: NDArray[np.float64]
     usual: tuple[float, float]
@@ -101,7 +106,7 @@ class SolvedBoxes:
             some = items[start : start + AT_ONCE]
             rows = extract(maps, some, engine=engine, on_error="raise").rows.reshape(len(some), self.cells**2, -1)
             for item, own in zip(some, rows, strict=True):
-                seen = cell_rows(np.asarray(own, np.float32), self.cells)
+                seen = self.seen(own)
                 said = self.detect(
                     seen @ self.heat[:-1] + self.heat[-1], seen @ self.box[:-1] + self.box[-1], picture_size(item)
                 )
@@ -109,6 +114,14 @@ class SolvedBoxes:
             if progress is not None:
                 progress(len(found), len(items), "")
         return found
+
+    def seen(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        """What each cell of one picture sees, (cells², 5 p), from the columns (cells², d) of the maps.
+
+        Args:
+            rows: of the maps, row by row.
+        """
+        return cell_rows((rows - self.columns[0]) @ self.columns[1], self.cells)
 
     def detect(self, heat: NDArray[np.float64], said: NDArray[np.float64], size: tuple[int, int]) -> Boxes:
         """The boxes of one picture from what its cells say, with raw scores.
@@ -132,7 +145,8 @@ class SolvedBoxes:
 
     def tensors(self) -> Mapping[str, NDArray[Any]]:
         """The weights."""
-        return {"boxes.heat": self.heat, "boxes.box": self.box}
+        mean, matrix = self.columns
+        return {"boxes.mean": mean, "boxes.matrix": matrix, "boxes.heat": self.heat, "boxes.box": self.box}
 
     def facts(self) -> Mapping[str, Any]:
         """Everything else as plain JSON values."""
@@ -148,7 +162,9 @@ class SolvedBoxes:
         Raises:
             ValueError: if tensors and facts do not fit together or to the task.
         """
-        heat = check_tensor(tensors, "boxes.heat", (None, len(task.labels)))
+        matrix = check_tensor(tensors, "boxes.matrix", (None, None))
+        mean = check_tensor(tensors, "boxes.mean", (len(matrix),))
+        heat = check_tensor(tensors, "boxes.heat", (len(NEIGHBOURS) * matrix.shape[1] + 1, len(task.labels)))
         box = check_tensor(tensors, "boxes.box", (len(heat), 4))
         maps, usual, penalties = facts.get("maps"), facts.get("usual"), facts.get("penalties")
         if not isinstance(maps, dict) or not isinstance(usual, list) or len(usual) != 2:
@@ -161,7 +177,7 @@ class SolvedBoxes:
         sizes = (number(usual[0], "a usual side", 1e-3, 1e5), number(usual[1], "a usual side", 1e-3, 1e5))
         given = penalties if isinstance(penalties, list) and len(penalties) == 2 else [0.0, 0.0]
         lambdas = (number(given[0], "a penalty", 0, 1e300), number(given[1], "a penalty", 0, 1e300))
-        return cls(settings, heat, box, sizes, calibration_of(facts.get("calibration")), lambdas)
+        return cls(settings, (mean, matrix), heat, box, sizes, calibration_of(facts.get("calibration")), lambdas)
 
 
 def calibration_of(value: object) -> ScoreCalibration:
