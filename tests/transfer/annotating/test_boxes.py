@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -26,8 +25,8 @@ BOXES = BoxAnnotating(side=64)
 
 
 @pytest.fixture(scope="module")
-def solved() -> Iterator[Solved]:
-    yield BOXES.solve(squares(24), tiny_body(), CONTEXT)
+def solved() -> Solved:
+    return BOXES.solve(squares(24), tiny_body(), CONTEXT)
 
 
 def test_it_is_registered() -> None:
@@ -87,8 +86,9 @@ def test_few_pictures_and_saturated_heads_stay_frozen(solved: Solved) -> None:
     kept, record = BOXES.fine_tune(squares(8), solved, "full", CONTEXT)
     assert kept is solved
     assert "too few" in record["reason"]
-    kept, record = BOXES.fine_tune(squares(30), replace(solved, left_out=0.99), "auto", CONTEXT)
-    assert kept is solved
+    saturated = replace(solved, left_out=0.99)
+    kept, record = BOXES.fine_tune(squares(30), saturated, "auto", CONTEXT)
+    assert kept is saturated
     assert "little to gain" in record["reason"]
 
 
