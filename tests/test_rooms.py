@@ -146,6 +146,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "structure": {"moving", "network", "training"},
         "attacks": {"network", "training"},
         "distillation": {"augmentation", "frozen", "losses", "training"},
+        "words": {"moving", "network", "training"},
     },
 }  # fmt: skip
 

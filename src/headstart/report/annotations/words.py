@@ -40,7 +40,7 @@ def word_blocks(record: Record) -> Sequence[PageSection]:
         >>> '<mark class="bad">Ada <small>PER</small></mark> slept' in word_blocks(record)[0].html
         True
     """
-    return [one for one in (_sentences(record), _mistakes(record)) if one.html]
+    return [one for one in (_sentences(record), _mistakes(record), _training(record)) if one.html]
 
 
 def _sentences(record: Record) -> PageSection:
@@ -135,3 +135,22 @@ def _row(name: str, row: Record) -> list[str]:
     values = [row[key]["value"] for key in ("f1", "precision", "recall")]
     figures = ["" if value is None else number(value) for value in values]
     return [name, f"{row['support']:,.0f}", *figures, *(f"{row[kind]:,.0f}" for kind in KINDS)]
+
+
+def _training(record: Record) -> PageSection:
+    """What was trained, and whether it was kept."""
+    found = record.get("fine_tuning") or {}
+    candidates = found.get("candidates", [])
+    if not candidates:
+        return PageSection("training", "Training", "")
+    rows = []
+    for one in candidates:
+        gain = one.get("gain") or {}
+        known = gain.get("low") is not None
+        bounds = f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})" if known else ""
+        epochs, kept = f"{one['epochs']:g}" if "epochs" in one else "", "kept" if one["name"] == found["kept"] else ""
+        rows.append([one["name"], number(one["span_f1"]), bounds, epochs, kept])
+    header = ["Candidate", "Span F1", "Gain over the closed-form head", "Epochs", ""]
+    caption = f"On {found['held_out']:,} sentences that were held out of every training"
+    said = paragraph(f"{found['why'][:1].upper()}{found['why'][1:]}.")
+    return PageSection("training", "Training", "\n".join([said, table(caption, header, rows, numeric=(1, 2, 3))]))

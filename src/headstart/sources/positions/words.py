@@ -18,6 +18,7 @@ from headstart.engine.extract import encode
 from headstart.engine.options import Engine
 from headstart.errors import ItemError, SourceError
 from headstart.params import check_choice
+from headstart.sources.bodies.trainable import body_key
 from headstart.sources.bodies.word_reading import ReadWords, WordReading
 from headstart.sources.preprocessing.word_shapes import COLUMNS, word_shapes
 from headstart.types import Block, FeatureMatrix, Source, SourceInfo
@@ -47,6 +48,9 @@ class PreparedSentence:
 
     read: ReadWords
     shapes: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.shapes)
 
     @property
     def nbytes(self) -> int:
@@ -164,6 +168,11 @@ class WordsSource:
             return None
         width = sum(block.width for block in self.all_blocks())
         return WiderRows(self._key(wider.key), (*wider.ranges, (width, width + COLUMNS)))
+
+    @property
+    def body_key(self) -> str:
+        """The key of its body."""
+        return body_key(self.body)
 
     def release(self) -> None:
         """Close the body and free its memory."""

@@ -8,33 +8,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from headstart.annotations import Sentence, Span
-from headstart.decode.spans import TagSet, tag_rows
-from headstart.engine.extract import extract
-from headstart.errors import DataError, ParameterError, SourceError
+from headstart.errors import SourceError
 from headstart.evaluate.annotations.span_errors import span_errors
 from headstart.evaluate.annotations.words import dictionary_of_spans, evaluate_spans, span_gain
 from headstart.evaluate.evaluation import Evaluation
 from headstart.evaluate.gain import UNTRAINED, Gain
 from headstart.heads.words.head import WordsHead
 from headstart.heads.words.solve import SolvedHead, solve_words
-from headstart.heads.words.word_rows import Columns, LabelledWords
+from headstart.heads.words.word_rows import Columns
 from headstart.sources import open_source
 from headstart.sources.default import MULTILINGUAL, TEXT, check_default, installed_sources
-from headstart.sources.positions.words import words_of
 from headstart.transfer.annotating.contract import Annotator, Solved
+from headstart.transfer.annotating.word_rows import labelled_words
+from headstart.transfer.annotating.word_training import train_words
 from headstart.transfer.stages.context import RunContext
 from headstart.tune import Strategy
-from headstart.types import Dataset, Source, group_codes
+from headstart.types import Dataset, Source
 
-__all__ = ["WORDS", "WordAnnotating", "labelled_words"]
+__all__ = ["WORDS", "WordAnnotating"]
 
 MOST_COMPARED = 400
 """Sentences on which the installed sources are compared."""
 
-SCHEME = "IOB2"
 CLOSED_FORM = "closed-form head"
 
 
@@ -110,15 +107,13 @@ class WordAnnotating:
         Args:
             train: the same sentences as in `solve`.
             start: what `solve` gave.
-            strategy: ``"auto"``, ``"frozen"`` or the name of a strategy.
+            strategy: as in `headstart.transfer.annotating.word_training.train_words`.
             context: of the run.
+
+        Raises:
+            ParameterError: for a strategy that is not made for words.
         """
-        name = strategy if isinstance(strategy, str) else strategy.name
-        if name not in ("auto", "frozen"):
-            raise ParameterError(
-                f"Spans of {len(train)} sentences take the strategies 'auto' and 'frozen'. Got {name!r} instead."
-            )
-        return start, {"strategy": "frozen", "why": f"the {start.name} stays (seed {context.seed})"}
+        return train_words(train, start, strategy, context)
 
     def baselines(self, train: Dataset, start: Solved, context: RunContext) -> Mapping[str, Callable[[], Annotator]]:
         """The dictionary of the labelled spans, and the same closed-form head on the body with random weights.
@@ -185,44 +180,6 @@ class WordAnnotating:
         order = sorted(range(len(y)), key=lambda k: (-weight[k], len(truth.items[k]), k))
         chosen = [k for k in order if weight[k] or len(y[k])][:count]
         return [_example(truth.ids[k], truth.items[k], y[k], found[k], errors[k]) for k in chosen]
-
-
-def labelled_words(train: Dataset, source: Source, context: RunContext) -> LabelledWords:
-    """The rows of the words of labelled sentences, with their tags and groups.
-
-    Args:
-        train: labelled sentences.
-        source: a text source that knows its words.
-        context: of the run.
-
-    Raises:
-        SourceError: if the source does not know its words.
-        DataError: if there are fewer than two groups of sentences.
-        ItemError: for an item without words.
-
-    Examples:
-        >>> from headstart.reporting import SilentReporter
-        >>> from headstart.sources.toy import ToySource
-        >>> from headstart.types import Task
-        >>> y = np.empty(2, object)
-        >>> y[:] = [(Span(0, 1, "PER"),), ()]
-        >>> items = [Sentence.of_words(["Ada", "slept"]), Sentence.of_words(["Rain"])]
-        >>> data = Dataset(items, ("0", "1"), "text", Task("token", ("PER",)), y)
-        >>> words = labelled_words(data, ToySource(), RunContext(SilentReporter()))
-        >>> words.codes, words.rows.shape
-        (array([1, 0, 0]), (3, 115))
-    """
-    task, y = train.labelled()
-    groups: NDArray[np.int64] = group_codes(train.groups, len(train))
-    if len(np.unique(groups)) < 2:
-        raise DataError("Spans need sentences of two groups at least, so that one can be left out. Got one; add some.")
-    words = words_of(source)
-    found = extract(words, train.items, engine=context.engine, on_error="raise")
-    if found.offsets is None:
-        raise SourceError(f"The source '{source.info.name}' gives no row for each word; use another text source.")
-    tags = TagSet(task.labels, SCHEME)
-    codes = tag_rows(tags, list(y), np.diff(found.offsets).tolist())
-    return LabelledWords(found.rows, found.offsets, words.info.blocks, codes, groups, tags)
 
 
 def _sample(dataset: Dataset, seed: int) -> Dataset:

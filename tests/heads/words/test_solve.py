@@ -1,0 +1,84 @@
+"""The choice of layers, neighbours and decoding by left-out span F1."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from headstart.decode.spans import TagSet
+from headstart.heads.words.decoding import JudgedWords, shares_of, span_f1, transitions
+from headstart.heads.words.solve import solve_words
+from headstart.heads.words.word_rows import Columns, LabelledWords
+from headstart.types import Block
+
+TAGS = TagSet(("PER",))
+
+
+def sentences(*, noise: float, shifted: bool, seed: int = 0) -> LabelledWords:
+    """Sixty sentences of five words; a name's row, or with ``shifted`` the row before it, shows that it is one."""
+    rng = np.random.default_rng(seed)
+    codes, offsets = np.zeros(300, np.int64), np.arange(0, 301, 5)
+    for start in offsets[:-1]:
+        if rng.random() < 0.7:
+            place = start + rng.integers(1, 4)
+            codes[place : place + 2] = 1, 2
+    seen = np.roll(codes, -1) if shifted else codes
+    rows = np.concatenate([rng.normal(size=(300, 3)), np.eye(3)[seen] + rng.normal(0, noise, (300, 3))], axis=1)
+    blocks = (Block("noise", 3), Block("names", 3))
+    return LabelledWords(rows, offsets, blocks, codes, np.arange(60), TAGS)
+
+
+def test_the_block_that_shows_the_spans_is_chosen():
+    solved = solve_words(sentences(noise=0.1, shifted=False))
+    assert solved.head.blocks == ("names",)
+    assert solved.left_out > 0.95
+
+
+def test_neighbours_are_read_where_they_show_the_spans():
+    solved = solve_words(sentences(noise=0.1, shifted=True))
+    assert solved.head.context == 1
+    assert solved.left_out > 0.9
+
+
+def test_the_order_of_the_sentences_changes_nothing():
+    words = sentences(noise=0.4, shifted=False)
+    order = np.random.default_rng(5).permutation(60)
+    chunk = words.chunk(order)
+    moved = LabelledWords(
+        words.rows[chunk.words], words.offsets, words.blocks, words.codes[chunk.words], words.groups[order], TAGS
+    )
+    one, other = solve_words(words), solve_words(moved)
+    assert one.left_out == pytest.approx(other.left_out)
+    np.testing.assert_allclose(one.head.weight, other.head.weight, rtol=1e-6)
+
+
+def test_given_columns_are_taken():
+    solved = solve_words(sentences(noise=0.1, shifted=False), columns=Columns(("noise",)))
+    assert solved.head.blocks == ("noise",)
+    assert solved.record["layers"] == []
+
+
+def test_a_type_without_training_spans_is_never_marked():
+    words = sentences(noise=0.1, shifted=False)
+    tags = TagSet(("PER", "LOC"))
+    more = LabelledWords(words.rows, words.offsets, words.blocks, words.codes, words.groups, tags)
+    solved = solve_words(more)
+    assert np.isfinite(solved.head.bias).all()
+    marks = solved.head.mark(words.rows[:, 3:], words.offsets)
+    assert {span.label for spans in marks for span in spans} == {"PER"}
+
+
+def test_a_larger_weight_on_o_marks_fewer_spans_and_the_choice_has_the_best_f1():
+    words = sentences(noise=0.8, shifted=False)
+    steps = transitions(TAGS, words.codes, words.offsets)
+    judge = JudgedWords(TAGS, words.codes, words.offsets, shares_of(TAGS, words.codes), *steps)
+    scores = words.rows[:, 3:] * 2
+    chosen, f1, tried = judge.choose(scores)
+    assert f1 == max(one["span_f1"] for one in tried)
+    assert f1 == judge.f1(scores, chosen)
+
+
+def test_span_f1_counts_exact_spans():
+    truth, found = np.array([1, 2, 0, 1, 2, 1]), np.array([1, 2, 0, 1, 0, 1])
+    assert span_f1(TAGS, truth, found) == pytest.approx(2 * 2 / 6)
+    assert span_f1(TAGS, np.zeros(3, int), np.zeros(3, int)) == 0
