@@ -158,6 +158,7 @@ ENTRIES = {
     "cli.predict_tasks": "the command predict on the runs of several tasks",
     "cli.fit_zero_shot": "the command fit with --zero-shot",
     "cli.process": "how every command ends: signals, and what is printed at the end",
+    "cli.demo_annotations": "the annotated data of the command demo",
     "cli.demo_photographs": "the data of the command demo",
     "cli.reference": "run by name: the page of commands",
     "cli.methods": "run by name: the page of methods",

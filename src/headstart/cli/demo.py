@@ -15,6 +15,7 @@ from headstart.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from headstart.transfer import Run
+    from headstart.types import Dataset
 
 __all__ = ["REQUESTS", "REQUESTS_ZH", "run"]
 
@@ -48,6 +49,9 @@ def run(args: argparse.Namespace) -> int:
             _photographs,
         ),
         "voices": ("eight spoken words by twelve synthetic voices, each voice held out in turn", _voices),
+        "words": ("persons, places and firms in 400 sentences made from templates", _words),
+        "boxes": ("discs, rings and squares in 80 drawn pictures", _boxes),
+        "masks": ("cells in 40 drawn pictures", _masks),
         "digits": ("scanned digits: 10 classes, 1797 rows of 64 numbers, without a pretrained body", _digits),
     }
     found = {}
@@ -107,6 +111,31 @@ def _voices(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
     voice = r"/([a-z]+)\.ogg"  # the file's name is that of the voice
     with as_file(files("headstart") / "assets" / "spoken_words.tar") as path:
         run = fit(str(path), group_pattern=voice, out=out, reporter=reporter, command="headstart demo")
+    return {"run": str(out), **summary(run.record)}
+
+
+def _words(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
+    from headstart.cli.demo_annotations import made_sentences
+
+    return _annotated(made_sentences(), out, reporter)
+
+
+def _boxes(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
+    from headstart.cli.demo_annotations import drawn_objects
+
+    return _annotated(drawn_objects(), out, reporter)
+
+
+def _masks(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
+    from headstart.cli.demo_annotations import drawn_cells
+
+    return _annotated(drawn_cells(), out, reporter)
+
+
+def _annotated(data: Dataset, out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
+    from headstart.transfer import fit
+
+    run = fit(data, out=out, reporter=reporter, command="headstart demo")
     return {"run": str(out), **summary(run.record)}
 
 
