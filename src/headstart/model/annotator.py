@@ -32,6 +32,10 @@ class AnnotatedItems:
         found: the annotations of each of them.
         index: their positions among the items given.
         failures: position to reason, for the other items.
+
+    Examples:
+        >>> AnnotatedItems([], [], [], {0: "The text is empty."}).failures[0]
+        'The text is empty.'
     """
 
     items: list[Any]
@@ -51,6 +55,14 @@ class AnnotationModel:
         card: the content of ``metrics.json``.
         engine: how items are encoded.
         folder: where it was loaded from.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
+        >>> spans = run.model.predict(["Ada Rossi flew to Paris on Monday ."])[0]
+        >>> {span.label for span in spans} <= {"firm", "person", "place"}
+        True
     """
 
     source: Source

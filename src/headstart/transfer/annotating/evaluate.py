@@ -49,6 +49,14 @@ class AnnotationEvaluation:
         failures: reasons by name, for items that could not be read.
         fitted_on: number of items that the model was fitted on; if there are any, the metrics are too good.
         record: everything above except the items, as plain JSON values, as in ``metrics.json`` and the report.
+
+    Examples:
+        >>> from headstart import evaluate, fit
+        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
+        >>> found = evaluate(run, made_sentences(6, seed=1), verbose=False)
+        >>> list(found.metrics)[0], len(found.found)
+        ('span_f1', 6)
     """
 
     evaluation: Evaluation
@@ -143,6 +151,15 @@ def evaluate_annotations(
     Raises:
         DataError: if the data cannot be used, or have types that the model does not know.
         ItemError: if no item can be read.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.cli.demo_annotations import drawn_cells, made_sentences
+        >>> from headstart.reporting import SilentReporter
+        >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
+        >>> evaluate_annotations(run.model, drawn_cells(1), ReadOptions(), SilentReporter())
+        Traceback (most recent call last):
+        headstart.errors.DataError: The task of the data that the demo makes is mask, but that of the model is ...
     """
     clock = Clock.start()
     used, part = part_of(_coded(read_labelled(data, _as_fitted(reading, model)), model), split)

@@ -89,6 +89,16 @@ def judge_annotations(
 
     Raises:
         SourceError: if the source cannot give rows for positions.
+
+    Examples:
+        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources import open_source
+        >>> data, context = made_sentences(12), RunContext(SilentReporter())
+        >>> plan = plan_annotations(data, np.arange(12), once=True, seed=0)
+        >>> judged = judge_annotations(data, plan, open_source("toy"), FitOptions(), context)
+        >>> judged.evaluation.main, len(judged.found)
+        ('span_f1', 3)
     """
     methods = ANNOTATING[dataset.labelled()[0].kind]
     reporter, starts, found = context.reporter, [], []
@@ -120,6 +130,16 @@ def compare_annotations(
         judged: the model on them.
         which: ``"all"``, ``"fast"`` (without the untrained body) or ``"none"``.
         context: of the run.
+
+    Examples:
+        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources import open_source
+        >>> data, context = made_sentences(12), RunContext(SilentReporter())
+        >>> plan = plan_annotations(data, np.arange(12), once=True, seed=0)
+        >>> judged = judge_annotations(data, plan, open_source("toy"), FitOptions(), context)
+        >>> [one.name for one in compare_annotations(data, plan, judged, "fast", context)]
+        ['dictionary']
     """
     if which == "none":
         return

@@ -29,6 +29,13 @@ def annotation_record(
         seed: of splits, choices and resamples.
         command: the command line; None if the fit was called from Python.
         report_items: the largest number of items that the report shows.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> record = fit(made_sentences(12), source="toy", baselines="none", verbose=False).record
+        >>> record["head"]["left_out_metric"], record["data"]["used"]
+        ('span_f1', 12)
     """
     task, judged, used = fitted.model.task, fitted.judged, fitted.dataset
     about, truth = ANNOTATION_TASKS[task.kind], used.take(fitted.plan.evaluated)

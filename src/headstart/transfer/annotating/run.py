@@ -41,6 +41,13 @@ class AnnotationRun:
         record: everything above as plain JSON values, as in ``metrics.json`` and the report.
         path: the run folder, or None if none was written.
         tables: ``splits`` and ``predictions`` as columns, as in the run folder.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
+        >>> len(run.predict(["Ada Rossi flew to Paris on Monday .", "It was late ."]))
+        2
     """
 
     model: AnnotationModel
@@ -128,6 +135,13 @@ def annotation_tables(fitted: FittedAnnotations) -> dict[str, Table]:
 
     Args:
         fitted: the result of the fit.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> tables = fit(made_sentences(12), source="toy", baselines="none", verbose=False).tables
+        >>> list(tables["splits"]), list(tables["predictions"])
+        (['id', 'part', 'cluster', 'content'], ['id', 'label', 'predicted'])
     """
     used, plan, task = fitted.dataset, fitted.plan, fitted.model.task
     part = np.full(len(used), "train", dtype=object)

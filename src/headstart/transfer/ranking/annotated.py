@@ -36,6 +36,10 @@ class AnnotationStanding:
         seconds: wall time of encoding and solving.
         info: what is known about the source.
         reason: why it could not be measured; empty where it was.
+
+    Examples:
+        >>> AnnotationStanding("toy", 0.5, 0.1, SourceInfo("toy", "text")).reason
+        ''
     """
 
     source: str
@@ -53,6 +57,11 @@ class AnnotationRanking:
         metric: the main metric of the task.
         standings: the sources; those that could not be measured are last.
         how: on which items they were compared, in a sentence.
+
+    Examples:
+        >>> one = AnnotationStanding("toy", 0.5, 0.1, SourceInfo("toy", "text"))
+        >>> AnnotationRanking("span_f1", (one,), "12 sentences").to_dict()["standings"][0]["span_f1"]
+        0.5
     """
 
     metric: str
@@ -96,6 +105,13 @@ def rank_annotations(
 
     Raises:
         SourceError: if none could be measured, with the first reason.
+
+    Examples:
+        >>> from headstart import rank
+        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> found = rank(made_sentences(12), ["toy"], verbose=False)
+        >>> found.first.source, found.metric
+        ('toy', 'span_f1')
     """
     task, _ = dataset.labelled()
     methods, about = ANNOTATING[task.kind], ANNOTATION_TASKS[task.kind]
