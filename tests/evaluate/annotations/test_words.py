@@ -13,6 +13,7 @@ from headstart.data.annotations.tags import spans_of_tags, tags_of_spans
 from headstart.errors import DataError
 from headstart.evaluate.annotations.span_errors import span_errors
 from headstart.evaluate.annotations.words import METRICS, dictionary_of_spans, evaluate_spans, span_gain
+from headstart.evaluate.intervals.wilson import wilson
 from headstart.types import Task
 
 LABELS = ("LOC", "ORG", "PER")
@@ -86,12 +87,28 @@ def test_intervals_hold_the_value_and_groups_widen_them():
     assert grouped.high - grouped.low > alone.high - alone.low
 
 
-def test_without_mistakes_there_is_no_interval_and_without_spans_no_value():
+def test_without_mistakes_the_interval_counts_sentences_with_spans():
+    items, truth = [Sentence.of_words(["w", "w"])] * 12, [(Span(0, 1, "PER"), Span(1, 2, "LOC"))] * 10 + [()] * 2
+    perfect = evaluate_spans(TASK, items, truth, truth)
+    assert perfect.metrics["span_f1"].to_dict() == pytest.approx({"value": 1, "low": wilson(10, 10)[0], "high": 1})
+    assert perfect.per_class["PER"]["recall"].low == pytest.approx(wilson(10, 10)[0])
+    grouped = evaluate_spans(TASK, items, truth, truth, groups=np.repeat(range(4), 3)).metrics["span_f1"]
+    assert grouped.low == pytest.approx(wilson(4, 4)[0])
+    nothing = evaluate_spans(TASK, items, truth, [()] * 12).metrics["recall"]
+    assert (nothing.value, nothing.low, nothing.high) == (0, 0, pytest.approx(wilson(0, 10)[1]))
+
+
+def test_without_mistakes_on_both_sides_the_gain_has_an_interval():
+    truth = [(Span(0, 1, "PER"),)] * 10
+    gain = span_gain(TASK, truth, truth, truth, name="dictionary")
+    assert gain.value == 0
+    assert -0.3 < gain.low < 0 < gain.high < 0.3
+
+
+def test_without_spans_there_is_no_value_and_a_single_sentence_has_no_interval():
     items, truth = [Sentence.of_words(["w"])] * 3, [(Span(0, 1, "PER"),)] * 3
-    perfect = evaluate_spans(TASK, items, truth, truth).metrics["span_f1"]
-    assert perfect.value == 1
-    assert np.isnan(perfect.low)
     assert np.isnan(evaluate_spans(TASK, items, [()] * 3, [()] * 3).metrics["span_f1"].value)
+    assert np.isnan(evaluate_spans(TASK, items[:1], truth[:1], truth[:1]).metrics["span_f1"].low)
     with pytest.raises(DataError, match="one sentence at least"):
         evaluate_spans(TASK, items, truth, truth[:2])
 

@@ -82,3 +82,24 @@ def test_span_f1_counts_exact_spans():
     truth, found = np.array([1, 2, 0, 1, 2, 1]), np.array([1, 2, 0, 1, 0, 1])
     assert span_f1(TAGS, truth, found) == pytest.approx(2 * 2 / 6)
     assert span_f1(TAGS, np.zeros(3, int), np.zeros(3, int)) == 0
+
+
+def test_separable_tags_get_a_temperature_of_the_size_of_the_scores():
+    """A fault: minus infinity for a tag without training words was a number, which set the unit of the temperature."""
+    words = sentences(noise=0.01, shifted=False)
+    tags = TagSet(("PER", "LOC"))  # no word is in a place
+    more = LabelledWords(words.rows, words.offsets, words.blocks, words.codes, words.groups, tags)
+    solved = solve_words(more)
+    assert 1e-3 < solved.record["temperature"] < 1e6  # LDA scores of separable tags are large
+    assert len({one["span_f1"] for one in solved.record["decodings"] if not one["kappa"]}) == 1
+    scores = [span.score for spans in solved.head.mark(words.rows[:, 3:], words.offsets) for span in spans]
+    assert min(scores) > 0.9
+
+
+def test_tags_that_rows_do_not_show_get_probabilities_near_their_share():
+    words = sentences(noise=0.1, shifted=False)
+    noise = LabelledWords(words.rows[:, :3], words.offsets, words.blocks[:1], words.codes, words.groups, TAGS)
+    solved = solve_words(noise)
+    assert solved.left_out < 0.5
+    emissions = solved.head.emissions(noise.rows, noise.offsets)
+    assert np.abs(emissions - emissions[:, :1]).max() < 20

@@ -1,7 +1,8 @@
 """Metrics of marked spans: micro and per-type F1 of exact spans, lenient F1, F1 of distinct surfaces.
 
 A span is right if its bounds and its type are (the strict scheme of nervaluate; for well-formed tags also conlleval and
-seqeval). Intervals are bootstrap intervals over sentences or their groups.
+seqeval). Intervals are bootstrap intervals over sentences or their groups. Where all resamples agree, as without any
+mistake, it is Wilson's for one trial a sentence (or group) with a span, which counts all of its spans as one.
 
 References: Tjong Kim Sang & De Meulder, "Introduction to the CoNLL-2003 Shared Task", 2003; Segura-Bedmar et al.,
 "SemEval-2013 Task 9", 2013 (partial and type); Derczynski et al., "Results of the WNUT2017 Shared Task", 2017
@@ -23,12 +24,15 @@ from headstart.evaluate.annotations.span_errors import KINDS, lenient_scores, sp
 from headstart.evaluate.evaluation import Evaluation, Metric
 from headstart.evaluate.gain import Gain, gain_verdict
 from headstart.evaluate.intervals.bootstrap import bootstrap
-from headstart.types import Task
+from headstart.evaluate.intervals.wilson import wilson
+from headstart.types import Task, group_codes
 
 __all__ = ["METRICS", "dictionary_of_spans", "evaluate_spans", "span_gain"]
 
 Array = NDArray[np.float64]
 Spans = Sequence[Span]
+
+FEWEST_UNITS = 2  # a single sentence or group has no interval
 
 METRICS = ("span_f1", "precision", "recall", "macro_f1", "partial_f1", "type_f1", "surface_f1")
 """In the order of an evaluation: exact spans, their mean F1 over types, the lenient ones, and distinct surfaces."""
@@ -80,6 +84,8 @@ def evaluate_spans(
     surfaces = _surfaces(items, truth), _surfaces(items, found)
     table = _table(task, counts, *_incidence(*surfaces))
     results = _with_intervals(table, len(items), groups, resamples, seed)
+    units = _units(counts, groups)
+    results = {name: _widened(one, units[_type_of(name, task)]) for name, one in results.items()}
     per_class: dict[str, dict[str, Metric | float]] = {
         label: {name: results[f"{name} {label}"] for name in ("precision", "recall", "f1")} for label in task.labels
     }
@@ -128,6 +134,8 @@ def span_gain(
     below, above = float(np.fmin(low, value)), float(np.fmax(high, value))
     if math.isnan(float(low)):
         below = above = math.nan
+    elif not below < above:
+        below, above = _combined(task, truth, (found, reference), groups, value)
     verdict = gain_verdict(value, below, above, compared=("span_f1", name), n=len(truth))
     return Gain(value, below, above, "span_f1", name, verdict)
 
@@ -275,6 +283,48 @@ def _with_intervals(
     values = statistic(np.ones((1, n)))[0]
     low, high = bootstrap(statistic, n, groups=groups, resamples=resamples, seed=seed)
     return {name: _metric(*three) for name, *three in zip(names, values, low, high, strict=True)}
+
+
+def _units(counts: Array, groups: ArrayLike | None) -> dict[int, int]:
+    """How many sentences, or groups of them, hold a labelled or marked span: by type, and under -1 of any type."""
+    codes = group_codes(groups, len(counts))
+    there = counts[:, :, 1:3].sum(axis=2) > 0  # (n, types)
+    found = {number: len(np.unique(codes[there[:, number]])) for number in range(there.shape[1])}
+    return {**found, -1: len(np.unique(codes[there.any(axis=1)]))}
+
+
+def _type_of(name: str, task: Task) -> int:
+    """The number of the type that a metric is of; -1 for all."""
+    label = name.partition(" ")[2]
+    return task.labels.index(label) if label in task.labels else -1
+
+
+def _widened(metric: Metric, units: int) -> Metric:
+    """With Wilson's interval where the resamples have given none."""
+    if math.isnan(metric.value) or not math.isnan(metric.low) or units < FEWEST_UNITS:
+        return metric
+    low, high = wilson(min(max(metric.value, 0.0), 1.0) * units, units)
+    return Metric(metric.value, low, high)
+
+
+def _combined(
+    task: Task,
+    truth: Sequence[Spans],
+    sides: tuple[Sequence[Spans], Sequence[Spans]],
+    groups: ArrayLike | None,
+    value: float,
+) -> tuple[float, float]:
+    """The bounds of a difference from those of its sides (Zou & Donner, Statistics in Medicine 2008)."""
+    bounds = []
+    for side in sides:
+        counts = _counts(task, truth, side)
+        f1 = float(_f1(*counts.sum(axis=(0, 1))[:3]))
+        units = _units(counts, groups)[-1]
+        if math.isnan(f1) or units < FEWEST_UNITS:
+            return math.nan, math.nan
+        bounds.append((f1, *wilson(f1 * units, units)))
+    (one, low, high), (other, below, above) = bounds
+    return value - math.hypot(one - low, above - other), value + math.hypot(high - one, other - below)
 
 
 def _metric(value: float, low: float, high: float) -> Metric:

@@ -24,9 +24,8 @@ __all__ = ["Decoding", "JudgedWords", "shares_of", "span_f1", "transitions"]
 Array = NDArray[np.float64]
 
 KAPPAS = (0.0, 0.5, 1.0)
-DELTAS = (0.0, -0.5, 0.5, -1.0, 1.0, -2.0, 2.0)  # nats; the simplest choice first, since ties go to the first
+DELTAS = (0.0, -0.5, 0.5, -1.0, 1.0, 2.0, 3.0)  # nats; the simplest choice first, since ties go to the first
 UNSEEN = 0.5  # added to each count of a pair
-LOWEST = -1e30  # in place of the score minus infinity of a tag without training words
 MOST_CALIBRATED = 20_000  # words that the temperature is fitted on
 
 
@@ -160,7 +159,7 @@ class JudgedWords:
             scores: (m, tags) left-out scores.
         """
         some = np.linspace(0, len(self.codes) - 1, min(len(self.codes), MOST_CALIBRATED)).astype(np.int64)
-        temperature = fit_temperature(np.maximum(scores[some], LOWEST), self.codes[some])
+        temperature = _temperature(scores[some], self.codes[some])
         candidates = [Decoding(temperature, kappa, delta) for kappa in KAPPAS for delta in DELTAS]
         f1 = [self.f1(scores, one) for one in candidates]
         best = int(np.argmax(f1))
@@ -169,3 +168,10 @@ class JudgedWords:
             for one, value in zip(candidates, f1, strict=True)
         ]
         return candidates[best], f1[best], tried
+
+
+def _temperature(scores: NDArray[np.floating], codes: NDArray[np.int64]) -> float:
+    """The temperature of the words whose own tag has a score: not minus infinity, as where no other sentence has it."""
+    rows = np.asarray(scores, np.float64)
+    known = np.isfinite(rows[np.arange(len(codes)), codes])
+    return fit_temperature(rows[known], codes[known]) if known.any() else 1.0

@@ -30,6 +30,7 @@ MOST_JUDGED = 1500
 MOST_COLUMNS = 4096  # numbers of a word that a head may read: their moments take 128 MB
 FEW_LAMBDAS = (1e-3, 1e-2, 1e-1)  # of a comparison of layers, as multiples of the number of words
 CONTEXTS = (0, 1)
+MOST_NEAR = 2  # of the best blocks that are measured with neighbours
 
 Say = Callable[[str], None]
 
@@ -152,17 +153,22 @@ def choose_columns(
                 tried[columns] = _left_out_f1(small, columns)
         return max(tried, key=lambda columns: tried[columns])
 
-    single = measure([Columns((name,), context) for context in CONTEXTS for name in names])
-    ranked = sorted(names, key=lambda name: -tried.get(Columns((name,), single.context), 0.0))
-    # the gain of further blocks hardly depends on the neighbours, without which it is measured in a tenth of the time
-    alone = [Columns(some) for some in _sets(names, ranked)]
-    measure(alone)
-    first = tried.get(replace(single, context=0), 0.0)
-    best = max([replace(single, context=0), *alone], key=lambda columns: tried.get(columns, first))
+    measure([Columns((name,)) for name in names])
+    ranked = sorted(names, key=lambda name: -tried[Columns((name,))] if Columns((name,)) in tried else 0.0)
+    # where no block shows a span alone, each may show it in the rows beside it
+    hopeful = ranked[:MOST_NEAR] if any(tried.values()) else ranked
+    single = measure([Columns((name,), context) for name in hopeful for context in CONTEXTS])
+    alone = [Columns(some) for some in _sets(names, [*single.blocks, *(n for n in ranked if n not in single.blocks)])]
+    if tried[single] < 1:
+        measure(alone)  # without neighbours, where it takes a tenth of the time
+    first = replace(single, context=0)
+    best = max([first, *alone], key=lambda columns: tried.get(columns, 0.0))
     near = single.context
     table = [{"features": one.name, "span_f1": value} for one, value in tried.items()]
     wide = replace(best, context=near)
-    return (wide if words.width(wide) <= MOST_COLUMNS else single), table
+    # with fewer words than numbers of a word, further blocks add noise and most of the time
+    most = min(MOST_COLUMNS, len(words.rows))
+    return (wide if words.width(wide) <= most else single), table
 
 
 def _sets(names: Sequence[str], ranked: Sequence[str]) -> list[tuple[str, ...]]:
