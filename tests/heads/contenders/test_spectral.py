@@ -76,3 +76,19 @@ def test_losses_that_differ_decide_as_before() -> None:
     found, tried = spectral_contenders(problem, [FeatureMap("rows", ((0, 5),), "none")], SOLVED)
     for one in found:
         assert one.candidate.loss == min(other.loss for other in tried if other.head == one.candidate.head)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_heads_that_are_calibrated_together_have_the_losses_of_each_alone(classes: int) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2  # with three classes, one of them has no rows
+    x = rng.normal(size=(40, 6)) + y[:, None]
+    problem = Problem(x, y, Task("classification", tuple("abc"[:classes])), (), None, 0)
+    maps = [FeatureMap("rows", ((0, 6),), "none")]
+    _, both = spectral_contenders(problem, maps, [RIDGE, LDA])
+    for head in (RIDGE, LDA):
+        _, alone = spectral_contenders(problem, maps, [head])
+        losses = {one.lam: one.loss for one in both if one.head == head.name}
+        shared = [one for one in alone if one.lam in losses]
+        assert len(shared) >= 17
+        np.testing.assert_allclose([losses[one.lam] for one in shared], [one.loss for one in shared], rtol=1e-12)

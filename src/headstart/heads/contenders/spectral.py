@@ -29,6 +29,7 @@ from headstart.tasks import Calibration, is_classification
 __all__ = ["best_penalties", "spectral_contenders"]
 
 TIED = 1e-12  # losses that differ by less, relative to their size, differ by rounding
+SMALL = 2**14  # numbers in the scores of all heads; up to here a search for all of them at once is faster
 BATCH = 2**17  # numbers in the scores of all λ that are calibrated together; more would not fit into a core's cache
 
 
@@ -101,7 +102,7 @@ def best_penalties(
     mapped = feature_map(problem.rows[problem.chosen])
     left_out = _left_out(spectrum, mapped, problem, _penalties(grid, tried))
     for several in _in_batches(left_out, len(grid), problem.chosen_targets.size):
-        found = {head.name: _calibrated(problem, head, spectrum, several, prior) for head in heads}
+        found = _calibrated(problem, heads, spectrum, several, prior)
         for k, one in enumerate(several):
             for head in heads:
                 calibration, evidence = found[head.name][k]
@@ -141,16 +142,25 @@ def _in_batches(left_out: Iterator[LeftOut], count: int, cells: int) -> Iterator
 
 
 def _calibrated(
-    problem: Problem, head: SpectralHead, spectrum: Spectrum, several: Sequence[LeftOut], prior: float
-) -> list[tuple[Calibration, Evidence]]:
-    """The calibrations and evidence of a head at several λ."""
+    problem: Problem, heads: Sequence[SpectralHead], spectrum: Spectrum, several: Sequence[LeftOut], prior: float
+) -> dict[str, list[tuple[Calibration, Evidence]]]:
+    """By name, the calibrations and evidence of each head at several λ."""
+    scores = {head.name: _scores(problem, head, spectrum, several) for head in heads}
+    whole = sum(found.size for found in scores.values())
+    if whole > SMALL or not all(np.isfinite(found).all() for found in scores.values()):
+        return {name: calibrated_each(problem, found, prior) for name, found in scores.items()}
+    together, count = calibrated_each(problem, np.concatenate(list(scores.values())), prior), len(several)
+    return {name: together[k * count : (k + 1) * count] for k, name in enumerate(scores)}
+
+
+def _scores(
+    problem: Problem, head: SpectralHead, spectrum: Spectrum, several: Sequence[LeftOut]
+) -> NDArray[np.float64]:
+    """Leave-one-out scores (L, n, k) of a head at several λ."""
     targets, groups, weights = problem.chosen_targets, problem.chosen_groups, problem.chosen_weights
-    scores: Sequence[NDArray[np.float64]] | NDArray[np.float64]
     if isinstance(head, ScoresTogether):
-        scores = head.left_out_scores_each(spectrum, several, targets, groups, sample_weight=weights)
-    else:
-        scores = [head.left_out_scores(spectrum, one, targets, groups, sample_weight=weights) for one in several]
-    return calibrated_each(problem, scores, prior)
+        return head.left_out_scores_each(spectrum, several, targets, groups, sample_weight=weights)
+    return np.stack([head.left_out_scores(spectrum, one, targets, groups, sample_weight=weights) for one in several])
 
 
 def _with_residuals(contender: Contender, spectrum: Spectrum, problem: Problem) -> Contender:
