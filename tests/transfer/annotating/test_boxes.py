@@ -15,7 +15,7 @@ from headstart.errors import DataError, ParameterError, SourceError
 from headstart.evaluate.gain import UNTRAINED
 from headstart.reporting import SilentReporter
 from headstart.sources import open_source
-from headstart.transfer.annotating.box_training import _held_out
+from headstart.transfer.annotating.box_training import held_out_boxes
 from headstart.transfer.annotating.boxes import BoxAnnotating, with_sizes
 from headstart.transfer.annotating.contract import ANNOTATING, Solved
 from headstart.transfer.stages.context import RunContext
@@ -97,9 +97,9 @@ def test_a_source_without_a_body_is_refused_by_name(solved: Solved) -> None:
         BOXES.fine_tune(squares(30), replace(solved, source=open_source("toy")), "full", CONTEXT)
 
 
-def test_held_out_pictures_are_complete_groups() -> None:
+def testheld_out_boxes_pictures_are_complete_groups() -> None:
     data = squares(40, groups=True)
-    inner, outer = _held_out(data, 0)
+    inner, outer = held_out_boxes(data, 0)
     assert len(inner) + len(outer) == 40
     assert data.groups is not None
     assert not set(data.groups[inner].tolist()) & set(data.groups[outer].tolist())

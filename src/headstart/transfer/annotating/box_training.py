@@ -20,7 +20,7 @@ from headstart.types import Dataset, Task
 if TYPE_CHECKING:
     from headstart.tune.boxes.train import DetectorSettings, TrainedDetector
 
-__all__ = ["Labelled", "train_if_better"]
+__all__ = ["Labelled", "detector_settings", "held_out_boxes", "train_if_better"]
 
 Pictures = tuple[list[Any], list[Boxes]]
 
@@ -90,7 +90,7 @@ def train_if_better(
         return start, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head", "reason": reason}
     if not isinstance(start.source, TrainableSource):
         trainable(start.source)  # raises
-    inner, outer = map(train.at, _held_out(train.dataset, context.seed))
+    inner, outer = map(train.at, held_out_boxes(train.dataset, context.seed))
     classes, said = len(train.task.labels), outer[1]
     made = _train(start, inner, outer, _Wanted(name, side, classes), context)
     again = solve_boxes(start.source, *inner, classes, side=side, engine=context.engine, seed=context.seed).head
@@ -114,7 +114,7 @@ def train_if_better(
     if not kept:
         return start, record
     notes = (
-        f"Pictures are resized to {side} x {side} pixels without keeping their proportions",
+        f"Pictures are resized to {made.head.side} x {made.head.side} pixels without keeping their proportions",
         f"Epoch, scores and the threshold are chosen on {len(said)} held-out pictures, of which none was trained on",
     )
     full = Solved(
@@ -142,8 +142,17 @@ def _why_not_by_itself(start: Solved) -> str:
     return ""
 
 
-def _held_out(train: Dataset, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Positions of the pictures to train on and of those that judge; groups stay together."""
+def held_out_boxes(train: Dataset, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Positions of the pictures to train on and of those that judge; groups stay together.
+
+    Args:
+        train: the pictures.
+        seed: of the choice.
+
+    Examples:
+        >>> [len(part) for part in held_out_boxes(Dataset(list("abcdefghijkl"), tuple("abcdefghijkl"), "image"), 0)]
+        [4, 8]
+    """
     codes = train.group_codes
     codes = np.arange(len(train)) if codes is None else codes
     wanted = min(max(8, round(SHARE * len(train))), MOST_HELD_OUT)
@@ -165,11 +174,24 @@ class _Wanted:
     classes: int
 
 
-def _settings(wanted: _Wanted, count: int) -> DetectorSettings:
-    from headstart.tune.boxes.train import DetectorSettings, shortened
+def detector_settings(truth: Sequence[Boxes], side: int, *, scratch: bool = False) -> DetectorSettings:
+    """How a detector is trained on these pictures: about 600 steps, in 20 to 80 epochs, at 256 pixels or ``side``.
 
-    made = replace(DetectorSettings(), side=wanted.side, scratch=wanted.name == "scratch")
-    steps = max(1, -(-count // made.training.batch_size))
+    Args:
+        truth: boxes of the training pictures, whose ``size`` is known.
+        side: where some boxes are not large, in pixels.
+        scratch: whether it starts from random weights.
+
+    Examples:
+        >>> one = Boxes(np.array([[0, 0, 20, 20]]), np.array([0]), (352, 352))
+        >>> made = detector_settings([one] * 160, 352)
+        >>> made.side, made.training.epochs
+        (352, 60)
+    """
+    from headstart.tune.boxes.train import DetectorSettings, chosen_side, shortened
+
+    made = replace(DetectorSettings(), side=chosen_side(truth, side), scratch=scratch)
+    steps = max(1, -(-len(truth) // made.training.batch_size))
     return shortened(made, int(np.clip(round(STEPS / steps), FEWEST_EPOCHS, MOST_EPOCHS)))
 
 
@@ -184,7 +206,7 @@ def _train(start: Solved, inner: Pictures, outer: Pictures, wanted: _Wanted, con
     from headstart.tune.boxes.train import train_detector
     from headstart.tune.training.settings import Budget
 
-    settings = _settings(wanted, len(inner[0]))
+    settings = detector_settings(inner[1], wanted.side, scratch=wanted.name == "scratch")
     with context.reporter.progress("training") as step:
         budget = Budget(seconds=_seconds(wanted.name, context), progress=step)
         return train_detector(start.source, inner, outer, wanted.classes, settings, seed=context.seed, budget=budget)
