@@ -109,7 +109,7 @@ class Results:
 
 def rows_of(folder: Path) -> list[dict[str, str]]:
     """The pictures in a fixed random order."""
-    rows = list(csv.DictReader((folder / "index.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((folder / "index.csv").read_text(encoding="utf-8").splitlines()))
     return [rows[k] for k in np.random.default_rng(0).permutation(len(rows))]
 
 
