@@ -42,6 +42,11 @@ class ClassMoments:
         """(k,) n_c: how many cells each class fills."""
         return np.array([part.w for part in self.parts])
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all parts."""
+        return sum(part.scatter.nbytes + part.cross.nbytes for part in self.parts)
+
     def __add__(self, other: ClassMoments) -> ClassMoments:
         """The moments of the cells of both."""
         return ClassMoments(tuple(a + b for a, b in zip(self.parts, other.parts, strict=True)))

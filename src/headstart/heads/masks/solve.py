@@ -37,12 +37,13 @@ LAMBDAS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 BETAS = (0.0, 0.5, 1.0)
 """Exponents of the class weights (N / (C n_c))^β."""
 
-LEFT_OUT = 48
+LEFT_OUT = 24
 """Pictures that are left out in turn at most; more would hardly change a choice."""
 
 KEPT = 4  # pictures of a group whose cells compare candidates
+KEPT_BYTES = 2**28  # of the moments of left-out groups that are kept; others are computed again
 LEAST_BLOCKS = 3  # of the body, that are always read
-CELLS = 4096  # cells of a left-out picture on which candidates are compared
+CELLS = 2048  # cells of a left-out picture on which candidates are compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +145,7 @@ class _Fit:
     def __init__(self, dataset: Dataset, maps: MapSource, engine: Engine, seed: int, boundary: bool) -> None:
         self.dataset, self.maps, self.engine, self.boundary = dataset, maps, engine, boundary
         self.rng = np.random.default_rng(seed)
+        self._known: dict[int, ClassMoments] = {}  # of left-out groups, by their first picture
         self.classes = dataset.labelled()[0].num_outputs + boundary
         n = len(dataset.items)
         codes = dataset.group_codes
@@ -170,7 +172,13 @@ class _Fit:
         """The cells of left-out pictures, each with the moments without its group."""
         for done, group in enumerate(groups):
             kept: list[PictureCells] = []
-            rest = total - _summed(_keeping(self.read(group), kept), self.classes)
+            if group[0] in self._known:
+                kept, own = list(self.read(group[:KEPT])), self._known[group[0]]
+            else:
+                own = _summed(_keeping(self.read(group), kept), self.classes)
+                if len(self._known) * own.nbytes < KEPT_BYTES:
+                    self._known[group[0]] = own
+            rest = total - own
             yield from ((cells, rest) for cells in kept)
             if progress is not None:
                 progress(done + 1, len(groups), "left out in turn")
@@ -184,21 +192,24 @@ class _Fit:
             some = np.sort(self.rng.permutation(len(cells.rows))[:CELLS])
             rows = cells.rows[some]
             truth = cells.targets.shares[some] * cells.targets.labelled[some, None]
-            for candidate, linear in self._candidates(rest):
-                found = np.argmax(rows[:, self.columns(candidate.blocks)] @ linear[0] + linear[1], axis=1)
-                counted = _soft_confusion(truth, found)
-                counts[candidate] = counts.get(candidate, np.zeros_like(counted)) + counted
+            for blocks in self.subsets:
+                own = rows[:, self.columns(blocks)]
+                for candidate, found in self._found(rest, blocks, own):
+                    counted = _soft_confusion(truth, found)
+                    counts[candidate] = counts.get(candidate, np.zeros_like(counted)) + counted
         return {candidate: float(mean_iou(counted)) for candidate, counted in counts.items()}
 
-    def _candidates(
-        self, moments: ClassMoments
-    ) -> Iterator[tuple[_Candidate, tuple[NDArray[np.float32], NDArray[np.float32]]]]:
+    def _found(
+        self, moments: ClassMoments, blocks: tuple[str, ...], rows: NDArray[np.float32]
+    ) -> Iterator[tuple[_Candidate, NDArray[np.intp]]]:
+        """The class that each candidate with these blocks finds in each row."""
         for beta in BETAS:
-            balanced = moments.balanced(beta)
-            for blocks in self.subsets:
-                for linear in linear_maps(_taken(balanced, self.columns(blocks)), LAMBDAS):
-                    weights = linear.weight.astype(np.float32), linear.bias.astype(np.float32)
-                    yield _Candidate(blocks, beta, linear.kind, linear.lam), weights
+            maps = linear_maps(_taken(moments.balanced(beta), self.columns(blocks)), LAMBDAS)
+            weights = np.concatenate([linear.weight for linear in maps], axis=1).astype(np.float32)
+            scores = (rows @ weights).reshape(len(rows), len(maps), -1)
+            for k, linear in enumerate(maps):
+                found = np.argmax(scores[:, k] + linear.bias.astype(np.float32), axis=1)
+                yield _Candidate(blocks, beta, linear.kind, linear.lam), found
 
     def linear(self, moments: ClassMoments, candidate: _Candidate) -> LinearMap:
         taken = _taken(moments.balanced(candidate.beta), self.columns(candidate.blocks))

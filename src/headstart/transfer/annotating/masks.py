@@ -169,18 +169,18 @@ class MaskAnnotating:
         """
         return settings_for(train, source, self.stride)
 
-    def _solved(self, train: Dataset, maps: MapSource, context: RunContext) -> SolvedMasks:
+    def _solved(self, train: Dataset, maps: MapSource, context: RunContext, most: int = LEFT_OUT) -> SolvedMasks:
         with context.reporter.progress("cells") as step:
 
             def stage(name: str) -> Progress:
                 return lambda done, total, detail="": step(done, total, f"{name}, {detail}" if detail else name)
 
             left = context.clock.left()
-            most = LEFT_OUT if left is None or left > SCARCE else FEW
+            most = most if left is None or left > SCARCE else min(most, FEW)
             return solve_masks(train, maps, engine=context.engine, seed=context.seed, most=most, progress=stage)
 
     def _annotator(self, train: Dataset, maps: MapSource, context: RunContext) -> Annotator:
-        made = self._solved(train, maps, context)
+        made = self._solved(train, maps, context, FEW)
         return lambda items: made.head.annotate(maps.source, items, engine=context.engine)
 
 
