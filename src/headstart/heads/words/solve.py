@@ -30,6 +30,7 @@ MOST_JUDGED = 1500
 MOST_COLUMNS = 4096  # numbers of a word that a head may read: their moments take 128 MB
 FEW_LAMBDAS = (1e-3, 1e-2, 1e-1)  # of a comparison of layers, as multiples of the number of words
 CONTEXTS = (0, 1)
+NOTHING = (-1.0, 0.0)  # of columns that were not measured
 MOST_NEAR = 2  # of the best blocks that are measured with neighbours
 
 Say = Callable[[str], None]
@@ -143,7 +144,7 @@ def choose_columns(
     names = [block.name for block in words.blocks if not block.numbers]
     sample = _sample(words, MOST_SAMPLED, seed)
     small = words if len(sample) == len(words) else words.take(sample)
-    tried: dict[Columns, float] = {}
+    tried: dict[Columns, tuple[float, float]] = {}  # span F1, and minus the log-loss, which decides between equals
 
     def measure(candidates: Sequence[Columns]) -> Columns:
         """Measure those that are not too wide; return the best of all so far."""
@@ -154,17 +155,17 @@ def choose_columns(
         return max(tried, key=lambda columns: tried[columns])
 
     measure([Columns((name,)) for name in names])
-    ranked = sorted(names, key=lambda name: -tried[Columns((name,))] if Columns((name,)) in tried else 0.0)
+    ranked = sorted(names, key=lambda name: tried.get(Columns((name,)), NOTHING), reverse=True)
     # where no block shows a span alone, each may show it in the rows beside it
-    hopeful = ranked[:MOST_NEAR] if any(tried.values()) else ranked
+    hopeful = ranked[:MOST_NEAR] if any(f1 for f1, _ in tried.values()) else ranked
     single = measure([Columns((name,), context) for name in hopeful for context in CONTEXTS])
     alone = [Columns(some) for some in _sets(names, [*single.blocks, *(n for n in ranked if n not in single.blocks)])]
-    if tried[single] < 1:
+    if tried[single][0] < 1:
         measure(alone)  # without neighbours, where it takes a tenth of the time
     first = replace(single, context=0)
-    best = max([first, *alone], key=lambda columns: tried.get(columns, 0.0))
+    best = max([first, *alone], key=lambda columns: tried.get(columns, NOTHING))
     near = single.context
-    table = [{"features": one.name, "span_f1": value} for one, value in tried.items()]
+    table = [{"features": one.name, "span_f1": f1} for one, (f1, _) in tried.items()]
     wide = replace(best, context=near)
     # with fewer words than numbers of a word, further blocks add noise and most of the time
     most = min(MOST_COLUMNS, len(words.rows))
@@ -180,14 +181,16 @@ def _sets(names: Sequence[str], ranked: Sequence[str]) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(some for some in (*spread, *around, *top) if len(set(some)) > 1))
 
 
-def _left_out_f1(words: LabelledWords, columns: Columns) -> float:
+def _left_out_f1(words: LabelledWords, columns: Columns) -> tuple[float, float]:
+    """The largest span F1 of left-out sentences over kinds and a few λ, and minus the log-loss of that fit."""
     solved = SolvedWords.of(words, columns)
     sentences = np.arange(len(words))
     lambdas = [float(share * solved.spectrum.weight) for share in FEW_LAMBDAS]
     found = solved.left_out(lambdas, sentences)
     steps, shares = transitions(words.tags, words.codes, words.offsets), shares_of(words.tags, words.codes)
     judge = JudgedWords(words.tags, words.codes, words.offsets, shares, *steps)
-    return max(judge.f1(one.scores) for one in found)
+    f1, scores = max(((judge.f1(one.scores), one.scores) for one in found), key=lambda pair: pair[0])
+    return f1, -judge.loss(scores)
 
 
 def _sample(words: LabelledWords, most: int, seed: int) -> NDArray[np.int64]:
