@@ -44,3 +44,79 @@ def test_files_named_like_splits_are_the_given_split(tmp_path):
         "train": "Ada", "val": "Bob", "test": "Eve",
     }  # fmt: skip
     assert data.ids == ("dev.conll:1", "test.conll:1", "train.conll:1")
+
+
+CONLL_2003 = """-DOCSTART- -X- -X- O
+
+EU NNP B-NP B-ORG
+rejects VBZ B-VP O
+German JJ B-NP B-MISC
+call NN I-NP O
+
+Peter NNP B-NP B-PER
+Blackburn NNP I-NP I-PER
+"""
+CONLL_U = """# sent_id = 1
+# text = Ada runs
+1\tAda\tada\tPROPN\tB-PER
+2\truns\trun\tVERB\tO
+
+"""
+MULTICONER = """# id 5f6b domain=en
+ada _ _ B-PER
+runs _ _ O
+"""
+
+
+def test_the_shared_task_of_2003(tmp_path):
+    found = spans(tmp_path / "a.txt", CONLL_2003)
+    assert found == [(Span(0, 1, "ORG"), Span(2, 3, "MISC")), (Span(0, 2, "PER"),)]
+    chunks = spans(tmp_path / "a.txt", CONLL_2003.replace("-X- -X- O", "-X- O O"), label="3")
+    assert chunks[0][:2] == (Span(0, 1, "NP"), Span(1, 2, "VP"))
+
+
+@pytest.mark.parametrize("text", [CONLL_U, MULTICONER], ids=["CoNLL-U", "MultiCoNER"])
+def test_comments_and_numbers_of_words(tmp_path, text):
+    path = tmp_path / "a.conll"
+    assert spans(path, text) == [(Span(0, 1, "PER"),)]
+    assert read(path).items[0].words[0].lower() == "ada"
+
+
+def test_a_word_that_is_a_number_sign_is_no_comment(tmp_path):
+    (tmp_path / "a.conll").write_text("# O\nAda B-PER\n")
+    assert read(tmp_path / "a.conll").items[0].words == ("#", "Ada")
+
+
+def test_blank_lines_with_spaces_and_other_line_ends(tmp_path):
+    (tmp_path / "a.conll").write_bytes(b"\xef\xbb\xbfAda\tB-PER\r\n \t\r\nBob\tB-PER\r\n\r\n\r\n")
+    assert [item.words for item in read(tmp_path / "a.conll").items] == [("Ada",), ("Bob",)]
+
+
+def test_i_without_b_is_repaired_and_counted(tmp_path):
+    text = "Ada B-PER\nran O\nin O\nParis I-LOC\n\nBob B-PER\nEve I-LOC\n"
+    assert spans(tmp_path / "a.conll", text)[0] == (Span(0, 1, "PER"), Span(3, 4, "LOC"))
+    (note,) = [note for note in read(tmp_path / "a.conll").notes if "repaired" in note]
+    assert note.startswith("2 tags do not fit the tags before them and were repaired: ")
+    assert "a.conll', line 4 (I-LOC)" in note
+
+
+def test_many_documents_are_groups(tmp_path):
+    (tmp_path / "a.conll").write_text("".join(f"-DOCSTART- O\n\nw{k} B-PER\n\n" for k in range(10)))
+    assert len(set(read(tmp_path / "a.conll").groups)) == 10
+
+
+def test_words_without_an_end_in_another_encoding(tmp_path):
+    (tmp_path / "a.conll").write_bytes("café O\nMüller B-PER".encode("latin-1"))
+    data = read(tmp_path / "a.conll")
+    assert data.items[0].words == ("café", "Müller")
+    assert any("not UTF-8" in note for note in data.notes)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("name", "counts"), [("wnut17", {"train": 3394, "val": 1009, "test": 1287}), ("wikigold", None)]
+)
+def test_real_files(real_data, name, counts):
+    data = read(real_data / "ner" / name)
+    assert counts is None or {split: int((data.split == split).sum()) for split in counts} == counts
+    assert len(data) == (1696 if counts is None else 5690)

@@ -86,6 +86,7 @@ class BoxTable:
     title = "a table of boxes"
     kinds = ("box",)
     writes = ("box",)
+    has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {"sides": ("xyxy", "xywh", "centre"), "unit": ("pixels", "fractions")}
 
     def recognise(self, location: Location) -> int:

@@ -42,6 +42,7 @@ class Coco:
     title = "COCO"
     kinds = ("box", "mask")
     writes = ("box", "mask")
+    has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {}
 
     def recognise(self, location: Location) -> int:

@@ -63,6 +63,7 @@ class Conll:
     title = "CoNLL"
     kinds = ("token",)
     writes = ("token",)
+    has_columns = True
     settings: Mapping[str, tuple[str, ...]] = {"scheme": SCHEMES, "word": (), "tag": ()}
 
     def recognise(self, location: Location) -> int:

@@ -12,8 +12,8 @@ from headstart.data.annotations.location import Location
 from headstart.data.annotations.masks.coding import decide
 from headstart.data.annotations.masks.folders import MaskPairs, pair_masks
 from headstart.data.annotations.masks.names import class_table
-from headstart.data.annotations.masks.values import MaskFile
-from headstart.data.annotations.picture_files import facts_of
+from headstart.data.annotations.masks.values import MaskFile, mask_values
+from headstart.data.annotations.picture_files import evenly, facts_of
 from headstart.data.annotations.remarks import Remarks
 from headstart.data.annotations.split_lists import SplitLists
 from headstart.errors import DataError, ItemError
@@ -22,6 +22,8 @@ from headstart.types import Dataset
 __all__ = ["MASK_PICTURES", "MaskPictures"]
 
 INDEXES = ("index.csv", "metadata.csv")
+IMAGES = frozenset(("images", "image", "imgs", "img", "jpegimages", "pictures", "photos", "frames", "inputs", "rgb"))
+SAMPLE, FLAT = 3, 0.8
 NAMES = ("name", "file", "filename", "file_name", "image", "id", "image_id")
 
 
@@ -42,6 +44,7 @@ class MaskPictures:
     title = "masks as pictures"
     kinds = ("mask",)
     writes = ("mask",)
+    has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {"values": ("classes", "instances")}
 
     def recognise(self, location: Location) -> int:
@@ -49,7 +52,10 @@ class MaskPictures:
         if not location.is_folder or not location.pictures:
             return 0
         pairs = pair_masks(location)
-        return 2 if len(pairs.masks) > len(pairs.lonely_pictures) else 1 if pairs.masks else 0
+        if not pairs.masks:
+            return 0
+        is_most = len(pairs.masks) > len(pairs.lonely_pictures)
+        return 2 if is_most and (_beside_images(pairs) or _are_flat(location, pairs)) else 1
 
     def read(self, location: Location) -> Annotated:
         """Read all pictures that have a mask."""
@@ -92,6 +98,23 @@ class MaskPictures:
 
 
 MASK_PICTURES = MaskPictures()
+
+
+def _beside_images(pairs: MaskPairs) -> bool:
+    """Whether the pictures lie in a folder that is called so, as that of masks is; else they may be two classes."""
+    return all(IMAGES & {part.lower() for part in PurePosixPath(name).parts[:-1]} for name in pairs.masks)
+
+
+def _are_flat(location: Location, pairs: MaskPairs) -> bool:
+    """Whether neighbouring pixels of some masks are mostly equal, as those of photographs are not."""
+    for name in evenly(sorted(pairs.masks.values()), SAMPLE):
+        try:
+            values = mask_values(location.file(name))
+        except ItemError:
+            return False
+        if values.shape[1] > 1 and float((values[:, 1:] == values[:, :-1]).mean()) < FLAT:
+            return False
+    return True
 
 
 def _say_lonely(pairs: MaskPairs, location: Location, remarks: Remarks) -> None:

@@ -38,6 +38,7 @@ class PascalVoc:
     title = "Pascal VOC"
     kinds = ("box",)
     writes = ("box",)
+    has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {}
 
     def recognise(self, location: Location) -> int:

@@ -102,6 +102,8 @@ def find_format(location: Location, wanted: Wanted) -> AnnotationFormat | None:
         return None
     least = CLEAR if kind is None else POSSIBLE
     formats = [ANNOTATION_FORMATS[name] for name in ANNOTATION_FORMATS]
+    if kind is None and (location.options.label or location.options.item or location.options.items):
+        formats = [one for one in formats if one.has_columns]  # who names columns has a table
     found = {one.name: one.recognise(location) for one in formats if kind is None or kind in one.kinds}
     best = max(found.values(), default=NO)
     names = [name for name, how in found.items() if how == best]

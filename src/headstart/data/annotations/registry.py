@@ -25,6 +25,7 @@ class AnnotationFormat(Protocol):
         title: as a noun for messages, such as ``"Pascal VOC"``.
         kinds: the kinds of tasks that it can hold; the first is read where none is asked for.
         writes: the kinds of tasks that it can be written for.
+        has_columns: whether ``label`` may name a column of it.
         settings: what cannot be guessed, by name, with the values that may be given (empty: any).
     """
 
@@ -32,6 +33,7 @@ class AnnotationFormat(Protocol):
     title: str
     kinds: tuple[str, ...]
     writes: tuple[str, ...]
+    has_columns: bool
     settings: Mapping[str, tuple[str, ...]]
 
     def recognise(self, location: Location) -> int:

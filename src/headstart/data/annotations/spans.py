@@ -45,6 +45,7 @@ class Spans:
     title = "JSON of spans (doccano, Prodigy, Label Studio, spaCy)"
     kinds = ("token",)
     writes = ("token",)
+    has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {"form": tuple(FORMS)}
 
     def recognise(self, location: Location) -> int:

@@ -43,6 +43,7 @@ class TokenColumns:
     title = "columns of words and tags (Hugging Face)"
     kinds = ("token",)
     writes = ("token",)
+    has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {"names": ()}
 
     def recognise(self, location: Location) -> int:

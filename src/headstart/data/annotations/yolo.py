@@ -57,6 +57,7 @@ class Yolo:
     title = "YOLO"
     kinds = ("box", "mask")
     writes = ("box",)
+    has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {}
 
     def recognise(self, location: Location) -> int:

@@ -60,12 +60,22 @@ def form_of(value: Any) -> str | None:
     if "paragraphs" in value or (isinstance(value.get("text"), str) and isinstance(value.get("ents"), list)):
         return "spacy"
     if isinstance(value.get("data"), dict) and ("annotations" in value or "completions" in value):
-        return "label_studio"
+        return "label_studio" if _has_labels(value.get("annotations", value.get("completions"))) else None
     if not isinstance(value.get("text"), str):
         return None
     if isinstance(value.get("spans"), list) and all(isinstance(one, dict) for one in value["spans"]):
         return "prodigy"
     return _form_of_lists(value)
+
+
+def _has_labels(annotations: Any) -> bool:
+    """Whether annotations of Label Studio mark spans, or nothing; those of other templates are choices or numbers."""
+    results = [
+        result
+        for one in (annotations if isinstance(annotations, list) else [])
+        for result in (one.get("result") or [] if isinstance(one, dict) else [])
+    ]
+    return all(isinstance(one, dict) and one.get("type", "labels") == "labels" for one in results)
 
 
 def _form_of_lists(value: Mapping[str, Any]) -> str | None:
