@@ -221,7 +221,7 @@ def _tag_column(blocks: Sequence[_Block], width: int, location: Location) -> int
     column = _given_column(given, width, "tags", location) if given else width - 1
     tags = Counter(line.columns[column] for block in blocks for line in block.lines)
     inside = {tag for tag in tags if tag not in OUTSIDE}
-    if len(inside) < len(tags) and len(inside) <= MOST_TYPES:
+    if (len(inside) < len(tags) or all(map(is_tag, tags))) and len(inside) <= MOST_TYPES:
         return column
     others = [k for k in range(width) if k != column and _holds_tags(blocks, k)]
     hint = f"; column {others[0] + 1} does: name it with --label {others[0] + 1}" if others else ""
