@@ -13,10 +13,14 @@ from headstart.errors import DataError, ParameterError
 from headstart.evaluate.annotations.boxes import box_gain, evaluate_boxes, frequent_boxes
 from headstart.evaluate.evaluation import Evaluation
 from headstart.evaluate.gain import UNTRAINED, Gain
+from headstart.heads.annotating.contract import AnnotationHead
+from headstart.heads.boxes.dense import DenseBoxes
 from headstart.heads.boxes.solve import SIDE, solve_boxes
-from headstart.heads.boxes.solved import picture_size
+from headstart.heads.boxes.solved import SolvedBoxes, picture_size
+from headstart.heads.boxes.tiled import TiledBoxes
 from headstart.sources import open_source
 from headstart.sources.embedded import installed_names
+from headstart.transfer.annotating.box_tiles import tile_side, tiled_pictures
 from headstart.transfer.annotating.box_training import Labelled, train_if_better
 from headstart.transfer.annotating.contract import Annotator, Solved
 from headstart.transfer.annotating.pictures import box_examples
@@ -60,6 +64,10 @@ class BoxAnnotating:
             DataError: if there is no box at all.
         """
         task, truth = with_sizes(train)
+        tile = tile_side(truth, self.side)
+        if tile:
+            train = tiled_pictures(train, truth, tile, self.side, seed=context.seed)
+            truth = list(train.labelled()[1])
         with context.reporter.progress("cells") as step:
             try:
                 made = solve_boxes(
@@ -70,13 +78,15 @@ class BoxAnnotating:
                 raise DataError(f"The training pictures hold no box with an area ({error}); label some.") from error
         record = {
             "candidates": made.candidates, "blocks": list(made.blocks), "side": self.side,
-            "left_out_pictures": len(made.left_out), "calibration": made.head.calibration.to_dict(),
+            "left_out_pictures": len(made.left_out), "tile": tile, "calibration": made.head.calibration.to_dict(),
         }  # fmt: skip
         notes = (
             f"Pictures are resized to {self.side} x {self.side} pixels without keeping their proportions",
             f"λ, scores and the threshold are chosen on {len(made.left_out)} pictures, each left out in turn",
         )
-        return Solved(made.head, source, "closed-form head on cells", made.ap50, record, notes)
+        head, told = _tiled(made.head, tile)
+        notes += told
+        return Solved(head, source, "closed-form head on cells", made.ap50, record, notes)
 
     def fine_tune(
         self, train: Dataset, start: Solved, strategy: str | Strategy, context: RunContext
@@ -101,7 +111,15 @@ class BoxAnnotating:
                 f"Detectors of boxes are trained by 'full', 'lp_ft' or 'scratch', or where it pays ('auto'). Got "
                 f"{name!r:.40} instead."
             )
-        return train_if_better(Labelled(train, truth, task), start, name, self.side, context)
+        tile = start.head.side if isinstance(start.head, TiledBoxes) else 0
+        if tile:
+            train = tiled_pictures(train, truth, tile, self.side, seed=context.seed)
+            truth = list(train.labelled()[1])
+        kept, record = train_if_better(Labelled(train, truth, task), start, name, self.side, context)
+        if kept is start:
+            return start, record
+        head, told = _tiled(kept.head, tile)
+        return replace(kept, head=head, notes=kept.notes + told), record
 
     def baselines(self, train: Dataset, start: Solved, context: RunContext) -> Mapping[str, Callable[[], Annotator]]:
         """The boxes that are most frequent in training, and the solved head on the body with random weights.
@@ -185,6 +203,14 @@ def with_sizes(dataset: Dataset) -> tuple[Task, list[Boxes]]:
         one if min(one.size) > 0 else replace(one, size=picture_size(item))
         for item, one in zip(dataset.items, y, strict=True)
     ]
+
+
+def _tiled(head: AnnotationHead, tile: int) -> tuple[AnnotationHead, tuple[str, ...]]:
+    """The head, on tiles where pictures are cut, and a note on them."""
+    if not tile or not isinstance(head, SolvedBoxes | DenseBoxes):
+        return head, ()
+    told = f"Objects are tiny in large pictures, so these are read in overlapping tiles of {tile} x {tile} pixels"
+    return TiledBoxes(head, tile), (told,)
 
 
 def _uncached(engine: Engine) -> Engine:
