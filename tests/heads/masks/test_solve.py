@@ -29,14 +29,15 @@ def test_left_out_scores_are_those_of_a_refit_without_the_group(maps: MapSource,
     total = fit.sums(range(6))
     candidate = _Candidate((STATISTICS,), 0.5, "lda", 1e-3)
     seen = []
-    for cells, rest in fit.each_left_out(total, fit.left_out_groups(48), None):
-        own = data.groups[cells.index] if groups else None
-        others = [k for k in range(6) if (data.groups[k] != own if groups else k != cells.index)]
+    for part, rest in fit.each_left_out(total, fit.left_out_parts(48), None):
+        (cells, *_), out = part, [each.index for each in part]
+        assert not groups or {data.groups[k] for k in out} == {data.groups[cells.index]}
+        others = [k for k in range(6) if k not in out]
         refit = _Fit(data.take(others), maps, Engine(), 0, boundary=True)
         one, other = fit.linear(rest, candidate), refit.linear(refit.sums(range(len(others))), candidate)
         np.testing.assert_allclose(cells.rows @ one.weight, cells.rows @ other.weight, atol=1e-8)
         np.testing.assert_allclose(one.weight, other.weight, rtol=1e-7, atol=1e-8)
-        seen.append(cells.index)
+        seen += out
     assert sorted(seen) == list(range(6))
 
 
@@ -51,6 +52,15 @@ def test_without_objects_pixels_alone_decide(maps: MapSource) -> None:
     assert set(solved.left_out) == {"miou"}
     assert solved.left_out["miou"] > 0.9
     assert not solved.head.decoder.boundary
+
+
+def test_many_groups_are_left_out_in_few_parts_that_split_no_group(maps: MapSource) -> None:
+    data = replace(toy_masks(40), groups=np.array([f"slide {k // 2}" for k in range(40)]))
+    fit = _Fit(data, maps, Engine(), 0, boundary=True)
+    parts = fit.left_out_parts(12)
+    assert len(parts) == 8
+    assert sorted(len(part) for part in parts) == [2] * 4 + [4] * 4
+    assert all(k + 1 in part for part in parts for k in part if k % 2 == 0)
 
 
 def test_blocks_are_chosen_among_nested_subsets() -> None:

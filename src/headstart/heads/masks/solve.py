@@ -1,7 +1,7 @@
 """The closed-form head for masks: moments of all cells, then the choice of blocks, weights, λ and decoder.
 
-Every choice is made by pictures that the fit has not seen: the moments of a left-out picture (or of all pictures of its
-group) are subtracted, which gives exactly the refit without it.
+Every choice is made by pictures that the fit has not seen: the moments of a left-out part (one picture or a few, each
+with its group) are subtracted, which gives exactly the refit without it.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ BETAS = (0.0, 0.5, 1.0)
 """Exponents of the class weights (N / (C n_c))^β."""
 
 LEFT_OUT = 24
-"""Pictures that are left out in turn at most; more would hardly change a choice."""
+"""Pictures (or groups) that are left out at most; more would hardly change a choice."""
 
-KEPT = 4  # pictures of a group whose cells compare candidates
-KEPT_BYTES = 2**28  # of the moments of left-out groups that are kept; others are computed again
+PARTS = 8  # into which left-out pictures are put; each part is left out at once
+MIDDLE = 0.5  # β with which the penalty is chosen
+KEPT = 4  # pictures of a part whose cells compare candidates
 LEAST_BLOCKS = 3  # of the body, that are always read
 CELLS = 2048  # cells of a left-out picture on which candidates are compared
 
@@ -86,14 +87,14 @@ def solve_masks(
 ) -> SolvedMasks:
     """Solve the head for labelled pictures.
 
-    All cells of all pictures enter the moments. Up to ``most`` pictures are left out in turn, each with its group.
+    All cells of all pictures enter the moments. Up to ``most`` groups are left out, in eight parts at most.
 
     Args:
         dataset: of masks; ``groups`` keeps pictures together.
         maps: the source of cells.
         engine: how pictures are encoded.
         seed: of the choice of pictures and cells that compare candidates.
-        most: how many pictures are left out.
+        most: how many groups (pictures, if there are none) are left out.
         progress: gives the callback of a stage.
 
     Raises:
@@ -108,18 +109,20 @@ def solve_masks(
         >>> maps = maps_of(open_source("headstart:image"), MapSettings(blocks=(), stride=2))
         >>> solved = solve_masks(toy_masks(4), maps)
         >>> solved.left_out["instance_f1"], solved.count, len(solved.candidates)
-        (1.0, 4, 36)
+        (1.0, 4, 16)
     """
     fit = _Fit(dataset, maps, engine, seed, tells_objects_apart(dataset))
     total = fit.sums(range(len(dataset.items)), progress("moments"))
     if (total.counts > 0).sum() < 2:
         raise DataError("All labelled pixels have one class; label pixels of a second class.")
-    groups = fit.left_out_groups(most)
-    table = fit.compare(total, groups, progress("left-out pictures"))
+    parts = fit.left_out_parts(most)
+    table = fit.compare(total, parts, progress("left-out pictures"))
     best = max(table, key=lambda each: table[each])
     trial = DecoderTrial(dataset, maps, fit.boundary)
-    for cells, rest in fit.each_left_out(total, groups, progress("decoder")):
-        trial.add(cells.index, fit.linear(rest, best).probabilities(cells.rows[:, fit.columns(best.blocks)]))
+    for part, rest in fit.each_left_out(total, parts, progress("decoder")):
+        linear = fit.linear(rest, best)
+        for cells in part:
+            trial.add(cells.index, linear.probabilities(cells.rows[:, fit.columns(best.blocks)]))
     decoder, left_out = trial.choose()
     head = MaskHead(fit.settings(best), fit.linear(total, best), decoder, dataset.labelled()[0].num_outputs)
     candidates = tuple({**each.to_dict(), "miou": value, "chosen": each == best} for each, value in table.items())
@@ -145,7 +148,7 @@ class _Fit:
     def __init__(self, dataset: Dataset, maps: MapSource, engine: Engine, seed: int, boundary: bool) -> None:
         self.dataset, self.maps, self.engine, self.boundary = dataset, maps, engine, boundary
         self.rng = np.random.default_rng(seed)
-        self._known: dict[int, ClassMoments] = {}  # of left-out groups, by their first picture
+        self._known: dict[int, ClassMoments] = {}  # the sums of each part
         self.classes = dataset.labelled()[0].num_outputs + boundary
         n = len(dataset.items)
         codes = dataset.group_codes
@@ -160,56 +163,82 @@ class _Fit:
     def sums(self, index: Sequence[int], progress: Progress | None = None) -> ClassMoments:
         return _summed(self.read(index, progress), self.classes)
 
-    def left_out_groups(self, most: int) -> list[list[int]]:
-        """Groups that are left out in turn: all of them, or some at random."""
-        if len(self.groups) <= most:
-            return self.groups
-        return [self.groups[k] for k in np.sort(self.rng.choice(len(self.groups), most, replace=False))]
+    def left_out_parts(self, most: int) -> list[list[int]]:
+        """Groups that are left out, some at random if there are many, in at most `PARTS` parts."""
+        groups = self.groups
+        if len(groups) > most:
+            groups = [groups[k] for k in np.sort(self.rng.choice(len(groups), most, replace=False))]
+        count = min(PARTS, len(groups))
+        return [[k for group in groups[part::count] for k in group] for part in range(count)]
 
     def each_left_out(
-        self, total: ClassMoments, groups: Sequence[list[int]], progress: Progress | None
-    ) -> Iterator[tuple[PictureCells, ClassMoments]]:
-        """The cells of left-out pictures, each with the moments without its group."""
-        for done, group in enumerate(groups):
+        self, total: ClassMoments, parts: Sequence[list[int]], progress: Progress | None
+    ) -> Iterator[tuple[list[PictureCells], ClassMoments]]:
+        """The cells of the pictures of each part, a few at most, with the moments without all pictures of the part."""
+        for done, part in enumerate(parts):
             kept: list[PictureCells] = []
-            if group[0] in self._known:
-                kept, own = list(self.read(group[:KEPT])), self._known[group[0]]
+            if done in self._known:
+                kept, own = list(self.read(part[:KEPT])), self._known[done]
             else:
-                own = _summed(_keeping(self.read(group), kept), self.classes)
-                if len(self._known) * own.nbytes < KEPT_BYTES:
-                    self._known[group[0]] = own
-            rest = total - own
-            yield from ((cells, rest) for cells in kept)
+                own = _summed(_keeping(self.read(part), kept), self.classes)
+                self._known[done] = own
+            yield kept, total - own
             if progress is not None:
-                progress(done + 1, len(groups), "left out in turn")
+                progress(done + 1, len(parts), "left out in turn")
 
     def compare(
-        self, total: ClassMoments, groups: Sequence[list[int]], progress: Progress | None
+        self, total: ClassMoments, parts: Sequence[list[int]], progress: Progress | None
     ) -> dict[_Candidate, float]:
-        """The mIoU of the cells of left-out pictures, for each candidate."""
+        """The mIoU of the cells of left-out pictures, for the candidates that were tried.
+
+        First the penalty and the kind, with all blocks and β = 1/2; then β; then fewer blocks, with penalties around
+        the best.
+        """
+        held: list[tuple[NDArray[np.float32], Array]] = []
+        for part, _ in self.each_left_out(total, parts, progress):
+            some = [np.sort(self.rng.permutation(len(cells.rows))[:CELLS]) for cells in part]
+            rows = np.concatenate([cells.rows[own] for cells, own in zip(part, some, strict=True)])
+            shares = [
+                cells.targets.shares[own] * cells.targets.labelled[own, None]
+                for cells, own in zip(part, some, strict=True)
+            ]
+            held.append((rows, np.concatenate(shares)))
+        table: dict[_Candidate, float] = {}
+
+        def best() -> _Candidate:
+            return max(table, key=lambda each: table[each])
+
+        every = self.subsets[-1]
+        table |= self._tried(total, held, [(every, MIDDLE, LAMBDAS)])
+        table |= self._tried(total, held, [(every, beta, (best().lam,)) for beta in BETAS if beta != MIDDLE])
+        place = LAMBDAS.index(best().lam)
+        around = LAMBDAS[max(place - 1, 0) : place + 2]
+        fewer = self.subsets[:-1]
+        if fewer:
+            table |= self._tried(total, held, [(blocks, best().beta, around) for blocks in fewer])
+        return table
+
+    def _tried(
+        self,
+        total: ClassMoments,
+        held: Sequence[tuple[NDArray[np.float32], Array]],
+        wanted: Sequence[tuple[tuple[str, ...], float, Sequence[float]]],
+    ) -> dict[_Candidate, float]:
+        """The mIoU of candidates by (blocks, β, penalties), over all parts."""
         counts: dict[_Candidate, Array] = {}
-        for cells, rest in self.each_left_out(total, groups, progress):
-            some = np.sort(self.rng.permutation(len(cells.rows))[:CELLS])
-            rows = cells.rows[some]
-            truth = cells.targets.shares[some] * cells.targets.labelled[some, None]
-            for blocks in self.subsets:
-                own = rows[:, self.columns(blocks)]
-                for candidate, found in self._found(rest, blocks, own):
+        for place, (rows, truth) in enumerate(held):
+            rest = total - self._known[place]
+            for blocks, beta, lambdas in wanted:
+                columns = self.columns(blocks)
+                maps = linear_maps(_taken(rest.balanced(beta), columns), lambdas)
+                weights = np.concatenate([linear.weight for linear in maps], axis=1).astype(np.float32)
+                scores = (rows[:, columns] @ weights).reshape(len(rows), len(maps), -1)
+                scores += np.stack([linear.bias for linear in maps]).astype(np.float32)
+                for linear, found in zip(maps, np.argmax(scores, axis=2).T, strict=True):
+                    candidate = _Candidate(blocks, beta, linear.kind, linear.lam)
                     counted = _soft_confusion(truth, found)
                     counts[candidate] = counts.get(candidate, np.zeros_like(counted)) + counted
         return {candidate: float(mean_iou(counted)) for candidate, counted in counts.items()}
-
-    def _found(
-        self, moments: ClassMoments, blocks: tuple[str, ...], rows: NDArray[np.float32]
-    ) -> Iterator[tuple[_Candidate, NDArray[np.intp]]]:
-        """The class that each candidate with these blocks finds in each row."""
-        for beta in BETAS:
-            maps = linear_maps(_taken(moments.balanced(beta), self.columns(blocks)), LAMBDAS)
-            weights = np.concatenate([linear.weight for linear in maps], axis=1).astype(np.float32)
-            scores = (rows @ weights).reshape(len(rows), len(maps), -1)
-            for k, linear in enumerate(maps):
-                found = np.argmax(scores[:, k] + linear.bias.astype(np.float32), axis=1)
-                yield _Candidate(blocks, beta, linear.kind, linear.lam), found
 
     def linear(self, moments: ClassMoments, candidate: _Candidate) -> LinearMap:
         taken = _taken(moments.balanced(candidate.beta), self.columns(candidate.blocks))

@@ -25,6 +25,8 @@ __all__ = ["JudgedAnnotations", "compare_annotations", "judge_annotations", "pla
 
 FEW_ITEMS = 200
 """With fewer items a held-out fifth holds so few that cross-validation evaluates all of them."""
+FEW_MASKS = 40
+"""The same for pictures with masks: each has thousands of pixels and many objects, and a fit takes minutes."""
 FOLDS = 5
 
 
@@ -67,12 +69,16 @@ def plan_annotations(dataset: Dataset, clusters: NDArray[np.int64], *, once: boo
     together = union_groups(dataset.groups, clusters)
     plain = replace(dataset, task=None, y=None)
     given = dataset.split is not None and len(np.unique(dataset.split)) > 1
-    if given or dataset.times is not None or once or len(dataset) >= FEW_ITEMS:
+    if given or dataset.times is not None or once or len(dataset) >= _few(dataset):
         one = split(plain, together, seed=seed)
         return SplitPlan(((one.train, one.test),), one.how.rstrip("."))
     parts = tuple(folds(None, None, together, n_folds=FOLDS, seed=seed))
     how = f"{len(parts)}-fold cross-validation of {len(dataset)} items, with the choice made inside each fold"
     return SplitPlan(parts, how)
+
+
+def _few(dataset: Dataset) -> int:
+    return FEW_MASKS if dataset.task is not None and dataset.task.kind == "mask" else FEW_ITEMS
 
 
 def judge_annotations(
