@@ -233,7 +233,7 @@ def _notes(made: SolvedMasks, maps: MapSource, train: Dataset) -> tuple[str, ...
     limit = maps.settings.limit
     large = sum(max(mask.size) > limit for mask in train.labelled()[1])
     notes = [
-        f"Blocks, class weights, λ and the decoder are chosen on {made.count} pictures that the fit had not seen (left out)",
+        f"Blocks, class weights, λ and the decoder are chosen on {made.count} pictures, left out of the fit in parts",
         f"A row is a cell of {maps.settings.stride} x {maps.settings.stride} pixels; scores are brought to pixels",
     ]
     if large:
