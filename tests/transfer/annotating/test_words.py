@@ -96,6 +96,12 @@ def test_a_random_field_on_frozen_rows_is_kept_only_where_it_is_better():
     assert decision["held_out"] in (7, 8, 9)
 
 
+def test_the_field_alone_leaves_the_body_frozen(solved):
+    decision = WORDS.fine_tune(made(40), solved, "random_field", CONTEXT)[1]
+    assert len(decision["candidates"]) == 2
+    assert decision["left_out"] == []
+
+
 def test_nothing_is_trained_after_the_time_limit(solved):
     over = RunContext(SilentReporter(), Engine(cache=False), clock=Clock.start(limit=0.0))
     kept, decision = WORDS.fine_tune(made(40), solved, "auto", over)

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.annotations import Span
-from headstart.errors import ParameterError
 from headstart.evaluate.annotations.words import span_gain
 from headstart.evaluate.gain import Gain
 from headstart.heads.words.head import WordsHead
@@ -31,7 +30,7 @@ from headstart.types import Dataset, Source
 
 __all__ = ["train_words"]
 
-FROZEN, AUTO = "frozen", "auto"
+FROZEN, AUTO, FIELD_ALONE = "frozen", "auto", "random_field"
 AUTO_STRATEGY = "lp_ft"
 AUTO_SECONDS = 900.0
 """The longest training of a body that ``"auto"`` starts where the run has no time limit."""
@@ -75,7 +74,8 @@ def train_words(
     Args:
         train: labelled sentences.
         start: the closed-form head that was solved on them.
-        strategy: ``"frozen"``, ``"auto"`` or one of `headstart.tune.words.body.STRATEGIES_OF_WORDS`.
+        strategy: ``"frozen"``; ``"random_field"``, which trains on the frozen rows alone; ``"auto"`` or one of
+            `headstart.tune.words.body.STRATEGIES_OF_WORDS`, which fine-tune the body beside that.
         context: of the run; a training ends in time for what follows it.
 
     Returns:
@@ -92,14 +92,12 @@ def train_words(
         'closed-form head'
     """
     chosen = _strategy(strategy)
-    if chosen is None or not isinstance(start.head, WordsHead):
+    if strategy == FROZEN or not isinstance(start.head, WordsHead):
         return start, {"kept": START, "why": "no training was asked for", "candidates": []}
-    from headstart.tune.words.body import check_word_strategy
-
-    check_word_strategy(chosen)
     held = _held_out(train, context.seed)
     work = _WordTraining(train, start.head, start.source, held, context)
-    trained = [one for one in (work.field(), work.body(chosen, named=strategy != AUTO)) if one is not None]
+    tried = [work.field(), None if chosen is None else work.body(chosen, named=strategy != AUTO)]
+    trained = [one for one in tried if one is not None]
     best = max((one for one in trained if one.pays), key=lambda one: one.f1, default=None)
     decision = {
         "strategy": strategy if isinstance(strategy, str) else strategy.name,
@@ -119,15 +117,15 @@ def train_words(
 
 
 def _strategy(strategy: str | Strategy) -> MovingStrategy | None:
+    """How the body is fine-tuned; None where it stays frozen."""
     if isinstance(strategy, str):
-        if strategy == FROZEN:
+        if strategy in (FROZEN, FIELD_ALONE):
             return None
         strategy = STRATEGIES[AUTO_STRATEGY if strategy == AUTO else strategy]
-    if not isinstance(strategy, MovingStrategy):
-        raise ParameterError(
-            f"The strategy '{strategy.name}' trains no body of texts; use 'auto', 'lp_ft' or 'frozen'."
-        )
-    return strategy
+    from headstart.tune.words.body import check_word_strategy
+
+    check_word_strategy(strategy.name)
+    return strategy if isinstance(strategy, MovingStrategy) else None
 
 
 def _held_out(train: Dataset, seed: int) -> NDArray[np.bool_]:

@@ -62,25 +62,24 @@ class TaggedSentences:
         return len(self.items)
 
 
-def check_word_strategy(strategy: MovingStrategy) -> None:
+def check_word_strategy(name: str) -> None:
     """Raise for a strategy that is not made for rows of words.
 
     Args:
-        strategy: the strategy.
+        name: of the strategy.
 
     Raises:
         ParameterError: names those that are.
 
     Examples:
-        >>> from headstart.tune import STRATEGIES
-        >>> check_word_strategy(STRATEGIES["lp_ft"])
-        >>> check_word_strategy(STRATEGIES["contrastive"])
+        >>> check_word_strategy("lp_ft")
+        >>> check_word_strategy("contrastive")
         Traceback (most recent call last):
         headstart.errors.ParameterError: The strategy 'contrastive' is not made for spans of words; use one of ...
     """
-    if strategy.name not in STRATEGIES_OF_WORDS:
-        known = ", ".join(map(repr, ("auto", "frozen", *STRATEGIES_OF_WORDS)))
-        raise ParameterError(f"The strategy '{strategy.name}' is not made for spans of words; use one of {known}.")
+    if name not in STRATEGIES_OF_WORDS:
+        known = ", ".join(map(repr, ("auto", "frozen", "random_field", *STRATEGIES_OF_WORDS)))
+        raise ParameterError(f"The strategy '{name}' is not made for spans of words; use one of {known}.")
 
 
 def fine_tune_words(
@@ -122,7 +121,7 @@ def fine_tune_words(
         Traceback (most recent call last):
         headstart.errors.SourceError: The source 'toy' has no body that can be fine-tuned; ...
     """
-    check_word_strategy(strategy)
+    check_word_strategy(strategy.name)
     if not isinstance(source, TrainableSource):
         trainable(source)  # raises
         raise SourceError(f"The source '{source.info.name}' has no body that can be fine-tuned.")
