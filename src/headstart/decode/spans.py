@@ -141,7 +141,7 @@ class TagSet:
     @cached_property
     def start_allowed(self) -> NDArray[np.bool_]:
         """(tags,) whether a sentence may begin with a tag."""
-        return self.allowed[OUTSIDE]
+        return np.asarray(self.allowed[OUTSIDE])
 
     @cached_property
     def allowed(self) -> NDArray[np.bool_]:
@@ -159,12 +159,12 @@ class TagSet:
             return np.asarray((after != "I") | inside)
         # BIOES: an open span goes on with I or E of its type, anything else needs a closed one
         goes_on = np.isin(after, ["I", "E"])
-        return np.where(goes_on, inside, ~np.isin(before, ["B", "I"]))
+        return np.asarray(np.where(goes_on, inside, ~np.isin(before, ["B", "I"])))
 
     @cached_property
     def end_allowed(self) -> NDArray[np.bool_]:
         """(tags,) whether a sentence may end with a tag."""
-        return self.allowed[:, OUTSIDE]
+        return np.asarray(self.allowed[:, OUTSIDE])
 
     def bigrams(self, sentences: Iterable[Codes]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Counts of first tags (tags,) and of pairs of tags (tags, tags).

@@ -181,7 +181,10 @@ class WordsHead:
         size = len(TagSet(task.labels, str(scheme)))
         shapes = {"weight": (None, size), "bias": (size,), "first": (size,), "steps": (size, size)}
         arrays = {name: _checked(tensors.get(name), name, shapes[name]) for name in TENSORS}
-        return cls(task.labels, tuple(blocks), **arrays, context=context, pooling=pooling, scheme=scheme)
+        return cls(
+            task.labels, tuple(blocks), arrays["weight"], arrays["bias"], arrays["first"], arrays["steps"],
+            context=context, pooling=pooling, scheme=str(scheme),
+        )  # fmt: skip
 
 
 def _are_names(values: Sequence[Any]) -> bool:

@@ -99,15 +99,16 @@ def train_words(
     tried = [work.field(), None if chosen is None else work.body(chosen, named=strategy != AUTO)]
     trained = [one for one in tried if one is not None]
     best = max((one for one in trained if one.pays), key=lambda one: one.f1, default=None)
+    why = _why(best, work.start_f1, trained)
     decision = {
         "strategy": strategy if isinstance(strategy, str) else strategy.name,
         "held_out": int(held.sum()),
         "kept": START if best is None else best.name,
-        "why": _why(best, work.start_f1, trained),
+        "why": why,
         "candidates": [{"name": START, "span_f1": work.start_f1}, *(one.plain() for one in trained)],
         "left_out": work.left_out,
     }
-    context.reporter.line("training", decision["why"])
+    context.reporter.line("training", why)
     if best is None:
         return start, decision
     if best.source is start.source:
@@ -211,7 +212,7 @@ class _WordTraining:
         began = time.perf_counter()
         parts = [
             TaggedSentences([self._train.items[k] for k in rows], [self._codes(k) for k in rows])
-            for rows in (np.flatnonzero(~self._held), np.flatnonzero(self._held))
+            for rows in (np.flatnonzero(~self._held).tolist(), np.flatnonzero(self._held).tolist())
         ]
         scale = column_scale(self._part, self._columns)
         with self._context.reporter.progress(f"training: {name}") as step:

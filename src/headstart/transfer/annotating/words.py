@@ -127,7 +127,7 @@ class WordAnnotating:
         untrained = start.source.untrained(context.seed)
 
         def dictionary() -> Annotator:
-            mark = dictionary_of_spans(train.items, y)
+            mark = dictionary_of_spans(train.items, list(y))
             return lambda items: [mark(item) for item in items]
 
         def random_body() -> Annotator:
@@ -150,7 +150,7 @@ class WordAnnotating:
             seed: of the resamples.
         """
         task, y = truth.labelled()
-        return evaluate_spans(task, truth.items, y, found, groups=truth.groups, seed=seed)
+        return evaluate_spans(task, truth.items, list(y), found, groups=truth.groups, seed=seed)
 
     def gain(self, truth: Dataset, found: Sequence[Any], reference: Sequence[Any], *, name: str, seed: int = 0) -> Gain:
         """Span F1 of ``found`` minus that of ``reference`` on the same sentences.
@@ -163,7 +163,7 @@ class WordAnnotating:
             seed: of the resamples.
         """
         task, y = truth.labelled()
-        return span_gain(task, y, found, reference, name=name, groups=truth.groups, seed=seed)
+        return span_gain(task, list(y), found, reference, name=name, groups=truth.groups, seed=seed)
 
     def examples(self, truth: Dataset, found: Sequence[Any], count: int) -> Sequence[Mapping[str, Any]]:
         """Sentences with their labelled and marked spans, those with the most mistakes first.

@@ -54,9 +54,8 @@ def chain_losses(emissions: Tensor, codes: Tensor, lengths: Sequence[int], first
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
-    parts = emissions.float().split(list(lengths))
-    scores = pad_sequence(list(parts), batch_first=True)  # (n, T, tags)
-    tags = pad_sequence(list(codes.split(list(lengths))), batch_first=True)  # (n, T)
+    scores = pad_sequence(list(torch.split(emissions.float(), list(lengths))), batch_first=True)  # (n, T, tags)
+    tags = pad_sequence(list(torch.split(codes, list(lengths))), batch_first=True)  # (n, T)
     on = torch.arange(scores.shape[1], device=scores.device) < torch.tensor(lengths, device=scores.device)[:, None]
     own = scores.gather(2, tags[:, :, None])[:, :, 0]
     path = (own * on).sum(dim=1) + first[tags[:, 0]] + (steps[tags[:, :-1], tags[:, 1:]] * on[:, 1:]).sum(dim=1)
