@@ -136,12 +136,12 @@ def _looks_tagged(head: bytes) -> bool:
     """Whether nearly all lines of a text end with a tag, some of them with one that is not O."""
     text, _ = decode_text(head, "")
     lines = [line for line in LINES.split(text)[:-1] or [text] if line.strip() and not line.startswith("#")][:2000]
-    columns = [_columns(line) for line in lines]
-    rows = [parts for parts in columns if len(parts) > 1 and parts[0] != DOCUMENT]
+    columns = [parts for parts in map(_columns, lines) if parts[0] != DOCUMENT]
+    rows = [parts for parts in columns if len(parts) > 1]
     tags = [parts[-1] for parts in rows]
     prefixed = sum(is_tag(tag) and tag not in OUTSIDE for tag in tags)
     counts = Counter(len(parts) for parts in rows)
-    is_even = bool(rows) and counts.most_common(1)[0][1] >= 0.95 * len(lines)
+    is_even = bool(rows) and counts.most_common(1)[0][1] >= 0.95 * len(columns)
     return is_even and prefixed > 0 and sum(map(is_tag, tags)) >= 0.98 * len(tags)
 
 
