@@ -69,8 +69,8 @@ class Operators:
 
     def text(self, value: str) -> str:
         """Add a constant of one text, (1,); returns its name."""
-        from onnx import TensorProto, helper
+        from onnx import numpy_helper
 
         name = self.name()
-        self.constants.append(helper.make_tensor(name, TensorProto.STRING, [1], [value.encode()]))
+        self.constants.append(numpy_helper.from_array(np.array([value], dtype=object), name))
         return name
