@@ -153,10 +153,9 @@ def annotated(arm: str, train: Dataset, test: Dataset, way: Way) -> tuple[list[B
         from headstart.tune.boxes.train import shortened
 
         settings = shortened(settings, way.epochs)
-    trained = train_detector(
-        way.source, *(([train.items[k] for k in part], [truth[k] for k in part]) for part in (inner, outer)),
-        classes, settings, seed=way.seed, budget=Budget(seconds=way.seconds),
-    )  # fmt: skip
+    learned, judged = (([train.items[k] for k in part], [truth[k] for k in part]) for part in (inner, outer))
+    budget = Budget(seconds=way.seconds)
+    trained = train_detector(way.source, learned, judged, classes, settings, seed=way.seed, budget=budget)
     outcome = trained.outcome
     facts = {
         "held_out": trained.ap50, "epochs": outcome.epochs, "kept": outcome.kept, "training_seconds": outcome.seconds,

@@ -139,7 +139,8 @@ def _overlaps(boxes: Array, true: Boxes) -> Array:
     shared = sides[..., 0] * sides[..., 1]
     own = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)[:, None]
     union = np.where(true.ignored, own, own + true.areas - shared)
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    found: Array = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return found
 
 
 def average_precision(matches: ClassMatches, weights: Array | None = None) -> tuple[Array, Array]:

@@ -44,7 +44,8 @@ def _starts(length: int, side: int, overlap: float) -> list[int]:
     if length <= side:
         return [0]
     count = 1 + math.ceil((length - side) / (side * (1 - overlap)) - 1e-9)
-    return np.linspace(0, length - side, count).round().astype(int).tolist()
+    starts: list[int] = np.linspace(0, length - side, count).round().astype(int).tolist()
+    return starts
 
 
 def merge_tiles(

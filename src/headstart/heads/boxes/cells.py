@@ -110,7 +110,7 @@ def object_cells(found: Boxes, points: Array, classes: int, scale: tuple[float, 
     for label in np.unique(labels[~ignored]):
         heat[:, label] = near[:, ~ignored & (labels == label)].max(axis=1)
     weights += OBJECT_WEIGHT * heat.max(axis=1, initial=0.0)
-    inside = (np.abs(away) < sides / 2).all(axis=2)
+    inside = np.asarray((np.abs(away) < sides / 2).all(axis=2))
     weights[inside[:, ignored].any(axis=1) & ~inside[:, ~ignored].any(axis=1)] = 0.0
     owner = np.full(len(points), -1)
     for k in np.argsort(-np.prod(sides, axis=1), kind="stable"):  # the smaller one writes last

@@ -153,6 +153,11 @@ class DenseHead(nn.Module):
         points, sides = points.to(raw.device), sides.to(raw.device)
         return Predictions(objects[..., 0], decode_boxes(raw, points, sides), classes)
 
+    @property
+    def heads(self) -> list[DetectHead]:
+        """The head of each level."""
+        return [head for head in self.levels if isinstance(head, DetectHead)]
+
     def begin(self, sizes: Tensor) -> None:
         """Start a new head from what is known: few cells hold an object, and boxes are of the usual size.
 
@@ -160,9 +165,9 @@ class DenseHead(nn.Module):
             sizes: (2,) usual width and height of a box as shares of the picture.
         """
         with torch.no_grad():
-            for head in self.levels:
-                head.obj_layers.conv5x5[-1].bias.fill_(math.log(RARE / (1 - RARE)))
-                head.reg_layers.conv5x5[-1].bias[2:] = torch.logit(sizes.clamp(0.01, 0.95))
+            for head in self.heads:
+                head.obj_layers.bias.fill_(math.log(RARE / (1 - RARE)))
+                head.reg_layers.bias[2:] = torch.logit(sizes.clamp(0.01, 0.95))
 
     def begin_from(self, trained: Mapping[str, Tensor], own: int) -> None:
         """Start from a trained head of one level, whose map is the input of level ``own``.

@@ -138,7 +138,7 @@ def solve_boxes(
         calibration=choice.calibration, penalties=(heat, box),
     )  # fmt: skip
     found = [choice.calibration.on(one) for one in choice.found]
-    return SolvedFit(head, choice.ap50, sample, found, choice.candidates, tuple(maps.settings.blocks or ()))
+    return SolvedFit(head, choice.ap50, sample, found, list(choice.candidates), tuple(maps.settings.blocks or ()))
 
 
 @dataclass(frozen=True, eq=False)

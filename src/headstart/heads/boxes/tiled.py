@@ -25,7 +25,7 @@ TILE_SIDES = (64, 8192)
 """The least and the largest side of a tile, in pixels of the picture."""
 
 MOST_BOXES = 100  # of a picture
-KINDS = {"solved_boxes": SolvedBoxes, "dense_boxes": DenseBoxes}
+KINDS: dict[str, type[SolvedBoxes] | type[DenseBoxes]] = {"solved_boxes": SolvedBoxes, "dense_boxes": DenseBoxes}
 
 
 def cut_tiles(item: Any, side: int) -> tuple[list[NDArray[np.uint8]], list[tuple[int, int, int, int]], tuple[int, int]]:

@@ -122,6 +122,12 @@ class _Branch(nn.Module):
         found: Tensor = self.conv5x5(x)
         return found
 
+    @property
+    def bias(self) -> Tensor:
+        """(outputs,) what is added to the outputs in the end, of the last normalisation."""
+        found: Tensor = self.conv5x5[-1].get_parameter("bias")
+        return found
+
 
 class DetectHead(nn.Module):
     """The outputs of each cell: objectness, four numbers of a box, and a score for each class.

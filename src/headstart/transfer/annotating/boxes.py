@@ -80,7 +80,7 @@ class BoxAnnotating:
             "candidates": made.candidates, "blocks": list(made.blocks), "side": self.side,
             "left_out_pictures": len(made.left_out), "tile": tile, "calibration": made.head.calibration.to_dict(),
         }  # fmt: skip
-        notes = (
+        notes: tuple[str, ...] = (
             f"Pictures are resized to {self.side} x {self.side} pixels without keeping their proportions",
             f"λ, scores and the threshold are chosen on {len(made.left_out)} pictures, each left out in turn",
         )

@@ -81,7 +81,7 @@ class BoxAugmentation:
     def _moved(self, one: Augmented, rng: np.random.Generator) -> Augmented:
         width, height = self._size(rng)
         # where the left and upper edges come to: the picture covers the frame, or the frame holds the picture
-        left, top = rng.uniform(*sorted((0.0, 1 - width))), rng.uniform(*sorted((0.0, 1 - height)))
+        left, top = _edge(width, rng), _edge(height, rng)
         return placed(
             one, (left, top, left + width, top + height), one.picture.shape[:2], self.visible,
             mirror=rng.random() < self.mirror, upside_down=rng.random() < self.upside_down,
@@ -118,7 +118,7 @@ class BoxAugmentation:
     ) -> Augmented:
         width, height = self._size(rng)
         width, height = width * 0.7 * full[1] / size[1], height * 0.7 * full[0] / size[0]
-        left, top = rng.uniform(*sorted((0.0, 1 - width))), rng.uniform(*sorted((0.0, 1 - height)))
+        left, top = _edge(width, rng), _edge(height, rng)
         area = (left, top, left + width, top + height)
         return placed(
             one, area, size, self.visible, mirror=rng.random() < self.mirror,
@@ -134,6 +134,11 @@ class BoxAugmentation:
         for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
             image = enhance(image).enhance(float(rng.uniform(1 - self.colour, 1 + self.colour)))
         return np.asarray(image)
+
+
+def _edge(extent: float, rng: np.random.Generator) -> float:
+    """Where a picture begins that covers the frame, or that the frame holds."""
+    return float(rng.uniform(min(0.0, 1 - extent), max(0.0, 1 - extent)))
 
 
 def placed(
