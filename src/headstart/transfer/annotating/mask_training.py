@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ __all__ = ["STRATEGIES", "held_out_pictures", "train_if_better", "training_for"]
 STRATEGIES = ("auto", "decoder", "frozen")
 """What may be trained for masks: a decoder where it pays, a decoder in any case, or nothing."""
 
-FEWEST = 10  # pictures, below which none can be held out of a training
+FEWEST = 15  # pictures, below which none can be held out of a training
 SHARE, MOST_HELD_OUT = 0.2, 100
 SATURATED = 0.99  # left-out metric beyond which there is little to gain
 LIMIT = 1200.0  # seconds of a training that was not asked for by name
@@ -69,7 +70,9 @@ def train_if_better(
         who: {key: value.value for key, value in evaluate_masks(task, list(y), found, resamples=1).metrics.items()}
         for who, found in (("closed-form head", solved), ("trained decoder", made.found))
     }
-    kept = gain.low > 0
+    # the same gain on every resample has an interval without width, which is nan
+    units = len(np.unique(groups)) if groups is not None else len(outer.items)
+    kept = gain.low > 0 or (math.isnan(gain.low) and gain.value > 0 and units > 2)
     record = {
         "name": "decoder", "forecast": None, "kept": "trained" if kept else "head", "held_out": len(outer.items),
         "candidates": [{"name": who, **values} for who, values in figures.items()], "gain": gain.to_dict(),

@@ -1,0 +1,73 @@
+"""The gate of masks: a decoder is trained on most pictures and replaces the head only if it is better on the others."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from headstart.heads.masks.toy import toy_masks
+from headstart.heads.masks.trained_head import TrainedMaskHead
+from headstart.reporting import SilentReporter
+from headstart.sources import open_source
+from headstart.transfer.annotating import mask_training
+from headstart.transfer.annotating.contract import Solved
+from headstart.transfer.annotating.mask_training import held_out_pictures
+from headstart.transfer.annotating.masks import MaskAnnotating
+from headstart.transfer.stages.context import RunContext
+from headstart.tune.masks.crops import CropSettings
+from headstart.tune.masks.train import MaskTraining
+from headstart.tune.training.settings import Training
+from headstart.types import Dataset
+
+CONTEXT = RunContext(SilentReporter())
+COARSE = MaskAnnotating(stride=32)  # one cell a picture, so that the closed-form head is poor
+
+
+def short(steps: int) -> MaskTraining:
+    training = Training(epochs=2, batch_size=4, learning_rate=1e-2, precision="fp32")
+    return MaskTraining(training, steps=steps, crops=CropSettings(32))
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return toy_masks(16, side=32)
+
+
+@pytest.fixture(scope="module")
+def start(data: Dataset) -> Solved:
+    return COARSE.solve(data, open_source("headstart:image"), CONTEXT)
+
+
+def test_a_better_decoder_is_kept_with_its_evidence(
+    data: Dataset, start: Solved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mask_training, "training_for", lambda _count: short(15))
+    kept, record = COARSE.fine_tune(data, start, "decoder", CONTEXT)
+    assert record["kept"] == "trained"
+    assert isinstance(kept.head, TrainedMaskHead)
+    assert kept.source is start.source
+    assert record["held_out"] == 3
+    named = {each["name"]: each["instance_f1"] for each in record["candidates"]}
+    assert named["trained decoder"] > named["closed-form head"]
+    json.dumps(record)
+
+
+def test_a_decoder_that_has_learned_nothing_is_not(
+    data: Dataset, start: Solved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mask_training, "training_for", lambda _count: short(1))
+    kept, record = COARSE.fine_tune(data, start, "auto", CONTEXT)
+    assert record["kept"] == "head"
+    assert kept is start
+
+
+def test_groups_stay_on_one_side() -> None:
+    data = toy_masks(20)
+    data = Dataset(
+        data.items, data.ids, "image", data.task, data.y, groups=np.array([f"slide {k // 4}" for k in range(20)])
+    )
+    inner, outer = held_out_pictures(data, 0)
+    assert len(outer.items) == 4
+    assert not set(inner.groups) & set(outer.groups)
