@@ -19,6 +19,7 @@ LOOKS = {
     "false alarm": ("#cf222e", "2 3"),
 }
 MOST_SIDE = 100_000
+LETTER, LINE = 6.2, 14  # width of a letter and height of a line of the names, in units of the drawing
 
 
 def box_blocks(record: Record) -> list[PageSection]:
@@ -76,6 +77,10 @@ def _box(box: Record, wide: float, tall: float) -> str:
     frame = (
         f'<rect x="{x:.1f}" y="{y:.1f}" {sides} fill="none" stroke="{colour}" stroke-width="2"{dashed}>{title}</rect>'
     )
-    words = escape(one_line(f"{box['label']}{score}"))
-    style = f'style="fill:{colour};font-size:11px;paint-order:stroke;stroke:#fff;stroke-width:3px"'
-    return f'{frame}<text x="{x + 2:.1f}" y="{max(y - 3, 11):.1f}" {style}>{words}</text>'
+    words = one_line(f"{box['label']}{score}")
+    across, down = min(x, wide - LETTER * len(words) - 6), max(y - LINE, 0.0)
+    across = max(across, 0.0)
+    ground = (
+        f'<rect x="{across:.1f}" y="{down:.1f}" width="{LETTER * len(words) + 6:.1f}" height="{LINE}" fill="{colour}"/>'
+    )
+    return f'{frame}{ground}<text x="{across + 3:.1f}" y="{down + 11:.1f}" class="on-picture">{escape(words)}</text>'

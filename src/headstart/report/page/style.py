@@ -165,6 +165,7 @@ figure { margin: 1rem 0; min-width: 0; }
 .plot svg { display: block; width: 100%; max-width: 34rem; height: auto; }
 .plot.map svg { max-width: 46rem; }
 svg text { fill: var(--ink); font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+svg .on-picture { fill: #fff; font-size: 11px; }
 svg .tick { fill: var(--soft); font-size: 12px; }
 svg .grid-line { stroke: var(--line); }
 svg .axis { stroke: var(--soft); }
