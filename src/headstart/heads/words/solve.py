@@ -19,7 +19,7 @@ from headstart.heads.words.head import WordsHead
 from headstart.heads.words.left_out import SolvedWords
 from headstart.heads.words.word_rows import Columns, LabelledWords
 
-__all__ = ["SolvedHead", "solve_words"]
+__all__ = ["SolvedHead", "choose_columns", "solve_words"]
 
 MOST_SAMPLED = 300
 """Sentences on which layers are compared."""
