@@ -104,7 +104,7 @@ def checked(source):
 
 BODIES = [
     "timm:test_vit", "timm:test_convnext", "timm:test_efficientnet", "local:", "hf:ViT", "hf:ConvNext", "hf:ResNet",
-    "hf:Swin", "hf:Bert", "hf:Roberta", "hf:DistilBert", "hf:MPNet", "keras:",
+    "hf:Swin", "hf:Bert", "hf:Roberta", "hf:DistilBert", "hf:MPNet", pytest.param("keras:", marks=pytest.mark.slow),
 ]  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def test_a_fine_tuned_body_is_a_folder_of_its_library(kind, form, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "form", "said"),
     [
-        ("keras:", "timm", "holds bodies of timm"), ("keras:", "transformers", "holds text bodies"),
+        pytest.param("keras:", "timm", "holds bodies of timm", marks=pytest.mark.slow),
         ("hf:ViT", "timm", "holds bodies of timm"), ("local:", "sentence-transformers", "holds text bodies"),
         ("hf:Bert", "timm", "holds bodies of timm"),
     ],

@@ -77,8 +77,9 @@ def exact_rows(model: TransferModel, items: Sequence[Any]) -> FeatureMatrix:
         >>> exact_rows(zero_shot(["parcel", "refund"], source="toy", verbose=False), ["where is it"]).shape
         (1, 96)
     """
+    rows = model.source.encode(items)  # before the body has run, its number format is not known
     source = _unexact(model)
-    return model.source.encode(items) if source is None else _rows_of(source, items)
+    return rows if source is None else _rows_of(source, items)
 
 
 def _unexact(model: TransferModel) -> TrainableSource | None:
