@@ -54,13 +54,13 @@ def test_a_better_decoder_is_kept_with_its_evidence(
     json.dumps(record)
 
 
-def test_a_decoder_that_has_learned_nothing_is_not(
-    data: Dataset, start: Solved, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_decoder_that_has_learned_nothing_is_not(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    fine = MaskAnnotating(stride=4)
+    good = fine.solve(data, open_source("headstart:image"), CONTEXT)
     monkeypatch.setattr(mask_training, "training_for", lambda _count: short(1))
-    kept, record = COARSE.fine_tune(data, start, "auto", CONTEXT)
+    kept, record = fine.fine_tune(data, good, "decoder", CONTEXT)
     assert record["kept"] == "head"
-    assert kept is start
+    assert kept is good
 
 
 def test_groups_stay_on_one_side() -> None:
