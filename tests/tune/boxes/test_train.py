@@ -40,6 +40,7 @@ def settings(epochs: int = 14) -> DetectorSettings:
     return replace(made, training=replace(made.training, batch_size=8, learning_rate=5e-3, ema=0.8))
 
 
+@pytest.mark.slow
 def test_it_learns_squares_and_the_head_finds_what_it_judged() -> None:
     train, valid = pictures(48), pictures(12, 1)
     made = train_detector(source(), train, valid, 1, settings())

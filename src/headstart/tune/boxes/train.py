@@ -44,7 +44,6 @@ SMALL = 32.0  # pixels: below this side of the smaller boxes, maps of stride 8 a
 PLAIN, SMALL_SIDE = 64.0, 256  # pixels: from this side of the smaller boxes on, pictures of 256 pixels are enough
 LARGE = 192.0  # pixels: beyond this side of the larger boxes, maps of stride 32 are read too
 OWN_STRIDE = 16  # of the map that a detection head which comes with a source reads
-JUDGED_EVERY = 0.1  # share of the epochs after which the detector is judged
 
 
 @runtime_checkable
@@ -197,7 +196,7 @@ def train_detector(
     prepare = square(settings.side).prepare
     batches = BoxBatches(*train, prepare, settings.training, seed=seed, augment=settings.augmentation)
     pictures, sizes = np.stack([prepare(item) for item in valid[0]]), [one.size for one in valid[1]]
-    judge = _Judge(module, pictures, valid[1], classes, settings.training.epochs)
+    judge = _Judge(module, pictures, valid[1], classes)
     job = Job(module, _groups(body, module, settings), batches, module.loss, validate=judge)
     facts = (
         "boxes", body_key(source), settings, levels, classes, seed, len(train[0]),
@@ -259,26 +258,18 @@ def _groups(body: Trainable, module: DetectorModule, settings: DetectorSettings)
     return (ParameterGroup(own, rate=rate), ParameterGroup(head)) if rate else (ParameterGroup(head),)
 
 
+@dataclass(frozen=True, eq=False)
 class _Judge:
-    """1 - AP50 of the detector on held-out pictures, at the start, after every tenth of the epochs, and at the end.
+    """1 - AP50 of a detector on held-out pictures, after every epoch."""
 
-    In between it is infinite, so that those weights are not kept.
-    """
-
-    def __init__(
-        self, module: DetectorModule, pictures: NDArray[np.uint8], truth: Sequence[Boxes], classes: int, epochs: int
-    ) -> None:
-        self._module, self._pictures, self._truth, self._classes = module, pictures, truth, classes
-        self._step = max(1, round(epochs * JUDGED_EVERY))
-        self._epochs, self._calls = epochs, 0
+    module: DetectorModule
+    pictures: NDArray[np.uint8]
+    truth: Sequence[Boxes]
+    classes: int
 
     def __call__(self) -> float:
-        number = self._calls
-        self._calls += 1
-        if number % self._step and number < self._epochs - 1:
-            return 1.0 + (self._epochs - number) * 1e-6
-        found = detect(self._module, self._pictures, [one.size for one in self._truth])
-        return 1.0 - mean_ap50(self._truth, found, self._classes)
+        found = detect(self.module, self.pictures, [one.size for one in self.truth])
+        return 1.0 - mean_ap50(self.truth, found, self.classes)
 
 
 def shortened(settings: DetectorSettings, epochs: int) -> DetectorSettings:
