@@ -60,7 +60,7 @@ def test_training_sees_the_rows_that_the_engine_gives(small):
 
 
 @pytest.mark.parametrize("name", ["lp_ft", "bitfit", "norm_only", "full"])
-def test_a_strategy_learns_the_tags_and_its_source_marks_them(small, name):
+def test_a_strategy_learns_the_tags_and_its_source_marks_them(small, name, tmp_path):
     """The head of the trained network reads the rows of the fine-tuned source through the engine."""
     width = 16 + 19
     zero = WordsHead(("PER",), ("layer.2",), np.zeros((width, 3)), np.zeros(3), np.zeros(3), np.zeros((3, 3)))
@@ -72,3 +72,8 @@ def test_a_strategy_learns_the_tags_and_its_source_marks_them(small, name):
     assert moved.info.name.endswith(f"({name} on words)")
     marks = head.annotate(moved, ITEMS, engine=PLAIN)
     assert [[(span.start, span.end) for span in spans] for spans in marks] == [[(2, 3)], [(2, 3)], []]
+    if name == "lp_ft":
+        moved.save(tmp_path)
+        saved = head.annotate(open_local(tmp_path), ITEMS, engine=PLAIN)
+        assert saved == marks
+        assert saved[0][0].score == pytest.approx(marks[0][0].score, abs=1e-4)
