@@ -103,3 +103,12 @@ def test_tags_that_rows_do_not_show_get_probabilities_near_their_share():
     assert solved.left_out < 0.5
     emissions = solved.head.emissions(noise.rows, noise.offsets)
     assert np.abs(emissions - emissions[:, :1]).max() < 20
+
+
+def test_a_sample_holds_two_groups_also_where_codes_of_groups_are_missing(monkeypatch):
+    monkeypatch.setattr("headstart.heads.words.solve.MOST_SAMPLED", 1)
+    monkeypatch.setattr("headstart.heads.words.solve.MOST_JUDGED", 30)
+    words = sentences(noise=0.1, shifted=False)
+    part = words.take(np.arange(20, 60))
+    assert part.groups.min() == 20
+    assert solve_words(part).left_out > 0.5

@@ -111,6 +111,13 @@ def test_nothing_is_trained_after_the_time_limit(solved):
     assert len(decision["left_out"]) == 2
 
 
+def test_two_groups_are_too_few_to_train_on(solved):
+    data = replace(made(8), groups=np.array(["a", "b"] * 4))
+    kept, decision = WORDS.fine_tune(data, solved, "auto", CONTEXT)
+    assert kept is solved
+    assert decision["why"] == "2 groups of sentences are too few to hold one out of a training"
+
+
 def test_strategies_that_are_not_made_for_words_are_refused(solved):
     assert WORDS.fine_tune(made(40), solved, "frozen", CONTEXT)[0] is solved
     with pytest.raises(ParameterError, match="'contrastive' is not made for spans of words"):

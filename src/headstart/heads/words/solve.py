@@ -18,6 +18,7 @@ from headstart.heads.words.decoding import JudgedWords, shares_of, transitions
 from headstart.heads.words.head import WordsHead
 from headstart.heads.words.left_out import SolvedWords
 from headstart.heads.words.word_rows import Columns, LabelledWords
+from headstart.types import group_codes
 
 __all__ = ["SolvedHead", "choose_columns", "solve_words"]
 
@@ -197,7 +198,8 @@ def _sample(words: LabelledWords, most: int, seed: int) -> NDArray[np.int64]:
     """Ascending positions of the sentences of complete groups, about ``most`` of them, drawn at random."""
     if len(words) <= most:
         return np.arange(len(words))
-    sizes = np.bincount(words.groups)
+    codes = group_codes(words.groups, len(words))  # of a part, some groups are missing
+    sizes = np.bincount(codes)
     order = np.random.default_rng(seed).permutation(len(sizes))
     chosen = order[: max(2, int(np.searchsorted(np.cumsum(sizes[order]), most, side="right")))]
-    return np.flatnonzero(np.isin(words.groups, chosen))
+    return np.flatnonzero(np.isin(codes, chosen))

@@ -35,6 +35,7 @@ AUTO_STRATEGY = "lp_ft"
 AUTO_SECONDS = 900.0
 """The longest training of a body that ``"auto"`` starts where the run has no time limit."""
 
+FEWEST_GROUPS = 3  # one is held out, and the closed-form head leaves out each of the others
 HELD_OUT, MOST_HELD_OUT = 0.2, 600  # share and number of sentences
 JUDGING = 0.2  # of the time that is left, for what follows a training
 FIELD = "random field on frozen rows"
@@ -94,6 +95,10 @@ def train_words(
     chosen = _strategy(strategy)
     if strategy == FROZEN or not isinstance(start.head, WordsHead):
         return start, {"kept": START, "why": "no training was asked for", "candidates": []}
+    groups = len(train) if train.group_codes is None else int(train.group_codes.max()) + 1
+    if groups < FEWEST_GROUPS:
+        why = f"{groups} groups of sentences are too few to hold one out of a training"
+        return start, {"kept": START, "why": why, "candidates": []}
     held = _held_out(train, context.seed)
     work = _WordTraining(train, start.head, start.source, held, context)
     tried = [work.field(), None if chosen is None else work.body(chosen, named=strategy != AUTO)]
