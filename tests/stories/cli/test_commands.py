@@ -159,9 +159,10 @@ def test_demo_shows_each_kind_of_data(tmp_path, capsys, monkeypatch, three_folds
     monkeypatch.setattr("sklearn.datasets.load_digits", lambda: digits)
     monkeypatch.setattr("headstart.transfer.fit", partial(fit, baselines="none"))
     monkeypatch.setattr("headstart.cli.demo._texts", lambda *given: {"run": str(given[2])})
+    monkeypatch.setattr("headstart.cli.demo._annotated", lambda *given: {"run": str(given[1])})
     assert main(["demo", "--out", str(tmp_path / "demo"), "--json"]) == 0
     found = said(capsys)
-    assert list(found) == ["text", "text-zh", "photographs", "voices", "digits"]
+    assert list(found) == ["text", "text-zh", "photographs", "voices", "words", "boxes", "masks", "digits"]
     for part in ("photographs", "voices", "digits"):
         assert found[part]["metrics"]["accuracy"]["value"] > 0.8
         assert Path(found[part]["run"]).name == part
@@ -171,12 +172,12 @@ def test_demo_leaves_out_what_an_extra_is_missing_for(tmp_path, capsys, monkeypa
     def fit_rest(out, _reporter):
         return {"run": str(out)}
 
-    for part in ("_photographs", "_voices", "_digits"):
+    for part in ("_photographs", "_voices", "_words", "_boxes", "_masks", "_digits"):
         monkeypatch.setattr(f"headstart.cli.demo.{part}", fit_rest)
     monkeypatch.setattr("headstart.sources.weight_files.wheel._installed", lambda _: None)
     assert main(["demo", "--out", str(tmp_path / "demo"), "--json"]) == 0
     shown = capsys.readouterr()
-    assert list(json.loads(shown.out)) == ["photographs", "voices", "digits"]
+    assert list(json.loads(shown.out)) == ["photographs", "voices", "words", "boxes", "masks", "digits"]
     assert "This part is left out." in shown.err
     assert "pip install 'headstart[text]'" in " ".join(shown.err.split())
 
@@ -188,6 +189,9 @@ def test_demo_runs_offline_and_shows_a_prediction(tmp_path, capsys):
     assert found["text"]["metrics"]["accuracy"]["low"] > 0.7
     assert found["text"]["transfer_gain"]["low"] > 0
     assert found["digits"]["metrics"]["accuracy"]["low"] > 0.9
+    assert found["words"]["metrics"]["span_f1"]["low"] > 0.7
+    assert found["boxes"]["metrics"]["ap50"]["low"] > 0.8
+    assert found["masks"]["metrics"]["instance_f1"]["low"] > 0.7
     assert set(found["text"]["predictions"].values()) == {"order_status", "damaged_item", "out_of_scope"}
 
 
