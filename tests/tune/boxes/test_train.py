@@ -69,8 +69,8 @@ def test_strides_follow_the_sizes_of_the_boxes() -> None:
         return [Boxes(np.array([[0, 0, side, side]]), np.array([0]), (352, 352))]
 
     assert chosen_strides(of(10), 352) == (8, 16)
-    assert chosen_strides(of(100), 352) == (16,)
-    assert chosen_strides(of(300), 352) == (16, 32)
+    assert chosen_strides(of(60), 352) == (16,)
+    assert chosen_strides(of(150), 352) == (16, 32)
     assert chosen_strides([Boxes.empty((9, 9))], 352) == (16,)
 
 

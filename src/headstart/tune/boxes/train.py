@@ -42,7 +42,7 @@ __all__ = [
 
 SMALL = 32.0  # pixels: below this side of the smaller boxes, maps of stride 8 are read too
 PLAIN, SMALL_SIDE = 64.0, 256  # pixels: from this side of the smaller boxes on, pictures of 256 pixels are enough
-LARGE = 192.0  # pixels: beyond this side of the larger boxes, maps of stride 32 are read too
+LARGE = 96.0  # pixels: beyond this side of the larger boxes, maps of stride 32 are read too
 OWN_STRIDE = 16  # of the map that a detection head which comes with a source reads
 
 
