@@ -72,6 +72,8 @@ def test_strides_follow_the_sizes_of_the_boxes() -> None:
     assert chosen_strides(of(60), 352) == (16,)
     assert chosen_strides(of(150), 352) == (16, 32)
     assert chosen_strides([Boxes.empty((9, 9))], 352) == (16,)
+    rare = Boxes(np.array([[0, 0, 60, 60]] * 30 + [[0, 0, 10, 10]]), np.array([0] * 30 + [1]), (352, 352))
+    assert chosen_strides([rare], 352) == (8, 16)
 
 
 def test_a_source_without_a_body_is_refused() -> None:

@@ -145,14 +145,17 @@ def chosen_strides(truth: Sequence[Boxes], side: int) -> tuple[int, ...]:
 
 
 def _quantiles(truth: Sequence[Boxes], side: int) -> tuple[float, float]:
-    """The sides that a tenth of the boxes are below and above, in pixels of the square."""
-    shares = [shares_of(one, one.size)[~one.ignored] for one in truth if len(one)]
-    boxes = np.concatenate(shares) if shares else np.empty((0, 4))
-    if not len(boxes):
+    """In pixels of the square: the lower quarter of the sides in the class of the smallest boxes, and the upper tenth.
+
+    A rare class of small objects counts as much as a frequent one.
+    """
+    labels = np.concatenate([one.labels[~one.ignored] for one in truth]) if len(truth) else np.empty(0, np.int64)
+    if not len(labels):
         return SMALL, LARGE
+    boxes = np.concatenate([shares_of(one, one.size)[~one.ignored] for one in truth])
     sides = np.sqrt(np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)) * side
-    low, high = np.quantile(sides, [0.1, 0.9]).tolist()
-    return low, high
+    low = min(float(np.quantile(sides[labels == label], 0.25)) for label in np.unique(labels))
+    return low, float(np.quantile(sides, 0.9))
 
 
 def train_detector(
