@@ -95,6 +95,7 @@ _WHERE = {
 }
 
 OPERATIONS.register("explain", "headstart.explain.explain:explain")
+OPERATIONS.register("explain annotations", "headstart.explain.annotated:explain_annotations")
 OPERATIONS.register("export", "headstart.export.export:export")
 OPERATIONS.register("plot", "headstart.report.plots:Plots")
 OPERATIONS.register("suggest", "headstart.transfer.suggest:suggest")

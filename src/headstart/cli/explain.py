@@ -16,7 +16,7 @@ from headstart.io import atomic_file, read_json
 if TYPE_CHECKING:
     from headstart.attributions import Attribution, Explanation
     from headstart.cli.input.items import Gathered
-    from headstart.model import TransferModel
+    from headstart.model import AnnotationModel, TransferModel
 
 __all__ = ["run"]
 
@@ -33,12 +33,12 @@ def run(args: argparse.Namespace) -> int:
         2
     """
     from headstart.explain.registry import check_known
-    from headstart.model import TransferModel
+    from headstart.model.loading import load
 
     reporter = reporter_of(args, sys.stderr)
     out = None if args.out is None else check_out_file(args.out, FORMATS, [args.item])
     methods = None if args.method is None else [check_known(name).name for name in args.method]
-    model = TransferModel.load(args.model, engine=engine_of(args), version=args.version)
+    model = load(args.model, engine=engine_of(args), version=args.version)
     item = _the_item(args, model, reporter)
     with reporter.progress("explaining"):
         found = model.explain(
@@ -65,7 +65,7 @@ def _hint(folder: Path) -> str:
     return f"--data {place}" if isinstance(place, str) else "--data DATA"
 
 
-def _the_item(args: argparse.Namespace, model: TransferModel, reporter: ConsoleReporter) -> Any:
+def _the_item(args: argparse.Namespace, model: TransferModel | AnnotationModel, reporter: ConsoleReporter) -> Any:
     """The one item that is meant; `DataError` if it cannot be read, or there are several."""
     from headstart.cli.input.items import gather_items
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.annotations import Sentence
+from headstart.attributions import Explanation
 from headstart.data.annotations.words import sentence_of_text
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ItemError
@@ -16,6 +17,7 @@ from headstart.heads.annotating.contract import AnnotationHead
 from headstart.io import atomic_folder, check_replaceable, write_json
 from headstart.model.files.annotation_model import read_annotation_model, write_annotation_model
 from headstart.model.files.version_files import version_folder
+from headstart.registry import OPERATIONS
 from headstart.reporting import Progress
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.types import Source, Task
@@ -161,6 +163,20 @@ class AnnotationModel:
             first = self._halved(items[:half], index[:half], failures, progress)
             return first | self._halved(items[half:], index[half:], failures, progress)
         return dict(zip(index, found, strict=True))
+
+    def explain(self, item: Any, **options: Any) -> Explanation:
+        """Why the model found what it found in one item: each span of a text, or the surest box of a picture.
+
+        Args:
+            item: one item, as `predict` takes them in a list.
+            options: ``label`` and ``count``, as in `headstart.explain.annotated.explain_annotations`.
+
+        Raises:
+            ItemError: if the item cannot be read.
+            ParameterError: for a model that draws masks.
+        """
+        found: Explanation = OPERATIONS["explain annotations"](self, item, **options)
+        return found
 
     def save(
         self, folder: str | Path, *, extra: Mapping[str, Mapping[str, Any]] | None = None, overwrite: bool = True

@@ -22,9 +22,10 @@ from time import monotonic
 from typing import Any
 
 from headstart.errors import ItemError
+from headstart.serve.batching.annotator import Served
 from headstart.serve.batching.calls import Answer, BusyError, Call, ClosedError, Ticket
 from headstart.serve.batching.running import answered, prepared_items
-from headstart.serve.batching.served import AnswerOptions, ServedModel
+from headstart.serve.batching.served import AnswerOptions
 
 __all__ = ["Batcher", "choose_batch"]
 
@@ -72,6 +73,7 @@ class Batcher:
     Examples:
         >>> import asyncio
         >>> from headstart import zero_shot
+        >>> from headstart.serve.batching.served import ServedModel
         >>> served = ServedModel(zero_shot(["parcel", "refund"], source="toy", verbose=False), "1")
         >>> batcher = Batcher(most_items=8, wait=0.0, queue=100)
         >>> found = asyncio.run(batcher.answer(served, ["my parcel", ""], AnswerOptions(top=1)))
@@ -117,7 +119,7 @@ class Batcher:
 
     async def answer(
         self,
-        served: ServedModel,
+        served: Served,
         items: Sequence[Any],
         options: AnswerOptions,
         *,
@@ -212,7 +214,7 @@ class Batcher:
             else:
                 self._streams.submit(self._run, served, batch)
 
-    def _next_model(self) -> ServedModel | None:
+    def _next_model(self) -> Served | None:
         """The version of the oldest item that waits; None when there will be none."""
         with self._changed:
             while not self._waiting:
@@ -221,7 +223,7 @@ class Batcher:
                 self._changed.wait(POLL)
             return self._waiting[0].call.served
 
-    def _collect(self, served: ServedModel) -> list[Ticket]:
+    def _collect(self, served: Served) -> list[Ticket]:
         """The next batch of a version, after the wait for further items."""
         with self._changed:
             if not self._waiting:
@@ -240,7 +242,7 @@ class Batcher:
             self._reserved -= len(taken)
             return batch
 
-    def _prepare_together(self, served: ServedModel, fresh: Sequence[Ticket]) -> list[Ticket]:
+    def _prepare_together(self, served: Served, fresh: Sequence[Ticket]) -> list[Ticket]:
         """Prepare items that are cheap to prepare; those that cannot be read are answered, and returned."""
         if not fresh:
             return []
@@ -254,7 +256,7 @@ class Batcher:
         self._deliver(failed)
         return [ticket for ticket, _ in failed]
 
-    def _run(self, served: ServedModel, batch: Sequence[Ticket]) -> None:
+    def _run(self, served: Served, batch: Sequence[Ticket]) -> None:
         """Run a batch through the body, and deliver its answers."""
         began = monotonic()
         try:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from headstart.serve.batching.served import AnswerOptions, ServedModel
+from headstart.serve.batching.annotator import Served
+from headstart.serve.batching.served import AnswerOptions
 
 __all__ = ["Answer", "BusyError", "Call", "ClosedError", "Ticket"]
 
@@ -63,7 +64,7 @@ class Call:
         [{'label': 'up'}, {'label': 'down'}]
     """
 
-    served: ServedModel
+    served: Served
     options: AnswerOptions
     answers: list[Answer | None]
     future: asyncio.Future[list[Answer]]
@@ -72,7 +73,7 @@ class Call:
     remaining: int = 0
 
     @classmethod
-    def of(cls, served: ServedModel, options: AnswerOptions, count: int) -> Call:
+    def of(cls, served: Served, options: AnswerOptions, count: int) -> Call:
         """A call with ``count`` items, in the running event loop."""
         loop = asyncio.get_running_loop()
         return cls(served, options, [None] * count, loop.create_future(), loop, remaining=count)

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import HeadstartError, ItemError
+from headstart.serve.batching.annotator import Served
 from headstart.serve.batching.calls import Answer, Ticket
-from headstart.serve.batching.served import AnswerOptions, ServedModel
+from headstart.serve.batching.served import AnswerOptions
 
 __all__ = ["answered", "prepared_items"]
 
 
-def answered(served: ServedModel, batch: Sequence[Ticket]) -> list[Answer]:
+def answered(served: Served, batch: Sequence[Ticket]) -> list[Answer]:
     """The answer of each ticket, whose item is prepared; one that fails has its reason, the others are not affected.
 
     Args:
@@ -26,6 +27,7 @@ def answered(served: ServedModel, batch: Sequence[Ticket]) -> list[Answer]:
     Examples:
         >>> from headstart import zero_shot
         >>> from types import SimpleNamespace
+        >>> from headstart.serve.batching.served import ServedModel
         >>> served = ServedModel(zero_shot(["parcel", "refund"], source="toy", verbose=False), "1")
         >>> call = SimpleNamespace(options=AnswerOptions(top=1))
         >>> items = prepared_items(served, ["my parcel", "a refund"])
@@ -48,7 +50,7 @@ def answered(served: ServedModel, batch: Sequence[Ticket]) -> list[Answer]:
     return found
 
 
-def prepared_items(served: ServedModel, items: Sequence[Any]) -> list[Any]:
+def prepared_items(served: Served, items: Sequence[Any]) -> list[Any]:
     """Each item as the body reads it, or its `ItemError`.
 
     Args:
@@ -57,6 +59,7 @@ def prepared_items(served: ServedModel, items: Sequence[Any]) -> list[Any]:
 
     Examples:
         >>> from headstart import zero_shot
+        >>> from headstart.serve.batching.served import ServedModel
         >>> served = ServedModel(zero_shot(["parcel", "refund"], source="toy", verbose=False), "1")
         >>> prepared_items(served, ["my parcel", ""])
         [b'my parcel', ItemError('The text is empty.')]
@@ -67,14 +70,14 @@ def prepared_items(served: ServedModel, items: Sequence[Any]) -> list[Any]:
         return [_prepared_alone(served, item) for item in items]
 
 
-def _prepared_alone(served: ServedModel, item: Any) -> Any:
+def _prepared_alone(served: Served, item: Any) -> Any:
     try:
         return served.prepare([item])[0]
     except Exception as error:  # noqa: BLE001 (whatever it is, it is the item's)
         return ItemError(_reason(error))
 
 
-def _rows(served: ServedModel, prepared: Sequence[Any]) -> list[NDArray[Any] | str]:
+def _rows(served: Served, prepared: Sequence[Any]) -> list[NDArray[Any] | str]:
     """The row of each item, or the reason why it has none; a batch that fails is halved until the items fail alone."""
     if not prepared:
         return []
@@ -85,13 +88,15 @@ def _rows(served: ServedModel, prepared: Sequence[Any]) -> list[NDArray[Any] | s
             return [_reason(error)]
         middle = len(prepared) // 2
         return _rows(served, prepared[:middle]) + _rows(served, prepared[middle:])
+    if rows.dtype == object:  # annotations, whose numbers the head has checked
+        return list(rows)
     finite = np.isfinite(rows).all(axis=1)
     return [
         row if fine else "The item has features that are not finite." for row, fine in zip(rows, finite, strict=True)
     ]
 
 
-def _answers(served: ServedModel, rows: NDArray[Any], options: AnswerOptions) -> list[Answer]:
+def _answers(served: Served, rows: NDArray[Any], options: AnswerOptions) -> list[Answer]:
     try:
         return served.answers(rows, options)
     except Exception as error:  # noqa: BLE001 (a failure of one row must not take the others with it)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headstart.serve.batching.served import ServedModel
+from headstart.serve.batching.annotator import Served
 
 __all__ = ["Slot"]
 
@@ -17,21 +17,22 @@ class Slot:
 
     Examples:
         >>> from headstart import zero_shot
+        >>> from headstart.serve.batching.served import ServedModel
         >>> model = zero_shot(["parcel", "refund"], source="toy", verbose=False)
         >>> slot = Slot(ServedModel(model, "1"))
         >>> slot.swap(ServedModel(model, "2")).version, slot.current.version
         ('1', '2')
     """
 
-    def __init__(self, served: ServedModel) -> None:
+    def __init__(self, served: Served) -> None:
         self._current = served
 
     @property
-    def current(self) -> ServedModel:
+    def current(self) -> Served:
         """The version for a new request."""
         return self._current
 
-    def swap(self, served: ServedModel) -> ServedModel:
+    def swap(self, served: Served) -> Served:
         """Let another version answer from now on.
 
         Returns:

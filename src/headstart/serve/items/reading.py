@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from headstart.data.media.pictures import UnreadPictureError, open_picture_file
 from headstart.data.media.readers import sound_seconds
 from headstart.errors import ItemError
+from headstart.serve.batching.annotator import Served, ServedAnnotator
 from headstart.serve.batching.served import ServedModel
 from headstart.serve.options import RequestLimits
 
@@ -24,7 +25,7 @@ MEDIA = {"image": "picture", "audio": "sound"}
 KEYS = ("data", "b64", "base64")  # members of an object that holds base64
 
 
-def item_of(value: Any, served: ServedModel, limits: RequestLimits) -> Any:
+def item_of(value: Any, served: Served, limits: RequestLimits) -> Any:
     """An item as the batcher takes it, or an `ItemError`; cheap, as it runs in the event loop.
 
     Args:
@@ -40,7 +41,7 @@ def item_of(value: Any, served: ServedModel, limits: RequestLimits) -> Any:
     """
     if served.modality == "text":
         return _text(value, served, limits)
-    if served.modality == "vector":
+    if served.modality == "vector" and isinstance(served, ServedModel):
         return _row(value, served)
     if served.modality in MEDIA:
         return _media(value, served.modality)
@@ -58,7 +59,7 @@ def kind_of(value: object) -> str:
     return "null" if value is None else names.get(type(value), "a file")
 
 
-def _text(value: Any, served: ServedModel, limits: RequestLimits) -> Any:
+def _text(value: Any, served: Served, limits: RequestLimits) -> Any:
     if isinstance(value, Mapping):
         name = served.model.item_column
         value = value.get(name if isinstance(name, str) and name in value else "text", value)
@@ -123,7 +124,7 @@ def _media(value: Any, modality: str) -> Any:
     return ItemError(f"A {what} must be sent as a file, or as base64 or a data URI. Got {kind_of(value)}.")
 
 
-def converter(served: ServedModel, limits: RequestLimits) -> Callable[[Any], Any] | None:
+def converter(served: Served, limits: RequestLimits) -> Callable[[Any], Any] | None:
     """What turns an item of `item_of` into one that the model reads, in a thread; None where there is nothing to do.
 
     Args:
@@ -139,6 +140,8 @@ def converter(served: ServedModel, limits: RequestLimits) -> Callable[[Any], Any
         return partial(_picture, most=limits.pixels)
     if served.modality == "audio":
         return partial(_sound, most=limits.seconds)
+    if isinstance(served, ServedAnnotator):
+        return None
     return partial(_record, served, limits) if served.modality == "multimodal" else None
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, UsageError
 from headstart.model.files.version_files import FEEDBACK_FILE
 from headstart.model.versions import current_version
+from headstart.serve.batching.annotator import Served, ServedAnnotator
 from headstart.serve.batching.batcher import Batcher
 from headstart.serve.batching.calls import Answer, BusyError, ClosedError
 from headstart.serve.batching.lanes import Lane
@@ -34,6 +35,7 @@ LOG = logging.getLogger("headstart.serve")
 FOLLOW_SECONDS = 0.25  # between looks at the pointer to the version in force; one takes microseconds
 LONG = 600.0  # seconds for what changes the model
 EXPLAINING = 2  # threads
+KNOWN = "this one annotates items: correct the annotations in a file, and fit again."
 
 
 @dataclass(eq=False)
@@ -85,10 +87,11 @@ class Serving:
         Raises:
             NoModelError: if the folder is not a model.
             ModelFolderError: if it is damaged.
-            UsageError: if the store of feedback cannot be opened.
+            UsageError: if the store of feedback cannot be opened, or a model that annotates is to be taught.
         """
         limits, meters, stamp = options.limits, Meters(), pointer_stamp(run)
         served = open_version(run, options.engine)
+        _check_options(run, served, options)
         batcher = Batcher(most_items=limits.batch, wait=limits.wait / 1000, queue=limits.queue, observe=meters.batch)
         meters.watch(lambda: batcher.depth)
         meters.version(served.version)
@@ -96,8 +99,23 @@ class Serving:
         if options.store is not None:
             _ = serving.store  # a wrong place is reported before the first request
         if options.pool is not None:
-            serving.pool = LabelPool(options.pool, served, limits)
+            serving.pool = LabelPool(options.pool, serving.answering("asks for labels"), limits)
         return serving
+
+    def answering(self, what: str, status: int = 409) -> ServedModel:
+        """The version in force, for what needs one answer for each item.
+
+        Args:
+            what: the server is asked to do, such as ``"keeps feedback"``.
+            status: of the refusal.
+
+        Raises:
+            RequestError: if it is a model that annotates items.
+        """
+        served = self.slot.current
+        if isinstance(served, ServedAnnotator):
+            raise RequestError(status, f"The server {what} only for models with one answer for each item; {KNOWN}")
+        return served
 
     @property
     def store(self) -> FeedbackStore:
@@ -196,7 +214,7 @@ class Serving:
         except HeadstartError as error:  # such as a version or a store that is damaged
             raise RequestError(500, str(error)) from None
 
-    async def answers(self, served: ServedModel, items: Sequence[Any], options: AnswerOptions) -> list[Answer]:
+    async def answers(self, served: Served, items: Sequence[Any], options: AnswerOptions) -> list[Answer]:
         """The answers of items as a client sent them, in their order.
 
         Raises:
@@ -236,7 +254,16 @@ class Serving:
         )
 
 
-def _check(served: ServedModel, options: AnswerOptions) -> None:
+def _check_options(run: Path, served: Served, options: ServeOptions) -> None:
+    """Raise if the server is to teach a model that cannot be taught."""
+    if not isinstance(served, ServedAnnotator):
+        return
+    asked = {"--pool": options.pool is not None, "--teach-every": options.teach_every is not None}
+    for name in [name for name, is_asked in asked.items() if is_asked]:
+        raise UsageError(f"The model '{run}' annotates items, and is not taught by a server; leave {name} out.")
+
+
+def _check(served: Served, options: AnswerOptions) -> None:
     try:
         served.check(options)
     except HeadstartError as error:

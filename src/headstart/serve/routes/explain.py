@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, Response
 
 from headstart.errors import HeadstartError, ItemError
-from headstart.serve.batching.served import ServedModel
+from headstart.serve.batching.annotator import Served
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.items.reading import converter, item_of
 from headstart.serve.routes.asking import whole_number
@@ -78,7 +78,7 @@ def add(app: FastAPI, serving: Serving) -> None:
     )  # fmt: skip
 
 
-def _explained(served: ServedModel, value: Any, serving: Serving, options: dict[str, Any]) -> Any:
+def _explained(served: Served, value: Any, serving: Serving, options: dict[str, Any]) -> Any:
     """The explanation of an item, in a thread; the body runs in as many threads as it may."""
     limits = serving.options.limits
     item = item_of(value, served, limits)

@@ -135,7 +135,8 @@ async def keep(serving: Serving, given: Sequence[Mapping[str, Any]]) -> list[int
 
     Raises:
         RequestError: 422 for an item or label that does not fit the model, 409 for a key that was used for other
-            feedback, 503 if it cannot be committed, 501 if there is no place to keep it.
+            feedback or a model that annotates items, 503 if it cannot be committed, 501 if there is no place to keep
+            it.
 
     Examples:
         >>> import asyncio, tempfile
@@ -148,7 +149,7 @@ async def keep(serving: Serving, given: Sequence[Mapping[str, Any]]) -> list[int
         [1]
         >>> serving.close()
     """
-    served = serving.slot.current
+    served = serving.answering("keeps feedback")
     items = await serving.storing(_items, serving, given) if any("queued" in one for one in given) else given
     found = await serving.answers(served, [one["item"] for one in items], AnswerOptions(top=1))
     events = await serving.storing(_checked, serving, served, items, found)

@@ -16,6 +16,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from headstart.serve.batching.annotator import Served, ServedAnnotator
 from headstart.serve.batching.calls import Answer
 from headstart.serve.batching.served import AnswerOptions
 from headstart.serve.http.bodies import read_json
@@ -27,9 +28,11 @@ from headstart.serve.routes.schemas import answer_schema, body_of, with_errors
 __all__ = ["Control", "add", "control_of", "events_of", "predict", "result_of"]
 
 LONGEST_CONFIG = 200_000  # characters
-TAG = re.compile(r"<(Choices|Number|Text|Image|Audio|HyperText|Paragraphs)\b([^<>]*)>")
+TAG = re.compile(r"<(Choices|Number|Labels|RectangleLabels|Text|Image|Audio|HyperText|Paragraphs)\b([^<>]*)>")
 ATTRIBUTE = re.compile(r"""([A-Za-z]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 KINDS = {"Choices": "choices", "Number": "number"}
+ANNOTATED = {"token": {"Labels": "labels"}, "box": {"RectangleLabels": "rectanglelabels"}}
+"""The tag that the model of a task fills in, and what Label Studio calls its results."""
 KEPT = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED")
 
 
@@ -40,7 +43,7 @@ class Control:
     Attributes:
         name: of the tag.
         to_name: of the object that it labels.
-        kind: ``"choices"`` or ``"number"``.
+        kind: ``"choices"``, ``"number"``, ``"labels"`` (of spans) or ``"rectanglelabels"``.
         key: the member of a task's data that holds the object; empty if the configuration does not say.
 
     Examples:
@@ -54,8 +57,12 @@ class Control:
     key: str = ""
 
 
-def control_of(config: str) -> Control:
-    """The first tag of a labelling configuration that holds choices or a number; read by pattern, not as XML.
+def control_of(config: str, kinds: Mapping[str, str] = KINDS) -> Control:
+    """The first tag of a labelling configuration that the model can fill in; read by pattern, not as XML.
+
+    Args:
+        config: the XML.
+        kinds: the names of tags, and what their results are called; default: choices and numbers.
 
     Examples:
         >>> control_of('<View><Text name="t" value="$body"/><Choices name="mood" toName="t"></Choices></View>')
@@ -66,10 +73,10 @@ def control_of(config: str) -> Control:
         tags.append((tag, {name.lower(): a or b for name, a, b in ATTRIBUTE.findall(text)}))
     keys = {found.get("name", ""): found.get("value", "").removeprefix("$") for _, found in tags}
     for tag, found in tags:
-        if tag in KINDS:
+        if tag in kinds:
             to_name = found.get("toname", "item")
-            return Control(found.get("name", "label"), to_name, KINDS[tag], keys.get(to_name, ""))
-    return Control()
+            return Control(found.get("name", "label"), to_name, kinds[tag], keys.get(to_name, ""))
+    return Control(kind=next(iter(kinds.values())))
 
 
 def result_of(answer: Answer, control: Control) -> dict[str, Any]:
@@ -80,6 +87,9 @@ def result_of(answer: Answer, control: Control) -> dict[str, Any]:
         {'choices': ['up']}
     """
     named = {"from_name": control.name, "to_name": control.to_name}
+    if "entities" in answer or "boxes" in answer:
+        found = [_marked(one, answer, named) for one in answer.get("entities", answer.get("boxes", ()))]
+        return {"result": found, "score": min((one["score"] for one in found), default=0.0)}
     if "value" in answer:
         return {"result": [{**named, "type": "number", "value": {"number": answer["value"]}}], "score": 0.0}
     labels = answer.get("labels", [answer["label"]] if answer.get("label") is not None else [])
@@ -87,6 +97,31 @@ def result_of(answer: Answer, control: Control) -> dict[str, Any]:
         return {"result": [], "score": 0.0}
     score = answer.get("probability", min(answer.get("probabilities", {}).get(label, 0.0) for label in labels))
     return {"result": [{**named, "type": "choices", "value": {"choices": labels}, "score": score}], "score": score}
+
+
+def _marked(one: Mapping[str, Any], answer: Answer, named: Mapping[str, str]) -> dict[str, Any]:
+    """A span by its characters, or a box in percent of the picture."""
+    if "entities" in answer:
+        value = {"start": one["start"], "end": one["end"], "text": one["text"], "labels": [one["label"]]}
+        return {**named, "type": "labels", "value": value, "score": one["score"]}
+    width, height = (max(side, 1) for side in answer["size"])
+    value = {
+        "x": 100 * one["left"] / width, "y": 100 * one["top"] / height, "rotation": 0,
+        "width": 100 * (one["right"] - one["left"]) / width, "height": 100 * (one["bottom"] - one["top"]) / height,
+        "rectanglelabels": [one["label"]],
+    }  # fmt: skip
+    size = {"original_width": width, "original_height": height, "image_rotation": 0}
+    return {**named, **size, "type": "rectanglelabels", "value": value, "score": one["score"]}
+
+
+def _kinds_of(served: Served) -> Mapping[str, str]:
+    """The tags that a model fills in; 422 for masks."""
+    kind = served.model.task.kind
+    if not isinstance(served, ServedAnnotator):
+        return KINDS
+    if kind not in ANNOTATED:
+        raise RequestError(422, "Masks are not sent to Label Studio; ask for them with 'items' in place of 'tasks'.")
+    return ANNOTATED[kind]
 
 
 async def predict(serving: Serving, body: Mapping[str, Any]) -> Response:
@@ -97,7 +132,7 @@ async def predict(serving: Serving, body: Mapping[str, Any]) -> Response:
         body: ``tasks``, with ``label_config`` and further members of Label Studio.
 
     Raises:
-        RequestError: 422, if the tasks are not those of Label Studio.
+        RequestError: 422, if the tasks are not those of Label Studio, or the model draws masks.
 
     Examples:
         >>> import asyncio
@@ -109,8 +144,8 @@ async def predict(serving: Serving, body: Mapping[str, Any]) -> Response:
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise RequestError(422, "The member 'tasks' must be a list of objects with 'data'.")
     config = body.get("label_config")
-    control = control_of(config if isinstance(config, str) else "")
     served = serving.slot.current
+    control = control_of(config if isinstance(config, str) else "", _kinds_of(served))
     found = await serving.answers(served, [_item(task, control) for task in tasks], AnswerOptions())
     results = [{**result_of(answer, control), "model_version": served.version} for answer in found]
     return JsonAnswer({"results": results, "model_version": served.version})

@@ -48,7 +48,7 @@ def teach_now(serving: Serving, after: int | None = None, up_to: int | None = No
     for _ in range(TRIES):
         try:
             serving.follow()
-            limits, served = serving.options.limits, serving.slot.current
+            limits, served = serving.options.limits, serving.answering("teaches")
             lesson = teach(serving.run, served, store, limits=limits, after=after, up_to=up_to)
             serving.follow()
         except UsageError:  # another process put a version in force meanwhile

@@ -1,7 +1,8 @@
 """The Open Inference Protocol, version 2: what clients of KServe and Triton speak.
 
 Texts, files and columns are BYTES; pictures may also be UINT8 of shape (n, height, width, 3), and rows of numbers FP32
-or FP64 of shape (n, columns). Outputs are ``label`` and ``probabilities``, or ``value``.
+or FP64 of shape (n, columns). Outputs are ``label`` and ``probabilities``, or ``value``; annotations of an item are the
+JSON that ``POST /predict`` gives, as ``annotation``.
 
 Reference: kserve/open-inference-protocol, "Open Inference Protocol (V2)".
 """
@@ -17,8 +18,9 @@ import numpy as np
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from headstart.serve.batching.annotator import Served, ServedAnnotator
 from headstart.serve.batching.calls import Answer
-from headstart.serve.batching.served import AnswerOptions, ServedModel
+from headstart.serve.batching.served import AnswerOptions
 from headstart.serve.http.bodies import LARGE
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.http.tensors import Tensor, parse_infer, write_tensors
@@ -69,7 +71,7 @@ class _Protocol:
     def __init__(self, app: FastAPI, serving: Serving) -> None:
         self.app, self.serving = app, serving
 
-    def _model(self, request: Request) -> ServedModel:
+    def _model(self, request: Request) -> Served:
         """The version that a path names."""
         served, asked = self.serving.slot.current, request.path_params
         if asked.get("name", self.serving.name) != self.serving.name:
@@ -144,7 +146,7 @@ def add(app: FastAPI, serving: Serving) -> None:
         app.add_api_route(path, route, methods=["GET"], tags=[kind], openapi_extra=described)
 
 
-def _read(raw: bytes, length: str | None, served: ServedModel) -> tuple[dict[str, Any], list[Any]]:
+def _read(raw: bytes, length: str | None, served: Served) -> tuple[dict[str, Any], list[Any]]:
     """The JSON of a request, and its items."""
     body, tensors = parse_infer(raw, length)
     return body, items_of(tensors, served)
@@ -156,7 +158,7 @@ def _with_bytes(answer: dict[str, Any], rest: bytes) -> Response:
     return Response(head + rest, media_type="application/octet-stream", headers={HEADER: str(len(head))})
 
 
-def _wanted(body: dict[str, Any], served: ServedModel) -> tuple[list[str], list[bool]]:
+def _wanted(body: dict[str, Any], served: Served) -> tuple[list[str], list[bool]]:
     """The names of the outputs that are asked for, and whether each is to be sent as bytes."""
     known = [output["name"] for output in _signature(served)["outputs"]]
     parameters = body.get("parameters")
@@ -171,9 +173,13 @@ def _wanted(body: dict[str, Any], served: ServedModel) -> tuple[list[str], list[
     return [one["name"] for one in asked], chosen
 
 
-def _signature(served: ServedModel) -> dict[str, Any]:
+def _signature(served: Served) -> dict[str, Any]:
     """Inputs and outputs, as the protocol describes them."""
     task, many = served.model.task, served.model.task.num_outputs
+    if isinstance(served, ServedAnnotator):
+        inputs = [{"name": str(served.modality), "datatype": "BYTES", "shape": [-1]}]
+        outputs = [{"name": "annotation", "datatype": "BYTES", "shape": [-1]}]
+        return {"inputs": inputs, "outputs": outputs, "parameters": {"labels": list(task.labels), "task": task.kind}}
     if served.modality == "vector":
         inputs = [{"name": "row", "datatype": "FP64", "shape": [-1, served.width]}]
     elif served.modality == "multimodal":
@@ -196,7 +202,7 @@ def _signature(served: ServedModel) -> dict[str, Any]:
     return {"inputs": inputs, "outputs": outputs, "parameters": {"labels": list(task.labels), "task": task.kind}}
 
 
-def items_of(tensors: Sequence[Tensor], served: ServedModel) -> list[Any]:
+def items_of(tensors: Sequence[Tensor], served: Served) -> list[Any]:
     """The items that inputs hold, as a JSON body would.
 
     Args:
@@ -208,6 +214,7 @@ def items_of(tensors: Sequence[Tensor], served: ServedModel) -> list[Any]:
 
     Examples:
         >>> from headstart import zero_shot
+        >>> from headstart.serve.batching.served import ServedModel
         >>> served = ServedModel(zero_shot(["parcel", "refund"], source="toy", verbose=False), "1")
         >>> items_of([Tensor("text", "BYTES", (2, 1), [b"a parcel", "a refund"])], served)
         ['a parcel', 'a refund']
@@ -251,7 +258,7 @@ def _values(tensor: Tensor) -> list[Any]:
     return list(tensor.data) if tensor.datatype == "BYTES" else list(np.ravel(tensor.data).tolist())
 
 
-def outputs_of(found: Sequence[Answer], served: ServedModel) -> list[Tensor]:
+def outputs_of(found: Sequence[Answer], served: Served) -> list[Tensor]:
     """The answers as tensors.
 
     Args:
@@ -260,11 +267,14 @@ def outputs_of(found: Sequence[Answer], served: ServedModel) -> list[Tensor]:
 
     Examples:
         >>> from headstart import zero_shot
+        >>> from headstart.serve.batching.served import ServedModel
         >>> served = ServedModel(zero_shot(["parcel", "refund"], source="toy", verbose=False), "1")
         >>> outputs_of([{"label": "refund", "probabilities": {"parcel": 0.25, "refund": 0.75}}], served)[0].data
         [b'refund']
     """
     labels, count, many = served.model.task.labels, len(found), served.model.task.num_outputs
+    if isinstance(served, ServedAnnotator):
+        return [Tensor("annotation", "BYTES", (count,), [json.dumps(one).encode() for one in found])]
     if is_regression(served.model.task):
         values = [[one["value"]] if "value" in one else [one["values"][name] for name in labels] for one in found]
         return [Tensor("value", "FP64", (count, many), values)]

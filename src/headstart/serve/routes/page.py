@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 
 from headstart.data.table.several_columns import parse_column
+from headstart.serve.batching.annotator import ServedAnnotator
 from headstart.serve.batching.served import AnswerOptions, ServedModel
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.routes.context import Serving
@@ -35,8 +36,15 @@ ABOUT = {
     "modality": {"type": "string"},
     "labels": {"type": "array", "items": {"type": "string"}},
     "columns": {"type": "array", "items": {"type": "object"}},
-    "answers": {"enum": ["label", "labels", "values"]},
+    "answers": {"enum": ["label", "labels", "values", "entities", "boxes", "classes"]},
 }
+
+
+ANNOTATIONS = {"token": "entities", "box": "boxes", "mask": "classes"}
+"""The member of an answer that holds its annotations, by the kind of task."""
+_ANNOTATES = {
+    "width": None, "conformal": False, "selective": False, "detects_novel": False, "teachable": False, "queued": False,
+}  # fmt: skip
 
 
 @cache
@@ -102,6 +110,11 @@ def about_served(serving: Serving) -> dict[str, Any]:
         >>> batcher.close()
     """
     served = serving.slot.current
+    if isinstance(served, ServedAnnotator):
+        return served.facts | _ANNOTATES | {
+            "name": serving.name, "answers": ANNOTATIONS[served.model.task.kind],
+            "explains": served.model.task.kind != "mask", **learnt(serving),
+        }  # fmt: skip
     return served.facts | {
         "name": serving.name,
         "columns": _columns(served),

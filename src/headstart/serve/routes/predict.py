@@ -10,8 +10,9 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from headstart.serve.batching.annotator import Served
 from headstart.serve.batching.calls import Answer
-from headstart.serve.batching.served import AnswerOptions, ServedModel
+from headstart.serve.batching.served import AnswerOptions
 from headstart.serve.http.bodies import is_form, read_form, read_json
 from headstart.serve.http.errors import JsonAnswer, RequestError
 from headstart.serve.options import RequestLimits
@@ -57,7 +58,7 @@ def add(app: FastAPI, serving: Serving) -> None:
     """
 
     async def predict(request: Request) -> Response:
-        """Labels with calibrated probabilities, or values, of the items of a request."""
+        """Labels with calibrated probabilities, values, or spans, boxes and masks, of the items of a request."""
         with serving.batcher.arrival():
             given = await (_of_form(request, serving.options.limits) if is_form(request) else read_json(request))
         if isinstance(given, dict) and "tasks" in given:
@@ -161,7 +162,7 @@ def predictions(asked: ItemsAsked, found: Sequence[Answer]) -> list[dict[str, An
     return [{"id": name, **answer} for name, answer in zip(asked.ids, found, strict=True)]
 
 
-def answer_of(asked: ItemsAsked, found: Sequence[Answer], served: ServedModel) -> Response:
+def answer_of(asked: ItemsAsked, found: Sequence[Answer], served: Served) -> Response:
     """The answer to a request; 422 if none of its items could be read.
 
     Raises:

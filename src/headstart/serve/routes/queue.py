@@ -56,12 +56,13 @@ def add(app: FastAPI, serving: Serving) -> None:
 
 
 def _next(serving: Serving, count: int) -> list[dict[str, Any]]:
+    serving.answering("asks for labels")
     if serving.pool is None:
         raise RequestError(501, "There is no queue: start the server with --pool DATA.")
     try:
         known = serving.store.known if serving.has_store else lambda _: set()
         patience = min(PATIENCE, serving.options.limits.deadline / 2)
-        return serving.pool.next(serving.slot.current, count, known, patience)
+        return serving.pool.next(serving.answering("asks for labels"), count, known, patience)
     except TimeoutError:
         said = "The pool is being read and ranked, which takes a while the first time; try again."
         raise RequestError(503, said, {"Retry-After": "3"}) from None

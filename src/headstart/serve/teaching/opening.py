@@ -9,14 +9,17 @@ from typing import Any
 from headstart.engine.options import Engine
 from headstart.io import file_digest, read_json
 from headstart.model import TransferModel
+from headstart.model.annotator import AnnotationModel
 from headstart.model.files.version_files import POINTER
+from headstart.model.loading import load
 from headstart.model.versions import current_version
+from headstart.serve.batching.annotator import Served, ServedAnnotator
 from headstart.serve.batching.served import ServedModel
 
 __all__ = ["open_version", "pointer_stamp", "same_body", "store_name"]
 
 
-def open_version(run: Path, engine: Engine, *, like: ServedModel | None = None) -> ServedModel:
+def open_version(run: Path, engine: Engine, *, like: Served | None = None) -> Served:
     """The version of a run folder that is in force, ready to answer.
 
     Args:
@@ -34,15 +37,19 @@ def open_version(run: Path, engine: Engine, *, like: ServedModel | None = None) 
         headstart.errors.NoModelError: 'nowhere' is not a model folder (there is no such folder); ...
     """
     number = current_version(run)
-    model = TransferModel.load(run, engine=engine, version=number)
+    model = load(run, engine=engine, version=number)
     if like is not None and same_body(model, like.model):
         model = replace(model, source=like.model.source)
-    served = ServedModel(model, str(number), like=like)
+    served: Served
+    if isinstance(model, AnnotationModel):
+        served = ServedAnnotator(model, str(number), like=like)
+    else:
+        served = ServedModel(model, str(number), like=like if isinstance(like, ServedModel) else None)
     served.warm_up()
     return served
 
 
-def same_body(one: TransferModel, other: TransferModel) -> bool:
+def same_body(one: TransferModel | AnnotationModel, other: TransferModel | AnnotationModel) -> bool:
     """Whether two models that were loaded from folders encode items with the same body, to the byte.
 
     Args:

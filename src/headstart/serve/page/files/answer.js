@@ -30,7 +30,7 @@ function classes(answer, asked) {
   return parts;
 }
 
-function bars(ranked) {
+export function bars(ranked) {
   const list = element("ul", { className: "bars" });
   for (const [label, share] of ranked.slice(0, SHOWN)) {
     const filled = element("span");

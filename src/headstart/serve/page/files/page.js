@@ -1,5 +1,6 @@
 // The page: asks, shows the answer, takes corrections, teaches, goes back.
 
+import { annotates, annotationView } from "./annotations.js";
 import { answerView, correctionOf, COVERAGE } from "./answer.js";
 import { element, inputFor } from "./inputs.js";
 import * as server from "./server.js";
@@ -36,7 +37,7 @@ async function showFacts() {
   const facts = await server.about();
   state.facts = facts;
   document.title = at("name").textContent = facts.name;
-  const kind = say(`kind_${facts.columns.length ? "columns" : facts.modality}`);
+  const kind = say(`kind_${annotates(facts) ? facts.task : facts.columns.length ? "columns" : facts.modality}`);
   const about = { kind, version: facts.version, classes: facts.labels.length, labels: facts.labels.join(", ") };
   at("facts").textContent = say(facts.answers === "values" ? "facts_value" : "facts", about);
   at("learning").hidden = !facts.teachable;
@@ -71,7 +72,8 @@ async function ask() {
 
 function showAnswer() {
   const { answer, facts } = state;
-  const parts = answerView(answer, state.asked);
+  const annotated = annotates(facts);
+  const parts = annotated ? annotationView(answer, state.item, facts.labels) : answerView(answer, state.asked);
   if (facts.explains) parts.push(reasons());
   if (facts.teachable) {
     parts.push(element("h3", { textContent: say("right_question") }));
