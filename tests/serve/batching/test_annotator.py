@@ -29,7 +29,7 @@ from headstart.types import Task
 
 LOCAL = "http://127.0.0.1"
 QUIET = {"source": "toy", "baselines": "none", "verbose": False, "engine": Engine(cache=False)}
-ASKED = ["Ada Rossi flew to Paris on Monday .", "We asked Viktor Santos .", "..."]
+ASKED = ["Ada Rossi flew to Paris on Monday .", "We asked Viktor Santos .", ""]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_spans_are_those_of_predict_and_an_item_fails_alone(words, words_run):
     read = [model.as_item(ASKED[0]), model.as_item(ASKED[1])]
     for one, item, spans in zip((found[0], found[3]), read, model.predict(read), strict=True):
         assert {"id": one["id"], **plain_annotation(item, spans, model.task.labels)} == one
-    assert words.post("/predict", json={"item": "..."}).status_code == 422
+    assert words.post("/predict", json={"item": ""}).status_code == 422
     assert words.post("/predict", json={"items": ["a"] * 6}).status_code == 413
 
 

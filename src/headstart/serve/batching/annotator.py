@@ -40,9 +40,9 @@ class ServedAnnotator:
         >>> from headstart.cli.demo_annotations import made_sentences
         >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
         >>> served = ServedAnnotator(run.model, "1")
-        >>> prepared = served.prepare(["Ada flew to Paris .", "..."])
-        >>> prepared[0].words
-        ('Ada', 'flew', 'to', 'Paris', '.')
+        >>> prepared = served.prepare(["Ada flew to Paris .", ""])
+        >>> prepared[0].words, type(prepared[1]).__name__
+        (('Ada', 'flew', 'to', 'Paris', '.'), 'ItemError')
         >>> list(served.answers(served.rows(prepared[:1]), AnswerOptions())[0])
         ['text', 'entities']
     """
