@@ -16,8 +16,10 @@ ALWAYS = {"encode", "extract"}  # also as methods: ``source.encode(items)`` choo
 # Calls that need no engine, and why.
 EXCEPTIONS = {
     "tune/moving/toy.py: Engine()": "an example setting, which no fit uses",
+    "transfer/annotating/run.py: Engine()": "the default, where the caller gave none for a folder",
     "transfer/run.py: Engine()": "the default, where the caller gave none for a folder",
     "tune/registry.py: fit_moved()": "`fit` takes no engine, since a strategy's own `Strategy.fit` need not take one",
+    "tune/words/body.py: TransferModel()": "holds the fine-tuned body; the head that reads its rows is given the engine",
     "tune/frozen.py: TransferModel()": "of encoded items; the callers that have an engine set it on the result",
 }
 
