@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse(args: argparse.Namespace) -> None:
-    given = [option for option, name in CERTAINTY.items() if getattr(args, name, None)]
+    given = [option for option, name in CERTAINTY.items() if vars(args).get(name)]
     if given:
         raise UsageError(f"A model that annotates items takes no {' and '.join(given)}; leave it out.")
 

@@ -73,11 +73,13 @@ def write_annotation_model(folder: Path, source: Source, task: Task, head: Annot
         head: the head.
 
     Examples:
-        >>> from headstart.sources import open_source
-        >>> from headstart.types import Task
-        >>> write_annotation_model(Path("nowhere"), open_source("toy"), Task("token", ("PER",)), None)
-        Traceback (most recent call last):
-        headstart.errors.SaveError: ...
+        >>> import tempfile
+        >>> from headstart import fit
+        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> model, folder = fit(made_sentences(12), source="toy", baselines="none", verbose=False).model, tempfile.mkdtemp()
+        >>> write_annotation_model(Path(folder), model.source, model.task, model.head)
+        >>> annotation_kind(Path(folder)), read_annotation_model(Path(folder), None).task.labels
+        ('token', ('firm', 'person', 'place'))
     """
     reference = source.save(folder / "body")
     write_tensors(folder / "model.safetensors", dict(head.tensors()), {"format": "headstart"})

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.annotations import MaskArray, Sentence, plain_annotation
+from headstart.annotations import Boxes, MaskArray, Sentence, plain_annotation
 from headstart.data import ReadOptions
 from headstart.errors import DataError
 from headstart.evaluate.evaluation import Evaluation
@@ -234,7 +234,7 @@ def _coded(dataset: Dataset, model: AnnotationModel) -> Dataset:
 
 
 def _renumbered(annotation: Any, codes: np.ndarray[Any, np.dtype[np.int64]]) -> Any:
-    if hasattr(annotation, "xyxy"):
+    if isinstance(annotation, Boxes):
         return replace(annotation, labels=codes[annotation.labels])
     classes = annotation.classes()
     return MaskArray(np.where(classes < 0, classes, codes[classes]).astype(np.int16), annotation.instances())
