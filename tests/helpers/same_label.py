@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ class SameLabel:
     Attributes:
         label: the label.
     """
+
+    kind: ClassVar[str] = "token"
 
     label: str
     name = "same label"

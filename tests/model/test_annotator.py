@@ -77,6 +77,7 @@ def test_a_single_text_is_refused(model: AnnotationModel) -> None:
         ({"annotation_head": {"name": "same label", "facts": {"label": "ORG"}}}, ModelFolderError),
         ({"annotation_head": {"name": "no such head", "facts": {}}}, headstart.errors.UnknownNameError),
         ({"annotation_head": {}}, ModelFolderError),
+        ({"task_kind": "box"}, ModelFolderError),
         ({"annotation_head": 7}, ModelFolderError),
         ({"id2label": {"0": "PER", "1": "PER"}}, ModelFolderError),
         ({"format_version": 99}, ModelFolderError),

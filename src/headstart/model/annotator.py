@@ -24,6 +24,8 @@ from headstart.types import Source, Task
 
 __all__ = ["AnnotatedItems", "AnnotationModel"]
 
+AT_ONCE = 256  # items of one call of the head
+
 
 @dataclass(frozen=True)
 class AnnotatedItems:
@@ -139,7 +141,11 @@ class AnnotationModel:
                 index.append(position)
             except ItemError as error:
                 failures[position] = str(error)
-        found = self._halved(read, index, failures, progress)
+        found: dict[int, Any] = {}
+        for start in range(0, len(read), AT_ONCE):  # where an item fails, no more than these are read again
+            part = slice(start, start + AT_ONCE)
+            step = None if progress is None else _shifted(progress, start, len(read))
+            found |= self._halved(read[part], index[part], failures, step)
         kept = [position for position in index if position in found]
         by_position = dict(zip(index, read, strict=True))
         return AnnotatedItems(
@@ -229,3 +235,8 @@ class AnnotationModel:
         place = version_folder(Path(folder), version)
         parts = read_annotation_model(place, source)
         return cls(parts.source, parts.task, parts.head, parts.card, engine, place)
+
+
+def _shifted(progress: Progress, before: int, total: int) -> Progress:
+    """Progress of a part, as that of all items."""
+    return lambda done, _, details="": progress(before + done, total, details)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -229,11 +230,8 @@ def _annotations(
     command: str | None,
 ) -> AnnotationRun:
     with keep_ray_open():
-        if options.ranks_sources:
-            ranking, first = rank_annotations(dataset, described, context)
-            context.reporter.line("source", f"{first.info.name}, the first of {len(ranking.standings)}: {ranking.how}")
-            options = replace(options, source=first)
-        fitted = fit_annotations(dataset, options, context)
+        ranked = partial(_first_ranked, described=described, context=context) if options.ranks_sources else None
+        fitted = fit_annotations(dataset, options, context, ranked=ranked)
     seconds, path = context.clock.elapsed, None if out is None else Path(out)
     record = annotation_record(
         fitted, seconds=seconds, seed=context.seed, command=command, report_items=options.report_items
@@ -245,6 +243,12 @@ def _annotations(
         run.save(path)
         _report_saved(path, seconds, command, context.reporter)
     return run
+
+
+def _first_ranked(dataset: Dataset, described: Sequence[Described] | None, context: RunContext) -> Source:
+    ranking, first = rank_annotations(dataset, described, context)
+    context.reporter.line("source", f"{first.info.name}, the first of {len(ranking.standings)}: {ranking.how}")
+    return first
 
 
 def _fitted(

@@ -19,7 +19,7 @@ EXCEPTIONS = {
     "transfer/annotating/run.py: Engine()": "the default, where the caller gave none for a folder",
     "transfer/run.py: Engine()": "the default, where the caller gave none for a folder",
     "tune/registry.py: fit_moved()": "`fit` takes no engine, since a strategy's own `Strategy.fit` need not take one",
-    "tune/words/body.py: TransferModel()": "holds the fine-tuned body; the head that reads its rows is given the engine",
+    "tune/words/body.py: TransferModel()": "holds a body to train; the head that reads its rows is given the engine",
     "tune/frozen.py: TransferModel()": "of encoded items; the callers that have an engine set it on the result",
 }
 

@@ -51,7 +51,16 @@ class AnnotationHead(Protocol):
 
 
 class AnnotationHeadKind(Protocol):
-    """What is registered for a kind of head: the class itself."""
+    """What is registered for a kind of head: the class itself.
+
+    Attributes:
+        kind: the kind of task that it annotates for.
+    """
+
+    @property
+    def kind(self) -> str:
+        """``"token"``, ``"box"`` or ``"mask"``."""
+        ...
 
     def from_saved(self, tensors: Mapping[str, NDArray[Any]], facts: Mapping[str, Any], task: Task) -> AnnotationHead:
         """The head that ``tensors`` and ``facts`` describe.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ class DenseBoxes:
         >>> DenseBoxes((Level(16, "layer3", 96),), 256, 2, {}).name
         'dense_boxes'
     """
+
+    kind: ClassVar[str] = "box"
 
     levels: tuple[Level, ...]
     side: int

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,8 @@ class SolvedBoxes:
         >>> head.name, head.cells
         ('solved_boxes', 4)
     """
+
+    kind: ClassVar[str] = "box"
 
     settings: MapSettings
     columns: tuple[NDArray[np.float64], NDArray[np.float64]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,8 @@ class TiledBoxes:
         >>> TiledBoxes(DenseBoxes((), 256, 2, {}), 600).name
         'tiled_boxes'
     """
+
+    kind: ClassVar[str] = "box"
 
     inner: SolvedBoxes | DenseBoxes
     side: int

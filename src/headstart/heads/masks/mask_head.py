@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,8 @@ class MaskHead:
         >>> found[0].size, np.unique(found[0].classes())
         ((24, 24), array([0, 1], dtype=int16))
     """
+
+    kind: ClassVar[str] = "mask"
 
     settings: MapSettings
     linear: LinearMap

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,8 @@ class TrainedMaskHead:
         >>> head.annotate(open_source("headstart:image"), [np.zeros((40, 70, 3), np.uint8)], engine=Engine())[0].size
         (70, 40)
     """
+
+    kind: ClassVar[str] = "mask"
 
     settings: MapSettings
     widths: tuple[int, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,8 @@ class WordsHead:
         >>> found[1], round(found[0][0].score, 2)
         ((), 0.71)
     """
+
+    kind: ClassVar[str] = "token"
 
     labels: tuple[str, ...]
     blocks: tuple[str, ...]

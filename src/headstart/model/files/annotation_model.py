@@ -76,7 +76,8 @@ def write_annotation_model(folder: Path, source: Source, task: Task, head: Annot
         >>> import tempfile
         >>> from headstart import fit
         >>> from headstart.cli.demo_annotations import made_sentences
-        >>> model, folder = fit(made_sentences(12), source="toy", baselines="none", verbose=False).model, tempfile.mkdtemp()
+        >>> folder = tempfile.mkdtemp()
+        >>> model = fit(made_sentences(12), source="toy", baselines="none", verbose=False).model
         >>> write_annotation_model(Path(folder), model.source, model.task, model.head)
         >>> annotation_kind(Path(folder)), read_annotation_model(Path(folder), None).task.labels
         ('token', ('firm', 'person', 'place'))
@@ -147,6 +148,8 @@ def _checked(folder: Path, config: Mapping[str, Any], source: Source | None) -> 
     check_files(folder, config)
     task, saved = _task(config), config[KEY]
     kind = ANNOTATION_HEADS[saved["name"]]
+    if kind.kind != task.kind:
+        raise ValueError(f"the head '{saved['name']}' for a task of the kind '{task.kind}'")
     head = kind.from_saved(read_tensors(folder / "model.safetensors"), saved["facts"], task)
     metrics = folder / "metrics.json"
     return AnnotationParts(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,13 +63,20 @@ class FittedAnnotations:
     seconds: Mapping[str, float]
 
 
-def fit_annotations(dataset: Dataset, options: FitOptions, context: RunContext) -> FittedAnnotations:
+def fit_annotations(
+    dataset: Dataset,
+    options: FitOptions,
+    context: RunContext,
+    *,
+    ranked: Callable[[Dataset], Source] | None = None,
+) -> FittedAnnotations:
     """Fit a model to annotated items, and evaluate it on items that were held out.
 
     Args:
         dataset: n items with spans, boxes or masks.
         options: of the fit.
         context: engine, reporter, seed and clock.
+        ranked: chooses the source from annotated items, for ``source="auto"``; it is given no held-out item.
 
     Raises:
         DataError: if there are too few items, or too few with an annotation.
@@ -86,8 +94,8 @@ def fit_annotations(dataset: Dataset, options: FitOptions, context: RunContext) 
     task, _ = dataset.labelled()
     check_options(options, task.kind)
     used, checked, clusters = _audited(dataset, context)
-    source = _source(used, options, context)
     plan = plan_annotations(used, clusters, once=not options.is_frozen, seed=context.seed)
+    source = _source(used, plan, options, context, ranked)
     began = time.perf_counter()
     judged = judge_annotations(used, plan, source, options, context)
     fitted = time.perf_counter()
@@ -130,12 +138,25 @@ def _check_count(dataset: Dataset) -> None:
         )
 
 
-def _source(dataset: Dataset, options: FitOptions, context: RunContext) -> Source:
+def _source(
+    dataset: Dataset,
+    plan: SplitPlan,
+    options: FitOptions,
+    context: RunContext,
+    ranked: Callable[[Dataset], Source] | None,
+) -> Source:
+    """The named source; else one that is chosen on the items that the model is fitted on."""
     given: Any = options.source
+    if given is None or ranked is not None:
+        if len(plan.parts) > 1:
+            context.reporter.line(
+                "chosen on", "all items, which the cross-validation evaluates too: its metrics are slightly too high"
+            )
+        part = dataset.take(plan.fitted)
+        choose = ranked or partial(ANNOTATING[dataset.labelled()[0].kind].default_source, context=context)
+        return choose(part)
     if isinstance(given, list | tuple) and len(given) == 1:
         given = given[0]
-    if given is None:
-        return ANNOTATING[dataset.labelled()[0].kind].default_source(dataset, context)
     source = open_source(given) if isinstance(given, str) else given
     if source.info.modality != dataset.modality:
         raise SourceError(

@@ -137,7 +137,9 @@ def rank_annotations(
     if standings[0].value is None:
         raise SourceError(f"None of the {plural(len(standings), 'source')} could be measured: {standings[0].reason}")
     ranking = AnnotationRanking(
-        about.main_metric, tuple(standings), f"{len(sample):,} {about.item}s, each judged by a head fitted without it"
+        about.main_metric,
+        tuple(standings),
+        f"{len(sample):,} {about.item}s, judged by closed-form heads that were fitted without them",
     )
     return ranking, opened[ranking.first.source]
 
