@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["bounds", "figure", "metric_name"]
 
-NAMES = {"r2": "R²", "average_precision": "average precision"}
+NAMES = {"r2": "R²", "ap50": "AP50", "average_precision": "average precision"}
 
 DIGITS, MOST_DIGITS = 3, 6
 

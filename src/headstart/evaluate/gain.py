@@ -132,7 +132,9 @@ def transfer_gain(
     return Gain(value, low, high, name, reference, verdict)
 
 
-def gain_verdict(value: float, low: float, high: float, *, compared: tuple[str, str], n: int) -> str:
+def gain_verdict(
+    value: float, low: float, high: float, *, compared: tuple[str, str], n: int, level: float = 0.95
+) -> str:
     """One sentence: the transfer helped, it hurt, or that is unclear.
 
     Args:
@@ -141,6 +143,7 @@ def gain_verdict(value: float, low: float, high: float, *, compared: tuple[str, 
         high: upper bound.
         compared: names of the metric and of the reference.
         n: the number of items.
+        level: coverage of the interval, 0.95.
 
     Examples:
         >>> gain_verdict(0.2, 0.1, 0.3, compared=("span_f1", "dictionary"), n=50)
@@ -156,7 +159,7 @@ def gain_verdict(value: float, low: float, high: float, *, compared: tuple[str, 
         return f"{unsure}: a single item or group has no interval."
     side = "above" if value >= 0 else "below"
     interval = " to ".join(bounds(low, high) or ["none"])
-    fact = f"{metric} is {abs(value):.3f} {side} the {reference} baseline (95% interval {interval})"
+    fact = f"{metric} is {abs(value):.3f} {side} the {reference} baseline ({level:.0%} interval {interval})"
     if n < _FEWEST_ITEMS:
         return f"{unsure} from {n} items: {fact}."
     if low > 0:

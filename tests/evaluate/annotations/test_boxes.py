@@ -59,8 +59,30 @@ def test_a_gain_is_paired() -> None:
     assert gain.low > 0
     assert gain.verdict.startswith("The model is better: AP50 is")
     same = box_gain(TASK, truth, good, good, name="itself")
-    assert (same.value, same.low, same.high) == (0, 0, 0)
+    assert same.value == 0
+    assert same.low < 0 < same.high
     assert "unclear" in same.verdict
+
+
+def test_a_gain_that_all_resamples_agree_on_has_an_interval_with_a_width() -> None:
+    truth, _ = pictures(12, 1)
+    perfect = [Boxes(one.xyxy, one.labels, one.size, np.ones(len(one))) for one in truth]
+    gain = box_gain(TASK, truth, perfect, [Boxes.empty()] * 12, name="nothing")
+    assert 0 < gain.low < gain.value == pytest.approx(1.0)
+    assert f"{gain.low:.3f}" in gain.verdict
+
+
+def test_a_gain_of_a_single_group_says_that_it_has_no_interval() -> None:
+    truth, good = pictures(8, 0.9)
+    gain = box_gain(TASK, truth, good, [Boxes.empty()] * 8, name="nothing", groups=np.zeros(8))
+    assert np.isnan(gain.low)
+    assert "nan" not in gain.verdict
+    assert "unclear" in gain.verdict
+
+
+def test_a_verdict_states_the_level_of_its_interval() -> None:
+    truth, good = pictures(40, 0.9)
+    assert "(60% interval" in box_gain(TASK, truth, good, pictures(40, 0.2)[1], name="head", level=0.6).verdict
 
 
 def test_mean_boxes_are_the_most_frequent_ones() -> None:

@@ -51,3 +51,26 @@ def test_without_a_hit_scores_stay() -> None:
     assert calibrate_scores(truth, far, 1) is UNCALIBRATED
     assert UNCALIBRATED.on(found[0]).scores is not None
     np.testing.assert_allclose(UNCALIBRATED.on(found[0]).scores, found[0].scores, atol=1e-6)
+
+
+def test_where_all_detections_are_hits_all_are_shown() -> None:
+    """The kind: no scaling could be fitted, and the threshold of 0.5 hid boxes that were right."""
+    truth = [Boxes(np.array([[0, 0, 9, 9]]), np.array([0]))] * 4
+    found = [
+        Boxes(one.xyxy, one.labels, scores=np.array([score]))
+        for one, score in zip(truth, (0.1, 0.2, 0.2, 0.3), strict=True)
+    ]
+    calibration = calibrate_scores(truth, found, 1)
+    assert calibration.shown < 0.1
+    assert calibration.slope == 1
+
+
+def test_where_higher_scores_are_no_better_the_threshold_is_chosen_all_the_same() -> None:
+    truth = [Boxes(np.array([[0, 0, 9, 9]]), np.array([0]))] * 20
+    scores = np.linspace(0.1, 0.3, 20)
+    found = [
+        Boxes(one.xyxy + (500 if k > 14 else 0), one.labels, scores=scores[k : k + 1]) for k, one in enumerate(truth)
+    ]
+    calibration = calibrate_scores(truth, found, 1)
+    assert calibration.slope == 1
+    assert calibration.shown < 0.1

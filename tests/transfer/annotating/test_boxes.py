@@ -97,7 +97,7 @@ def test_a_source_without_a_body_is_refused_by_name(solved: Solved) -> None:
         BOXES.fine_tune(squares(30), replace(solved, source=open_source("toy")), "full", CONTEXT)
 
 
-def testheld_out_boxes_pictures_are_complete_groups() -> None:
+def test_held_out_pictures_are_complete_groups() -> None:
     data = squares(40, groups=True)
     inner, outer = held_out_boxes(data, 0)
     assert len(inner) + len(outer) == 40

@@ -101,6 +101,17 @@ def test_ignored_cells_cost_nothing() -> None:
     assert detection_loss(found, empty, SIZES) > 0
 
 
+def test_without_an_object_ignored_cells_cost_nothing_and_the_loss_is_a_mean_over_pictures() -> None:
+    """The kind: a batch without objects forgot its ignored regions and cost more the more pictures it had."""
+    empty = Objects(torch.zeros(0, 4), torch.zeros(0).long(), torch.zeros(0).long())
+    found = predictions()
+    assert detection_loss(found, empty, SIZES, torch.ones(1, 80, dtype=torch.bool)) == 0
+    twice = Predictions(
+        *(value.repeat(2, *[1] * (value.ndim - 1)) for value in (found.objects, found.boxes, found.classes))
+    )
+    assert float(detection_loss(twice, empty, SIZES)) == pytest.approx(float(detection_loss(found, empty, SIZES)))
+
+
 def test_quality_focal_is_least_at_its_target() -> None:
     target = torch.full((99,), 0.3)
     logits = torch.logit(torch.linspace(0.01, 0.99, 99))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,16 @@ from headstart.sources import open_source
 from headstart.sources.detection_bodies.fastestdet_source import FastestDetSource, random_fastestdet
 from headstart.sources.timm import TimmSource, random_weights
 from headstart.sources.timm_bodies.module import TimmSpec
-from headstart.tune.boxes.train import DetectorSettings, chosen_strides, mean_ap50, shortened, train_detector
+from headstart.transfer.annotating.box_training import detector_settings
+from headstart.tune.boxes.train import (
+    DetectorSettings,
+    chosen_strides,
+    mean_ap50,
+    shortened,
+    train_detector,
+)
+from headstart.tune.training.job import Job, Outcome
+from headstart.tune.training.run import run_training
 from headstart.types import SourceInfo
 
 
@@ -79,3 +89,21 @@ def test_strides_follow_the_sizes_of_the_boxes() -> None:
 def test_a_source_without_a_body_is_refused() -> None:
     with pytest.raises(SourceError, match="no body that can be fine-tuned"):
         train_detector(open_source("toy"), pictures(2), pictures(2), 1)
+
+
+def test_lp_ft_trains_the_head_before_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind: the strategy was accepted, and trained as 'full' does."""
+    jobs: list[Job] = []
+
+    def watched(job: Job, *args: Any, **named: Any) -> Outcome:
+        jobs.append(job)
+        return run_training(job, *args, **named)
+
+    monkeypatch.setattr("headstart.tune.boxes.train.run_training", watched)
+    for name, alone in (("full", 0.0), ("lp_ft", 0.3)):
+        made = detector_settings(pictures(2)[1], 64, strategy=name)
+        train_detector(source(), pictures(2), pictures(2, 1), 1, shortened(made, 1))
+        body, head = jobs[-1].groups
+        assert (body.begin, head.begin) == (alone, 0)
+        assert body.names[0].startswith("body.")
+    assert detector_settings(pictures(2)[1], 64, strategy="scratch").scratch

@@ -18,9 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.annotations import Boxes
 from headstart.decode.average_precision import ClassMatches, average_precision, match_boxes
 from headstart.evaluate.evaluation import Evaluation, Metric
-from headstart.evaluate.gain import Gain
+from headstart.evaluate.gain import Gain, gain_verdict
 from headstart.evaluate.intervals.bootstrap import bootstrap
-from headstart.types import Task
+from headstart.evaluate.intervals.wilson import wilson
+from headstart.types import Task, group_codes
 
 __all__ = ["BOX_METRICS", "box_gain", "evaluate_boxes", "frequent_boxes"]
 
@@ -31,6 +32,7 @@ BOX_METRICS = ("ap50", "map", "ap75", "ar")
 
 RESAMPLES = 200
 AT_75 = 5  # position of 0.75 among the thresholds
+NO_WIDTH = 1e-9
 TYPICAL = 30  # boxes of the baseline, at most
 
 
@@ -136,13 +138,22 @@ def box_gain(
     value = float(difference(np.ones(len(truth)))[0])
     low, high = bootstrap(difference, len(truth), groups=groups, resamples=RESAMPLES, seed=seed, level=level)
     below, above = float(np.minimum(low, value)), float(np.maximum(high, value))
-    if math.isnan(value) or below <= 0 <= above or len(truth) < 6:
-        verdict = f"Whether the model is better than the {name} baseline is unclear"
-    elif value > 0:
-        verdict = f"The model is better: AP50 is {value:.3f} above the {name} baseline"
-    else:
-        verdict = f"The model is worse: AP50 is {-value:.3f} below the {name} baseline"
-    return Gain(value, below, above, "ap50", name, f"{verdict} (95% interval {below:.3f} to {above:.3f}).")
+    if above - below <= NO_WIDTH:
+        units = len(np.unique(group_codes(groups, len(truth))))
+        below, above = _combined([_mean_ap50(side, np.ones(len(truth))) for side in sides], units, level)
+    verdict = gain_verdict(value, below, above, compared=("ap50", name), n=len(truth), level=level)
+    return Gain(value, below, above, "ap50", name, verdict)
+
+
+def _combined(values: Sequence[float], units: int, level: float) -> tuple[float, float]:
+    """Bounds of a difference from Wilson's intervals of both sides, as if pictures were hit or missed as a whole.
+
+    For differences that are the same in all resamples. Zou & Donner, Statistics in Medicine 2008.
+    """
+    (ours, theirs), held = values, [wilson(min(max(one, 0.0), 1.0) * units, units, level) for one in values]
+    (low, high), (under, over) = held
+    difference = ours - theirs
+    return difference - math.hypot(ours - low, over - theirs), difference + math.hypot(high - ours, theirs - under)
 
 
 def _mean_ap50(matches: Sequence[ClassMatches], weights: Array) -> float:

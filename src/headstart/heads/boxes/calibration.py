@@ -15,6 +15,7 @@ from headstart.linear.calibration import fit_platt
 __all__ = ["UNCALIBRATED", "ScoreCalibration", "calibrate_scores", "hits_of"]
 
 TINY = 1e-6
+JUST_BELOW = 0.98  # the threshold that shows all detections is a little below the lowest score
 OVERLAP = 0.5  # intersection over union from which a detection is a hit
 
 
@@ -84,7 +85,8 @@ def hits_of(
 def calibrate_scores(truth: Sequence[Boxes], found: Sequence[Boxes], classes: int) -> ScoreCalibration:
     """Fit the scaling, and choose the threshold with the largest F1, on pictures that the head has not seen.
 
-    Without hits, or where higher scores are no better, scores stay as they are.
+    Without hits, scores and threshold stay as they are. Where all detections are hits, or higher scores are no better,
+    the scores stay, and the threshold is chosen all the same.
 
     Args:
         truth: the labelled pictures.
@@ -98,16 +100,22 @@ def calibrate_scores(truth: Sequence[Boxes], found: Sequence[Boxes], classes: in
         True
     """
     scores, hits, objects = hits_of(truth, found, classes)
-    if not hits.any() or hits.all():
+    if not hits.any():
         return UNCALIBRATED
-    slope, intercept = fit_platt(_logit(scores), hits.astype(np.int64))
-    if not slope > 0:
-        return UNCALIBRATED
-    fitted = ScoreCalibration(float(slope), float(intercept))
+    fitted = _scaling(scores, hits)
     order = np.argsort(-scores, kind="stable")
     right = np.cumsum(hits[order])
     f1 = 2 * right / (np.arange(1, len(order) + 1) + objects)
     best = int(np.argmax(f1))
-    above, below = scores[order[best]], scores[order[min(best + 1, len(order) - 1)]]
+    above = scores[order[best]]
+    below = scores[order[best + 1]] if best + 1 < len(order) else JUST_BELOW * above
     shown = float(fitted(np.array([(above + below) / 2]))[0])
     return replace(fitted, shown=min(max(shown, 0.01), 0.99))
+
+
+def _scaling(scores: NDArray[np.float64], hits: NDArray[np.bool_]) -> ScoreCalibration:
+    """Platt scaling; none where all detections are hits, or higher scores are no better."""
+    if hits.all():
+        return UNCALIBRATED
+    slope, intercept = fit_platt(_logit(scores), hits.astype(np.int64))
+    return ScoreCalibration(float(slope), float(intercept)) if slope > 0 else UNCALIBRATED

@@ -28,6 +28,7 @@ FEWEST = 24  # pictures, below which none can be held out of the training
 SHARE, MOST_HELD_OUT = 0.15, 100
 SATURATED = 0.97  # left-out AP50 beyond which there is little to gain
 LIMIT = 1200.0  # seconds of a training that was not asked for by name
+HEAD_FIRST = 0.3  # of an 'lp_ft' training, in which the head is trained alone
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 600, 20, 80
 LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
 
@@ -90,12 +91,20 @@ def train_if_better(
         return start, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head", "reason": reason}
     if not isinstance(start.source, TrainableSource):
         trainable(start.source)  # raises
-    inner, outer = map(train.at, held_out_boxes(train.dataset, context.seed))
+    held_out = held_out_boxes(train.dataset, context.seed)
+    inner, outer = map(train.at, held_out)
+    codes = train.dataset.group_codes
+    groups = [None if codes is None else codes[part] for part in held_out]
     classes, said = len(train.task.labels), outer[1]
     made = _train(start, inner, outer, _Wanted(name, side, classes), context)
-    again = solve_boxes(start.source, *inner, classes, side=side, engine=context.engine, seed=context.seed).head
+    again = solve_boxes(
+        start.source, *inner, classes, groups=groups[0], side=side, engine=context.engine, seed=context.seed
+    ).head
     reference = again.annotate(start.source, outer[0], engine=context.engine)
-    gain = box_gain(train.task, said, made.found, reference, name="closed-form head", seed=context.seed, level=LEVEL)
+    gain = box_gain(
+        train.task, said, made.found, reference, name="closed-form head", groups=groups[1], seed=context.seed,
+        level=LEVEL,
+    )  # fmt: skip
     kept = gain.low > 0 or name == "scratch"
     figures = {"trained": made.ap50, "head": made.ap50 - gain.value, "gain": gain.to_dict()}
     record = {
@@ -174,13 +183,14 @@ class _Wanted:
     classes: int
 
 
-def detector_settings(truth: Sequence[Boxes], side: int, *, scratch: bool = False) -> DetectorSettings:
+def detector_settings(truth: Sequence[Boxes], side: int, *, strategy: str = "full") -> DetectorSettings:
     """How a detector is trained on these pictures: about 600 steps, in 20 to 80 epochs, at 256 pixels or ``side``.
 
     Args:
         truth: boxes of the training pictures, whose ``size`` is known.
         side: where some boxes are not large, in pixels.
-        scratch: whether it starts from random weights.
+        strategy: ``"scratch"`` starts from random weights, ``"lp_ft"`` trains the head alone in the first 30% of the
+            training, others train body and head from the start.
 
     Examples:
         >>> one = Boxes(np.array([[0, 0, 20, 20]]), np.array([0]), (352, 352))
@@ -190,7 +200,10 @@ def detector_settings(truth: Sequence[Boxes], side: int, *, scratch: bool = Fals
     """
     from headstart.tune.boxes.train import DetectorSettings, chosen_side, shortened
 
-    made = replace(DetectorSettings(), side=chosen_side(truth, side), scratch=scratch)
+    made = replace(
+        DetectorSettings(), side=chosen_side(truth, side), scratch=strategy == "scratch",
+        head_first=HEAD_FIRST if strategy == "lp_ft" else 0.0,
+    )  # fmt: skip
     steps = max(1, -(-len(truth) // made.training.batch_size))
     return shortened(made, int(np.clip(round(STEPS / steps), FEWEST_EPOCHS, MOST_EPOCHS)))
 
@@ -206,7 +219,7 @@ def _train(start: Solved, inner: Pictures, outer: Pictures, wanted: _Wanted, con
     from headstart.tune.boxes.train import train_detector
     from headstart.tune.training.settings import Budget
 
-    settings = detector_settings(inner[1], wanted.side, scratch=wanted.name == "scratch")
+    settings = detector_settings(inner[1], wanted.side, strategy=wanted.name)
     with context.reporter.progress("training") as step:
         budget = Budget(seconds=_seconds(wanted.name, context), progress=step)
         return train_detector(start.source, inner, outer, wanted.classes, settings, seed=context.seed, budget=budget)

@@ -174,7 +174,9 @@ def detection_loss(
     """
     target = torch.zeros_like(found.objects).reshape(-1)
     if not len(objects.boxes):
-        return OBJECT * quality_focal(found.objects.reshape(-1), target).sum()
+        empty = quality_focal(found.objects.reshape(-1), target)
+        counted = 1.0 if outside is None else (~outside.reshape(-1)).to(empty.dtype)
+        return OBJECT * (empty * counted).sum() / len(found.objects)  # as if each picture had one cell
     at, which = assign_cells(found, objects, sizes)
     chosen = found.boxes.reshape(-1, 4)[at]
     iou, penalty = paired_iou(chosen, objects.boxes[which])

@@ -66,6 +66,7 @@ class DetectorSettings:
         body_rate: learning rate of the body, as a share of that of the head.
         strides: of the maps that are read; None to choose them by the sizes of the boxes.
         scratch: whether body and head start from random weights.
+        head_first: share of the training, in [0, 1), in which the head is trained alone (LP-FT, Kumar et al. 2022), 0.
 
     Examples:
         >>> DetectorSettings().training.schedule
@@ -82,6 +83,7 @@ class DetectorSettings:
     body_rate: float = 1.0
     strides: tuple[int, ...] | None = None
     scratch: bool = False
+    head_first: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +260,8 @@ def _groups(body: Trainable, module: DetectorModule, settings: DetectorSettings)
     own = tuple(f"body.{name}" for group in body.groups for name in group if f"body.{name}" in named)
     head = tuple(name for name in named if name.startswith("head."))
     rate = 1.0 if settings.scratch else settings.body_rate
-    return (ParameterGroup(own, rate=rate), ParameterGroup(head)) if rate else (ParameterGroup(head),)
+    body_group = ParameterGroup(own, rate=rate, begin=settings.head_first)
+    return (body_group, ParameterGroup(head)) if rate else (ParameterGroup(head),)
 
 
 @dataclass(frozen=True, eq=False)
