@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from headstart.data import read
+from headstart.data.annotations.yolo import _is_label
 
 
 def picture(path, size=(40, 20)):
@@ -97,3 +98,23 @@ def test_a_class_number_without_a_name_is_set_aside(tmp_path):
     data = read(tmp_path)
     assert len(data.y[0]) == 2
     assert any("unknown class" in note and "a.txt', line 3 (class 7)" in note for note in data.notes)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_label"),
+    [
+        (b"1 0.5 0.5 0.25 0.5", True),
+        (b"0.0 5e-1 .5 -0.1 1 0.9", True),
+        (b"  3 " + b"0.5 " * 2000, True),
+        (b"1 0.5 0.5 0.25", False),
+        (b"cat 0.5 0.5 0.25 0.5", False),
+        (b"1 0.5 nan 0.25 0.5", False),
+        (b"1 1_0 0.5 0.25 0.5", False),
+        (b"1 " + b"1" * 50_000 + b" x", False),
+        (b"1" + b" 11111111111111111111111111111111111111" * 12 + b"x", False),
+        (b"", False),
+    ],
+)
+def test_a_line_is_told_from_text_in_a_time_that_grows_with_its_length(line, is_label):
+    """A fault: digits without blanks could be split between the parts of a pattern in exponentially many ways."""
+    assert _is_label(line) == is_label

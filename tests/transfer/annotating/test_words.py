@@ -12,11 +12,13 @@ from headstart.annotations import Sentence, Span
 from headstart.data import read
 from headstart.engine.options import Engine
 from headstart.errors import DataError, HeadstartError, ParameterError, SourceError
+from headstart.evaluate.gain import Gain
 from headstart.report.annotations.words import word_blocks
 from headstart.reporting import SilentReporter
 from headstart.sources import open_source
 from headstart.sources.toy import ToySource
 from headstart.transfer.annotating.contract import ANNOTATING
+from headstart.transfer.annotating.word_training import _Trained
 from headstart.transfer.annotating.words import WORDS
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.types import Dataset, Task
@@ -183,3 +185,10 @@ def test_the_default_source_of_news_keeps_case_and_beats_the_dictionary(real_dat
     assert solved.left_out > 0.6
     marks = solved.head.annotate(source, [data.items[0]], engine=Engine())
     assert all(0 < span.score <= 1 for span in marks[0])
+
+
+@pytest.mark.parametrize(("low", "pays"), [(float("nan"), False), (-0.3, False), (-0.1, True), (0.1, True)])
+def test_a_gain_without_an_interval_does_not_pay(solved, low, pays):
+    """A fault: a bound that is no number is not below anything, so a gain without an interval was kept."""
+    gain = Gain(0.2, low, 0.5, "span_f1", "closed-form head", "")
+    assert _Trained("field", solved.head, solved.source, gain, 0.5, 1, 1.0, "").pays is pays

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ NAME_LISTS = ("classes.txt", "obj.names", "predefined_classes.txt")
 NOT_LABELS = re.compile(
     r"(classes|predefined_classes|train|val|valid|test|trainval|readme.*|license.*|requirements)$", re.I
 )
-LINE = re.compile(rb"\s*\d+(?:\.0+)?(\s+-?\d*\.?\d+(?:[eE][-+]?\d+)?){4,}\s*$")
+CLASS_NUMBER = re.compile(rb"\d{1,9}(?:\.0{1,9})?")
+PROBED_NUMBERS, LONGEST_NUMBER = 64, 40  # of a line, and characters of one
 PROBED = 20
 MOST_POINTS = 100_000  # numbers of a line
 BEYOND = 1.5  # a fraction above it is no fraction
@@ -67,7 +69,7 @@ class Yolo:
         stems = {PurePosixPath(name).stem for name in location.pictures}
         labels = [name for name in _label_files(location) if PurePosixPath(name).stem in stems]
         heads = [head.splitlines() for name in labels[:PROBED] if (head := location.head(name)).strip()]
-        return 2 if heads and all(LINE.match(lines[0] or lines[-1]) for lines in heads) else 0
+        return 2 if heads and all(_is_label(lines[0] or lines[-1]) for lines in heads) else 0
 
     def read(self, location: Location) -> Annotated:
         """Read all label files of a folder."""
@@ -115,6 +117,21 @@ def _may_label(path: PurePosixPath) -> bool:
     """Whether a text may label a picture: lists of names and of splits do not, unless they lie among the labels."""
     is_inside = any(part.lower() == "labels" for part in path.parts[:-1])
     return path.name.lower() not in NAME_LISTS and (is_inside or not NOT_LABELS.match(path.stem))
+
+
+def _is_label(line: bytes) -> bool:
+    """Whether a line holds the number of a class and at least four numbers; of a long line only the first are tried."""
+    cells = line.split(None, PROBED_NUMBERS)[:PROBED_NUMBERS]
+    return len(cells) > 4 and bool(CLASS_NUMBER.fullmatch(cells[0])) and all(map(_is_number, cells[1:]))
+
+
+def _is_number(cell: bytes) -> bool:
+    if len(cell) > LONGEST_NUMBER or b"_" in cell:
+        return False
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
 
 
 def _setup(location: Location) -> _Setup:

@@ -19,7 +19,7 @@ from headstart.decode.spans import OUTSIDE, TagSet
 from headstart.decode.viterbi import Chain, best_paths
 from headstart.linear.calibration import fit_temperature, log_loss
 
-__all__ = ["Decoding", "JudgedWords", "shares_of", "span_f1", "transitions"]
+__all__ = ["CountsApart", "Decoding", "JudgedWords", "shares_of", "span_f1", "transitions"]
 
 Array = NDArray[np.float64]
 
@@ -112,6 +112,30 @@ def span_f1(tags: TagSet, truth: NDArray[np.int64], found: NDArray[np.int64]) ->
 
 
 @dataclass(frozen=True, eq=False)
+class CountsApart:
+    """Some of the judged sentences, and what the tags of the other training sentences count.
+
+    Attributes:
+        words: (m,) positions of their words among those of all judged sentences.
+        offsets: (s + 1,) where the words of each sentence begin and end among these.
+        shares: (tags,) from `shares_of`.
+        first: (tags,) from `transitions`.
+        steps: (tags, tags) likewise.
+
+    Examples:
+        >>> part = CountsApart(np.array([3, 4]), np.array([0, 2]), np.ones(3) / 3, np.zeros(3), np.zeros((3, 3)))
+        >>> np.diff(part.offsets)       # the words of each sentence
+        array([2])
+    """
+
+    words: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    shares: Array
+    first: Array
+    steps: Array
+
+
+@dataclass(frozen=True, eq=False)
 class JudgedWords:
     """Words whose left-out scores are decoded and compared with their tags.
 
@@ -122,6 +146,8 @@ class JudgedWords:
         shares: (tags,) of all training words, from `shares_of`.
         first: (tags,) log probabilities from `transitions`.
         steps: (tags, tags) likewise.
+        apart: parts of the sentences with the counts of all training words but their own, where those are known; else
+            the counts above hold for all.
 
     Examples:
         >>> tags, codes, offsets = TagSet(("PER",)), np.array([0, 1, 2, 0] * 5), np.arange(0, 21, 4)
@@ -140,6 +166,7 @@ class JudgedWords:
     shares: Array
     first: Array
     steps: Array
+    apart: tuple[CountsApart, ...] = ()
 
     def f1(self, scores: NDArray[np.floating], decoding: Decoding | None = None) -> float:
         """Span F1 of the best paths.
@@ -149,8 +176,17 @@ class JudgedWords:
             decoding: None for the best paths that the scheme allows.
         """
         used = decoding or Decoding()
-        chain = Chain.of_grammar(self.tags, used.kappa * self.first, used.kappa * self.steps)
-        return span_f1(self.tags, self.codes, best_paths(used.on(scores, self.shares), self.offsets, chain))
+        if not (used.kappa and self.apart):  # without weight the counts change nothing
+            everything = CountsApart(np.arange(len(self.codes)), self.offsets, self.shares, self.first, self.steps)
+            return span_f1(self.tags, self.codes, self._paths(scores, used, everything))
+        found = np.empty(len(self.codes), np.int64)
+        for part in self.apart:
+            found[part.words] = self._paths(scores[part.words], used, part)
+        return span_f1(self.tags, self.codes, found)
+
+    def _paths(self, scores: NDArray[np.floating], used: Decoding, part: CountsApart) -> NDArray[np.int64]:
+        chain = Chain.of_grammar(self.tags, used.kappa * part.first, used.kappa * part.steps)
+        return best_paths(used.on(scores, part.shares), part.offsets, chain)
 
     def loss(self, scores: NDArray[np.floating]) -> float:
         """Log-loss of the words' own tags at the best temperature, in nats: it tells fits of equal F1 apart.
@@ -183,7 +219,16 @@ class JudgedWords:
 
 
 def _temperature(scores: NDArray[np.floating], codes: NDArray[np.int64]) -> float:
-    """The temperature of the words whose own tag has a score: not minus infinity, as where no other sentence has it."""
+    """The temperature of the words whose own tag has a score: not minus infinity, as where no other sentence has it.
+
+    A tag that one group alone holds is impossible for the other words of that group; there it counts as no more likely
+    than the least likely tag.
+    """
     rows = np.asarray(scores, np.float64)
     known = np.isfinite(rows[np.arange(len(codes)), codes])
-    return fit_temperature(rows[known], codes[known]) if known.any() else 1.0
+    if not known.any():
+        return 1.0
+    rows, codes = rows[known], codes[known]
+    finite = np.isfinite(rows)
+    least = np.where(finite, rows, np.inf).min(axis=1, keepdims=True)
+    return fit_temperature(np.where(finite | ~finite.any(axis=0), rows, least), codes)

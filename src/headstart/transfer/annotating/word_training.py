@@ -6,6 +6,7 @@ fifths, is what has to be beaten there.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -57,8 +58,11 @@ class _Trained:
 
     @property
     def pays(self) -> bool:
-        """Whether it is better by more than a standard error, about half of the lower half of the interval."""
-        return self.gain.value > 0 and not self.gain.low <= -self.gain.value
+        """Whether it is better by more than a standard error, about half of the lower half of the interval.
+
+        Where the held-out sentences give no interval, it is not.
+        """
+        return self.gain.value > 0 and math.isfinite(self.gain.low) and self.gain.low > -self.gain.value
 
     def plain(self) -> dict[str, Any]:
         return {
