@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ObjectMatches", "object_matches"]
+__all__ = ["ObjectMatches", "matches_by_class", "object_matches"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,31 @@ class ObjectMatches:
     def hits(self, threshold: float = 0.5) -> int:
         """Pairs whose intersection over union is above ``threshold``, which is 1/2 or more."""
         return int((self.overlaps > threshold).sum())
+
+
+def matches_by_class(
+    truth: tuple[NDArray[np.integer], NDArray[np.integer]],
+    found: tuple[NDArray[np.integer], NDArray[np.integer]],
+    classes: int,
+    ignored: NDArray[np.bool_],
+) -> Iterator[ObjectMatches]:
+    """Matches of each class but the background: an object is found if one of its own class overlaps it.
+
+    Args:
+        truth: (height, width) class codes and numbers of objects, as labelled.
+        found: the same as found.
+        classes: number of classes, the background among them.
+        ignored: (height, width), pixels that count in neither.
+
+    Examples:
+        >>> objects, nothing = np.array([[1, 1, 0]]), np.zeros((1, 3), bool)
+        >>> sides = (np.array([[1, 1, 0]]), objects), (np.array([[2, 2, 0]]), objects)
+        >>> [one.hits() for one in matches_by_class(*sides, 3, nothing)], object_matches(objects, objects).hits()
+        ([0, 0], 1)
+    """
+    (codes, numbers), (seen, others) = truth, found
+    for code in range(1, classes):
+        yield object_matches(np.where(codes == code, numbers, 0), np.where(seen == code, others, 0), ignored)
 
 
 def object_matches(

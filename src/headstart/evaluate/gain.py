@@ -18,7 +18,7 @@ from headstart.evaluate.metrics.main_metric import main_meter
 from headstart.tasks import task_methods
 from headstart.types import Task
 
-__all__ = ["UNTRAINED", "Gain", "gain_verdict", "transfer_gain"]
+__all__ = ["UNTRAINED", "Gain", "bounded_gain", "gain_verdict", "transfer_gain"]
 
 UNTRAINED = "untrained body"  # the reference of the transfer gain
 
@@ -130,6 +130,38 @@ def transfer_gain(
             low, high = combined_bounds(task, truth, (ours, theirs), groups)
     verdict = gain_verdict(value, low, high, compared=(name, reference), n=n)
     return Gain(value, low, high, name, reference, verdict)
+
+
+def bounded_gain(
+    value: float, low: float, high: float, *, compared: tuple[str, str], n: int, level: float = 0.95
+) -> Gain:
+    """The gain of a difference with the bounds of a paired bootstrap; bounds without width are no interval.
+
+    Args:
+        value: the difference of the metric.
+        low: lower bound of its interval; nan for none.
+        high: upper bound.
+        compared: names of the metric and of the reference.
+        n: the number of items.
+        level: of the interval.
+
+    Examples:
+        >>> bounded_gain(0.2, 0.1, 0.3, compared=("miou", "empty"), n=9, level=0.6).verdict
+        'The model is better: miou is 0.200 above the empty baseline (60% interval 0.100 to 0.300).'
+        >>> bounded_gain(0.2, 0.2, 0.2, compared=("miou", "empty"), n=9).verdict
+        'Whether the model is better is unclear: miou is 0.200 above the empty baseline in every resample.'
+    """
+    below, above = float(np.minimum(low, value)), float(np.maximum(high, value))
+    verdict = gain_verdict(value, below, above, compared=compared, n=n, level=level)
+    if above - below <= _NO_WIDTH:
+        below = above = math.nan
+        unsure = gain_verdict(value, below, above, compared=compared, n=n).partition(":")[0]
+        side = "above" if value > 0 else "below" if value < 0 else "from"
+        verdict = (
+            f"{unsure}: {metric_name(compared[0])} is {abs(value):.3f} {side} the {compared[1]} baseline in every "
+            "resample."
+        )
+    return Gain(value, below, above, *compared, verdict)
 
 
 def gain_verdict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,11 +12,14 @@ from PIL import Image
 from headstart.data import read
 from headstart.data.annotations.masks.run_lengths import (
     compress,
+    counts_part,
     decode_counts,
     encode_counts,
     expand,
     fill_polygon,
 )  # fmt: skip
+from headstart.data.annotations.masks.shapes import Shape, mask_of_shapes
+from headstart.data.annotations.picture_files import PictureFacts
 from headstart.errors import DataError
 
 SQUARE = [[2, 2, 8, 2, 8, 8, 2, 8]]
@@ -134,3 +138,29 @@ def test_polygons_and_codes_agree_with_the_api():
         code = api.encode(np.asfortranarray(theirs.astype(np.uint8)))["counts"].decode()
         assert compress(encode_counts(theirs)) == code
         assert (decode_counts(expand(code), (width, height)) == theirs).all()
+
+
+def test_parts_of_shapes_are_those_of_the_whole_picture():
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        width, height = rng.integers(1, 30, 2).tolist()
+        mask = rng.random((height, width)) < rng.choice([0.0, 0.02, 0.5, 1.0])
+        (left, top), part = counts_part(encode_counts(mask), (width, height))
+        again = np.zeros_like(mask)
+        again[top : top + part.shape[0], left : left + part.shape[1]] = part
+        assert (again == mask).all()
+    with pytest.raises(ValueError, match="add up"):
+        counts_part([1, 2], (2, 2))
+
+
+def test_many_shapes_of_a_large_picture_need_the_memory_of_one():
+    side, count = 2000, 100
+    corners = np.array([[0.0, 0.0], [9.0, 0.0], [9.0, 9.0], [0.0, 9.0]])
+    shapes = [(Shape((corners + 10 * k,)), 1 + k % 3, True) for k in range(count)]
+    mask = mask_of_shapes(shapes, PictureFacts((side, side)), None, "")
+    tracemalloc.start()
+    numbers = mask.instances()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (np.bincount(numbers.ravel())[1:] == 81).all()
+    assert peak < 2.5 * numbers.nbytes  # a picture for each shape would be 25 times as much

@@ -96,6 +96,16 @@ def test_the_gain_is_paired() -> None:
     assert "unclear" in same.verdict
 
 
+def test_a_gain_names_its_level_and_no_interval_without_width() -> None:
+    truth, found = masks(0, 12), masks(1, 12)
+    assert "(60% interval" in mask_gain(TASK, truth, truth, found, name="other", level=0.6).verdict
+    for one in (truth, [truth[0]] * 12):
+        gain = mask_gain(TASK, one, one, one, name="other")
+        assert math.isnan(gain.low)
+        assert "nan" not in gain.verdict
+        assert "interval" not in gain.verdict
+
+
 def test_the_worst_pictures_come_first() -> None:
     truth, found = masks(0, 3), masks(1, 3)
     scores = picture_scores(TASK, truth, [found[0], truth[1], found[2]])

@@ -118,10 +118,6 @@ def test_a_trained_detector_replaces_the_head_where_it_is_better(solved: Solved)
     assert BOXES.evaluate(new, found).metrics["ap50"].value > 0.4
 
 
-def test_the_default_source_is_there_without_an_extra() -> None:
-    assert BOXES.default_source(squares(2), CONTEXT).info.name in ("headstart:photo", "headstart:image")
-
-
 def test_pictures_are_found_again_at_their_own_size() -> None:
     solved = BOXES.solve(squares(24), tiny_body(), CONTEXT)
     picture = np.full((500, 300, 3), 100, np.uint8)

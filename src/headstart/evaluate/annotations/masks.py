@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headstart.annotations import IGNORED, Mask
-from headstart.decode.object_matches import object_matches
+from headstart.decode.object_matches import matches_by_class
 from headstart.decode.pixel_counts import dice_of, iou_of, mean_iou, pixel_confusion
 from headstart.errors import DataError
 from headstart.evaluate.evaluation import Evaluation, Metric
-from headstart.evaluate.gain import Gain
+from headstart.evaluate.gain import Gain, bounded_gain
 from headstart.evaluate.intervals.bootstrap import bootstrap
 from headstart.types import Task
 
@@ -35,9 +35,6 @@ THRESHOLDS = tuple(np.arange(0.5, 1.0, 0.05).round(2).tolist())
 
 TOLERANCE = 2
 """Pixels by which an outline may be off in ``boundary_f1``."""
-
-METRIC_WORDS = {"miou": "mIoU", "instance_f1": "instance F1"}
-FEWEST = 6  # pictures below which a gain is unclear, as everywhere
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,16 +138,7 @@ def mask_gain(
 
     value = float(difference(np.ones((1, len(truth))))[0])
     low, high = bootstrap(difference, len(truth), groups=groups, resamples=resamples, seed=seed, level=level)
-    with_bounds = _metric(value, float(low), float(high))
-    word = METRIC_WORDS.get(metric, metric)
-    if np.isnan(with_bounds.low) or with_bounds.low <= 0 <= with_bounds.high or len(truth) < FEWEST:
-        verdict = f"Whether the model is better than the {name} baseline is unclear"
-    elif value > 0:
-        verdict = f"The model is better: {word} is {value:.3f} above the {name} baseline"
-    else:
-        verdict = f"The model is worse: {word} is {-value:.3f} below the {name} baseline"
-    sentence = f"{verdict} ({100 * level:g}% interval {with_bounds.low:.3f} to {with_bounds.high:.3f})."
-    return Gain(value, with_bounds.low, with_bounds.high, metric, name, sentence)
+    return bounded_gain(value, float(low), float(high), compared=(metric, name), n=len(truth), level=level)
 
 
 def picture_scores(task: Task, truth: Sequence[Mask], found: Sequence[Mask]) -> Array:
@@ -239,8 +227,7 @@ def _of_picture(
         return confusion, outlines, [], 0
     hits, count = np.zeros(len(THRESHOLDS), int), 0
     numbers, others = np.asarray(truth.instances()), np.asarray(found.instances())
-    for code in range(1, classes):  # an object is found if one of its own class overlaps it
-        matches = object_matches(np.where(codes == code, numbers, 0), np.where(seen == code, others, 0), ignored)
+    for matches in matches_by_class((codes, numbers), (seen, others), classes, ignored):
         hits += [matches.hits(threshold) for threshold in THRESHOLDS]
         count += len(matches.truth) + len(matches.found)
     return confusion, outlines, hits.tolist(), count

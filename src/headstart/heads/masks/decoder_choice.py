@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.annotations import IGNORED, Mask, MaskArray
-from headstart.decode.object_matches import object_matches
+from headstart.decode.object_matches import matches_by_class
 from headstart.decode.pixel_counts import mean_iou, pixel_confusion
 from headstart.heads.masks.mask_decoder import MaskDecoder, cell_pixels
 from headstart.heads.masks.mask_head import grey
@@ -130,9 +130,10 @@ class _Tally:
         labelled = mask.instances()
         if labelled is None or found.objects is None:
             return
-        matches = object_matches(labelled, found.objects, truth == IGNORED)
-        self.hits += 2 * matches.hits()
-        self.objects += len(matches.truth) + len(matches.found)
+        sides = (truth, np.asarray(labelled)), (found.values, found.objects)
+        for matches in matches_by_class(*sides, len(self.confusion), truth == IGNORED):
+            self.hits += 2 * matches.hits()
+            self.objects += len(matches.truth) + len(matches.found)
 
     def score(self, *, objects: bool) -> tuple[float, float]:
         metrics = self.metrics(objects=objects)

@@ -18,11 +18,10 @@ from headstart.heads.boxes.dense import DenseBoxes
 from headstart.heads.boxes.solve import SIDE, solve_boxes
 from headstart.heads.boxes.solved import SolvedBoxes, picture_size
 from headstart.heads.boxes.tiled import TiledBoxes
-from headstart.sources import open_source
-from headstart.sources.embedded import installed_names
 from headstart.transfer.annotating.box_tiles import tile_side, tiled_pictures
 from headstart.transfer.annotating.box_training import Labelled, train_if_better
 from headstart.transfer.annotating.contract import Annotator, Solved
+from headstart.transfer.annotating.map_default import map_source
 from headstart.transfer.annotating.pictures import box_examples
 from headstart.transfer.stages.context import RunContext
 from headstart.tune import Strategy
@@ -49,7 +48,7 @@ class BoxAnnotating:
 
     def default_source(self, dataset: Dataset, context: RunContext) -> Source:  # noqa: ARG002
         """``headstart:photo`` where it is installed, else ``headstart:image``."""
-        return open_source("headstart:photo" if "photo" in installed_names() else "headstart:image")
+        return map_source()
 
     def solve(self, train: Dataset, source: Source, context: RunContext) -> Solved:
         """The solved head; λ, calibration and threshold come from pictures that are left out exactly.

@@ -15,11 +15,10 @@ from headstart.evaluate.evaluation import Evaluation
 from headstart.evaluate.gain import UNTRAINED, Gain
 from headstart.heads.masks.solve import LEFT_OUT, SolvedMasks, solve_masks
 from headstart.reporting import Progress
-from headstart.sources import open_source
-from headstart.sources.embedded import installed_names
 from headstart.sources.positions.map_settings import DEEPEST, MapSettings
 from headstart.sources.positions.maps import MapSource, maps_of
 from headstart.transfer.annotating.contract import Annotator, Solved
+from headstart.transfer.annotating.map_default import map_source
 from headstart.transfer.annotating.mask_pictures import mask_examples
 from headstart.transfer.annotating.mask_training import STRATEGIES, train_if_better
 from headstart.transfer.stages.context import RunContext
@@ -54,7 +53,7 @@ class MaskAnnotating:
 
     def default_source(self, dataset: Dataset, context: RunContext) -> Source:  # noqa: ARG002
         """``headstart:photo`` where it is installed, else ``headstart:image``."""
-        return open_source("headstart:photo" if "headstart:photo" in installed_names() else "headstart:image")
+        return map_source()
 
     def solve(self, train: Dataset, source: Source, context: RunContext) -> Solved:
         """The closed-form head; blocks, class weights, λ and decoder come from pictures that are left out exactly.
@@ -197,6 +196,7 @@ def settings_for(train: Dataset, source: Source, stride: int | None = None) -> M
 
     Examples:
         >>> from headstart.heads.masks.toy import toy_masks
+        >>> from headstart.sources import open_source
         >>> maps = settings_for(toy_masks(3, side=100), open_source("headstart:image"))
         >>> maps.settings.window, maps.settings.stride
         ((128, 128), 2)

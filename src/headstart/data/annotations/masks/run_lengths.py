@@ -11,7 +11,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["boundary_points", "compress", "decode_counts", "encode_counts", "expand", "fill_polygon"]
+__all__ = [
+    "boundary_points",
+    "compress",
+    "counts_part",
+    "decode_counts",
+    "encode_counts",
+    "expand",
+    "fill_polygon",
+    "polygon_part",
+]
 
 FINER = 5
 MOST_RUNS = 50_000_000
@@ -135,6 +144,27 @@ def fill_polygon(xy: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.b
         >>> fill_polygon(np.array([[1.0, 0.0], [3.0, 0.0], [3.0, 2.0], [1.0, 2.0]]), (4, 3)).astype(int).tolist()
         [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
     """
+    filled = np.zeros((size[1], size[0]), dtype=bool)
+    (left, top), inside = polygon_part(xy, size)
+    filled[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+    return filled
+
+
+def polygon_part(xy: NDArray[np.float64], size: tuple[int, int]) -> tuple[tuple[int, int], NDArray[np.bool_]]:
+    """The pixels of a polygon in the box around them.
+
+    Args:
+        xy: (k, 2) corners in pixels.
+        size: (width, height) of the picture.
+
+    Returns:
+        (left, top) of the box, and its pixels.
+
+    Examples:
+        >>> corner, inside = polygon_part(np.array([[1.0, 0.0], [3.0, 0.0], [3.0, 2.0], [1.0, 2.0]]), (4, 3))
+        >>> corner, inside.shape, bool(inside.all())
+        ((1, 0), (2, 2), True)
+    """
     width, height = size
     u, v = _boundary(xy)
     moved = np.flatnonzero(u[1:] != u[:-1]) + 1
@@ -142,9 +172,46 @@ def fill_polygon(xy: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.b
     x = (across + 0.5) / FINER - 0.5
     y = np.ceil(np.clip((np.minimum(v[moved], v[moved - 1]) + 0.5) / FINER - 0.5, 0, height))
     kept = (np.floor(x) == x) & (x >= 0) & (x <= width - 1)
-    turns = x[kept].astype(np.int64) * height + y[kept].astype(np.int64)
-    changes = np.bincount(turns, minlength=width * height + 1)[: width * height]
-    return np.asarray((np.cumsum(changes) % 2 == 1).reshape(width, height).T)
+    if not kept.any():
+        return (0, 0), np.zeros((0, 0), dtype=bool)
+    columns, rows = x[kept].astype(np.int64), y[kept].astype(np.int64)
+    left, top = int(columns.min()), int(rows.min())
+    wide, tall = int(columns.max()) + 1 - left, int(rows.max()) - top
+    # the boundary is closed, so that it crosses each column an even number of times
+    changes = np.bincount((columns - left) * tall + rows - top, minlength=wide * tall + 1)[: wide * tall]
+    return (left, top), np.asarray((np.cumsum(changes) % 2 == 1).reshape(wide, tall).T)
+
+
+def counts_part(counts: Sequence[int], size: tuple[int, int]) -> tuple[tuple[int, int], NDArray[np.bool_]]:
+    """The mask of counts in the columns that it fills.
+
+    Args:
+        counts: lengths of runs.
+        size: (width, height) of the picture.
+
+    Returns:
+        (left, top) of the columns, and their pixels.
+
+    Raises:
+        ValueError: as `decode_counts`.
+
+    Examples:
+        >>> counts_part([3, 2, 3], (4, 2))
+        ((1, 0), array([[False,  True],
+               [ True, False]]))
+    """
+    width, height = size
+    runs = np.asarray(counts, dtype=np.int64)
+    if runs.ndim != 1 or (runs < 0).any() or (runs > width * height).any() or int(runs.sum()) != width * height:
+        raise ValueError(f"its runs must add up to the {width * height} pixels of the picture")
+    filled = np.flatnonzero((np.arange(len(runs)) % 2 == 1) & (runs > 0))
+    if not len(filled):
+        return (0, 0), np.zeros((0, 0), dtype=bool)
+    ends = np.cumsum(runs)
+    first, last = filled[0], filled[-1]
+    left, right = int(ends[first - 1]) // height, (int(ends[last]) - 1) // height + 1
+    own = [int(ends[first - 1]) - left * height, *runs[first : last + 1].tolist(), right * height - int(ends[last])]
+    return (left, 0), decode_counts(own, (right - left, height))
 
 
 def _boundary(xy: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,12 @@ from headstart.annotations import IGNORED
 from headstart.data.annotations.masks.run_lengths import (
     boundary_points,
     compress,
+    counts_part,
     decode_counts,
     encode_counts,
     expand,
     fill_polygon,
+    polygon_part,
 )
 from headstart.data.annotations.picture_files import PictureFacts, turn_array
 from headstart.errors import DataError
@@ -129,6 +131,23 @@ def mask_of_shape(shape: Shape, size: tuple[int, int]) -> NDArray[np.bool_]:
     return filled
 
 
+def _parts(shape: Shape, size: tuple[int, int]) -> Iterator[tuple[tuple[int, int], NDArray[np.bool_]]]:
+    """(left, top) of a box and the pixels in it, of each polygon or of the code."""
+    if shape.runs:
+        yield counts_part(expand(shape.runs), size)
+    for polygon in () if shape.runs else shape.polygons:
+        yield polygon_part(polygon, size)
+
+
+def _area(shape: Shape, size: tuple[int, int]) -> int:
+    """The pixels of a shape; those that several polygons share count once."""
+    if shape.runs:
+        return sum(expand(shape.runs)[1::2])
+    if len(shape.polygons) == 1:
+        return int(polygon_part(shape.polygons[0], size)[1].sum())
+    return int(mask_of_shape(shape, size).sum())
+
+
 def shape_of_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
     """COCO's compressed run-length code of a mask (height, width).
 
@@ -203,10 +222,12 @@ class ShapeMask:
     def _painted(self, values: Sequence[tuple[int, Shape]], dtype: type[Any]) -> NDArray[Any]:
         size = self.facts.stored if self.turn == self.facts.turn else self.facts.size
         painted = np.zeros((size[1], size[0]), dtype=dtype)
-        filled = [mask_of_shape(shape, size) for _, shape in values]
-        order = sorted(range(len(values)), key=lambda k: (self.codes[k] != IGNORED, -int(filled[k].sum()), k))
-        for place in order:
-            painted[filled[place]] = values[place][0]
+        areas = [_area(shape, size) for shape in self.shapes]
+        order = sorted(range(len(values)), key=lambda k: (self.codes[k] != IGNORED, -areas[k], k))
+        for place in order:  # one shape at a time is filled, in the box around it
+            value, shape = values[place]
+            for (left, top), inside in _parts(shape, size):
+                painted[top : top + inside.shape[0], left : left + inside.shape[1]][inside] = value
         return np.ascontiguousarray(turn_array(painted, self.turn))
 
 
