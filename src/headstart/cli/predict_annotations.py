@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     _refuse(args)
     out = None if args.out is None else check_out_file(args.out, FORMATS, args.items)
     model = AnnotationModel.load(args.model, engine=engine_of(args), version=args.version)
-    given = gather_items(args.items, model, item=args.item)
+    given = gather_items(args.items, model, item=args.item, task=model.task.kind)
     for note in given.notes:
         reporter.line("read", note)
     with reporter.progress("predicting") as step:
@@ -68,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
     elif out is None:
         _show(given, answers)
     else:
-        write_line(f"annotations of {len(answers)} item{'' if len(answers) == 1 else 's'} written to {out}")
+        empty = sum(not _words_of(answer) for answer in answers.values())
+        nothing = f"; nothing found in {empty} of them" if empty else ""
+        write_line(f"annotations of {len(answers)} item{'' if len(answers) == 1 else 's'} written to {out}{nothing}")
     return 1 if failures else 0
 
 
@@ -76,6 +78,12 @@ def _refuse(args: argparse.Namespace) -> None:
     given = [option for option, name in CERTAINTY.items() if vars(args).get(name)]
     if given:
         raise UsageError(f"A model that annotates items takes no {' and '.join(given)}; leave it out.")
+
+
+def _words_of(answer: Mapping[str, Any]) -> Sequence[Any]:
+    """The annotations of an answer; of a mask its classes."""
+    found: Sequence[Any] = list(answer.get("entities", answer.get("boxes", answer.get("classes", ()))))
+    return found
 
 
 def _show(given: Gathered, answers: Mapping[int, Mapping[str, Any]]) -> None:
@@ -122,4 +130,4 @@ def _flat(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     if "classes" in row:
         objects = {"objects": row["objects"]} if "objects" in row else {}
         return [{**place, "label": label, "share": one["share"], **objects} for label, one in row["classes"].items()]
-    return [{**place, **one} for one in row.get("entities", row.get("boxes", ()))]
+    return [{**place, **one} for one in row.get("entities", row.get("boxes", ()))] or [place]

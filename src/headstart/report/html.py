@@ -114,5 +114,6 @@ def _page(record: Record, name: str, kind: str, sections: list[PageSection], gal
 
 def _footer(record: Record, gallery: Gallery) -> str:
     made = one_line(f"headstart {record['environment'].get('headstart', '')}").strip()
-    held = f"It holds {len(gallery):,} items of the data." if len(gallery) else "It holds no items of the data."
+    count = len(gallery) + len(record.get("annotations", {}).get("examples", ()))
+    held = f"It holds {count:,} items of the data." if count else "It holds no items of the data."
     return f"Written by {made}. {held} It needs no network and no other file."

@@ -70,7 +70,9 @@ class Gathered:
         return name if self.ids is None else {**name, "id": self.ids[position]}
 
 
-def gather_items(words: Sequence[str], model: ItemReading, *, item: str | None = None) -> Gathered:
+def gather_items(
+    words: Sequence[str], model: ItemReading, *, item: str | None = None, task: str | None = None
+) -> Gathered:
     """Read the items that are given on a command line.
 
     A folder, table or archive gives all of its items; a media file is one item; ``-`` reads one item per line from
@@ -84,6 +86,7 @@ def gather_items(words: Sequence[str], model: ItemReading, *, item: str | None =
         words: the arguments.
         model: the model that will predict; it knows the columns that it was fitted on.
         item: the column of texts or paths; default: that of the fit.
+        task: the kind of annotations whose formats are read too; default: none.
 
     Raises:
         DataError: if no argument can be read. If others can, one that is neither a file nor a text for a text model, or
@@ -104,7 +107,7 @@ def gather_items(words: Sequence[str], model: ItemReading, *, item: str | None =
     for word in words:
         place = sum(len(part.names) for part in parts) + 1
         try:
-            parts.append(_one_word(word, model, item, place, alone=len(words) == 1))
+            parts.append(_one_word(word, model, item, place, alone=len(words) == 1, task=task))
         except DataError as error:
             first = first or error
             parts.append(Gathered([], [word], failures={0: str(error)}))
@@ -145,7 +148,9 @@ def _joined_cells(parts: Sequence[Gathered], *, written: bool) -> pd.DataFrame |
     return _with_none(joined)
 
 
-def _one_word(word: str, model: ItemReading, item: str | None, place: int, *, alone: bool) -> Gathered:
+def _one_word(
+    word: str, model: ItemReading, item: str | None, place: int, *, alone: bool, task: str | None
+) -> Gathered:
     modality = model.source.info.modality
     if word == "-":
         return _from_stdin(model, alone=alone)
@@ -161,7 +166,7 @@ def _one_word(word: str, model: ItemReading, item: str | None, place: int, *, al
     # the cells of a table do not show what they mean (a text may be a path): the model does
     is_table = Path(word).is_file() and table_kind(word) is not None
     kind = modality if is_table else None
-    asked = ReadOptions.of(label=model.label_columns, item=item, modality=kind, labelled=False)
+    asked = ReadOptions.of(label=model.label_columns, item=item, modality=kind, labelled=False, task=task)
     dataset = read_as_fitted(word, model, asked)
     if dataset.modality != modality:
         raise DataError(

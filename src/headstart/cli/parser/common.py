@@ -35,7 +35,10 @@ __all__ = [
 Verbs = argparse._SubParsersAction
 Group = argparse._ArgumentGroup
 
-DATA = "a folder per class, a folder with train/val/test, a table (CSV, TSV, JSONL, Parquet), or a tar or zip of these"
+DATA = (
+    "a folder per class, a folder with train/val/test, a table (CSV, TSV, JSONL, Parquet), or a tar or zip of these; "
+    "or annotated items: words with tags (CoNLL, JSONL of spans), boxes (Pascal VOC, COCO, YOLO), pictures with masks"
+)
 NO_CACHE = "neither read nor write cached features; converted bodies are still cached"
 EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted,\n"

@@ -42,12 +42,17 @@ def provenance(record: Record) -> list[tuple[str, str]]:
         ("Items read, used", f"{data['items']:,}, {data['used']:,}"),
         ("Command", record["command"]),
         ("Seed", record["seed"]),
-        ("Seconds", f"{seconds['fit']:.1f} in total, {seconds['encoding']:.1f} for encoding"),
+        ("Seconds", _seconds(seconds)),
         ("Encoding", _encoding(record.get("encoding", {}))),
         ("int8", record.get("encoding", {}).get("int8", {}).get("why")),
         *record["environment"].items(),
     ]
     return [(one_line(name), one_line(value)) for name, value in rows if value not in (None, "")]
+
+
+def _seconds(seconds: Mapping[str, float]) -> str:
+    encoding = f", {seconds['encoding']:.1f} for encoding" if "encoding" in seconds else ""
+    return f"{seconds['fit']:.1f} in total{encoding}"
 
 
 def _chosen(choice: Mapping[str, Any] | None) -> str | None:

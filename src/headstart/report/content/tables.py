@@ -133,7 +133,8 @@ def class_table(record: Record) -> tuple[list[str], list[list[str]]]:
     """
     rows = class_rows(record)
     keys = list(rows[0].metrics) if rows else []
-    support = ["Items"] if rows and rows[0].support is not None else []
+    counted = {"token": "Spans", "box": "Boxes", "mask": "Pixels"}.get(base_of(record), "Items")
+    support = [counted] if rows and rows[0].support is not None else []
     header = [_OUTPUTS[base_of(record)], *support, *(metric_words(key).title for key in keys)]
     return header, [list(_class_cells(row, keys)) for row in rows]
 
@@ -141,7 +142,7 @@ def class_table(record: Record) -> tuple[list[str], list[list[str]]]:
 def _class_cells(row: ClassRow, keys: Sequence[str]) -> Iterator[str]:
     yield shortened(row.label)
     if row.support is not None:
-        yield number(row.support)
+        yield number(int(row.support))
     for key in keys:
         bounds = interval(row.metrics[key])
         yield number(row.metrics[key]["value"]) + (f" ({bounds})" if bounds else "")

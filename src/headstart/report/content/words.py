@@ -61,6 +61,9 @@ METRICS: Mapping[str, MetricWords] = {
     "span_f1": MetricWords("span F1", "F1 of spans with the right bounds and type; higher is better"),
     "span_precision": MetricWords("span precision", "share of marked spans that are right; higher is better"),
     "span_recall": MetricWords("span recall", "share of labelled spans that are found; higher is better"),
+    "partial_f1": MetricWords("partial F1", "F1 of spans in which an overlap counts one half; higher is better"),
+    "type_f1": MetricWords("type F1", "F1 of spans that overlap and have the right type; higher is better"),
+    "surface_f1": MetricWords("surface F1", "F1 of the different texts that are marked; higher is better"),
     "ap50": MetricWords("AP50", "average precision at an overlap of at least one half; higher is better"),
     "ap75": MetricWords("AP75", "average precision at an overlap of at least 0.75; higher is better"),
     "map": MetricWords("mAP", "mean average precision over overlaps from 0.5 to 0.95; higher is better"),
@@ -70,6 +73,7 @@ METRICS: Mapping[str, MetricWords] = {
     "dice": MetricWords("Dice", "F1 of the pixels; higher is better"),
     "boundary_f1": MetricWords("boundary F1", "F1 of the outlines within a few pixels; higher is better"),
     "instance_f1": MetricWords("instance F1", "F1 of objects that overlap by more than one half; higher is better"),
+    "instance_map": MetricWords("instance mAP", "hits among objects over overlaps from 0.5 to 0.95; higher is better"),
     "support": MetricWords("items", "number of evaluated items that have this label"),
 }
 """Name and meaning of every metric of a record, by its key."""

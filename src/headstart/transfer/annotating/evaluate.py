@@ -201,7 +201,7 @@ def evaluate_annotations(
         "drift": None,
         "seed": seed,
         "command": command,
-        "seconds": {"fit": clock.elapsed, "encoding": 0.0},
+        "seconds": {"fit": clock.elapsed},
     }  # fmt: skip
     _report(evaluation, judged, part, warnings, reporter)
     return AnnotationEvaluation(evaluation, judged, found.found, failures, fitted_on, record)

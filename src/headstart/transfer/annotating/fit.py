@@ -102,6 +102,8 @@ def fit_annotations(
     _report(judged, plan, context)
     compared = tuple(compare_annotations(used, plan, judged, options.baselines, context))
     model = AnnotationModel(judged.final.source, task, judged.final.head, engine=context.engine)
+    if context.clock.is_over:
+        context.reporter.warning("The fit took longer than its time limit: solving and judging are not cut short.")
     seconds = {"solving": fitted - began, "baselines": time.perf_counter() - fitted}
     return FittedAnnotations(model, used, checked, clusters, plan, judged, compared, seconds)
 

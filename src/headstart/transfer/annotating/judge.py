@@ -25,7 +25,7 @@ __all__ = ["JudgedAnnotations", "compare_annotations", "judge_annotations", "pla
 
 FEW_ITEMS = 200
 """With fewer items a held-out fifth holds so few that cross-validation evaluates all of them."""
-FEW_MASKS = 40
+FEW_PICTURES = 40
 """The same for pictures with masks: each has thousands of pixels and many objects, and a fit takes minutes."""
 FOLDS = 5
 
@@ -78,7 +78,7 @@ def plan_annotations(dataset: Dataset, clusters: NDArray[np.int64], *, once: boo
 
 
 def _few(dataset: Dataset) -> int:
-    return FEW_MASKS if dataset.task is not None and dataset.task.kind == "mask" else FEW_ITEMS
+    return FEW_PICTURES if dataset.task is not None and dataset.task.kind in ("box", "mask") else FEW_ITEMS
 
 
 def judge_annotations(
@@ -152,8 +152,9 @@ def compare_annotations(
     methods = ANNOTATING[dataset.labelled()[0].kind]
     truth = dataset.take(plan.evaluated)
     for name, annotate in _references(dataset, plan, judged, context):
-        if name == UNTRAINED and (which == "fast" or context.clock.is_over):
-            context.reporter.line("baseline", f"{name}: left out ({'fast' if which == 'fast' else 'the time is over'})")
+        if context.clock.is_over or (name == UNTRAINED and which == "fast"):
+            why = "the time limit is over" if context.clock.is_over else "as asked by --baselines fast"
+            context.reporter.line("baseline", f"{name}: left out ({why})")
             continue
         with context.reporter.progress(f"baseline: {name}"):
             reference = annotate()

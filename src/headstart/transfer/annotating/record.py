@@ -58,7 +58,7 @@ def annotation_record(
         "transfer_gain": gains.get(UNTRAINED),
         "annotations": {"examples": list(examples)},
         "data": _data(fitted),
-        "seconds": {"fit": seconds, "encoding": 0.0, **fitted.seconds},
+        "seconds": {"fit": seconds, **fitted.seconds},
         "encoding": {},
         "seed": seed,
         "command": command,
