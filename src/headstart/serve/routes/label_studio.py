@@ -88,7 +88,8 @@ def result_of(answer: Answer, control: Control) -> dict[str, Any]:
     """
     named = {"from_name": control.name, "to_name": control.to_name}
     if "entities" in answer or "boxes" in answer:
-        found = [_marked(one, answer, named) for one in answer.get("entities", answer.get("boxes", ()))]
+        marked = answer["entities"] if "entities" in answer else answer["boxes"]
+        found = [_marked(one, answer, named) for one in marked]
         return {"result": found, "score": min((one["score"] for one in found), default=0.0)}
     if "value" in answer:
         return {"result": [{**named, "type": "number", "value": {"number": answer["value"]}}], "score": 0.0}
