@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from headstart.cli.input.arguments import judging_arguments
+from headstart.cli.input.arguments import engine_of, judging_arguments
 from headstart.cli.output.console import json_text, reporter_of, write_line
 
 __all__ = ["run"]
@@ -18,10 +18,12 @@ def run(args: argparse.Namespace) -> int:
         >>> main(["evaluate", "no-such-model", "no-such-folder"])     # the reason goes to standard error
         2
     """
-    from headstart.cli.input.versions import named_version
+    from headstart.model.loading import load
     from headstart.transfer.evaluate import evaluate
 
-    found = evaluate(named_version(args), args.data, reporter=reporter_of(args), **judging_arguments(args))
+    named = args.version is not None
+    model = load(args.model, engine=engine_of(args), version=args.version) if named else args.model
+    found = evaluate(model, args.data, reporter=reporter_of(args), **judging_arguments(args))
     if args.json:
         about = {"model": args.model, "data": args.data, "part": found.record["part"], "fitted_on": found.fitted_on}
         further = {"shift": found.record["shift"], "drift": found.record["drift"], "out": args.out}

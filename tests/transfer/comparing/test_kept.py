@@ -132,3 +132,9 @@ def test_items_of_a_group_of_the_data_are_one_unit(tmp_path):
         )
     found = headstart.compare([tmp_path / "ridge", tmp_path / "lda"], verbose=False)
     assert found.record["units"] == 12
+
+
+def test_a_model_that_annotates_items_is_not_called_damaged(tmp_path):
+    write_json(tmp_path / "config.json", {"annotation_head": {}, "task_kind": "token"})
+    with pytest.raises(NoModelError, match=r"annotates items.*'headstart evaluate' judges each"):
+        read_kept(tmp_path)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from headstart.errors import DataError, HeadstartError, ModelFolderError, NoModelError
 from headstart.io import is_file, read_json, read_parquet
+from headstart.model.files.annotation_model import annotation_kind
 from headstart.model.files.format import read_task
 from headstart.model.versions import current_version
 from headstart.tasks import encode_labels
@@ -60,7 +61,7 @@ def read_kept(folder: Path) -> KeptRun:
         folder: the run folder.
 
     Raises:
-        NoModelError: if it is no folder of a run.
+        NoModelError: if it is no folder of a run, or its model annotates items.
         ModelFolderError: if a table is damaged, or larger than one of a run.
 
     Examples:
@@ -72,6 +73,11 @@ def read_kept(folder: Path) -> KeptRun:
     if number > 1:
         raise NoModelError(
             f"'{folder}' is at version {number}, but the predictions that it keeps are those of its fit; {GIVE_DATA}"
+        )
+    if annotation_kind(folder) is not None:
+        raise NoModelError(
+            f"'{folder}' holds a model that annotates items, and such models are not compared item by item; 'headstart "
+            "evaluate' judges each of them on the same data."
         )
     for name in ("config.json", "splits.parquet", "predictions.parquet"):
         if not is_file(folder / name):
