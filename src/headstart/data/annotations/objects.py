@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from headstart.annotations import Boxes, Mask, MaskArray, Sentence, Span
+from headstart.annotations import IGNORED, Boxes, Mask, MaskArray, Sentence, Span
 from headstart.data.annotations.annotated import Annotated
+from headstart.data.annotations.drawn_boxes import LARGEST, DrawnBox, boxes_of, number
+from headstart.data.annotations.masks.coding import MOST_VALUES, classes_of_values
+from headstart.data.annotations.masks.values import COLOURS
+from headstart.data.annotations.picture_files import PictureFacts, picture_facts
 from headstart.data.annotations.remarks import Remarks
 from headstart.data.annotations.sentences.aligning import CharacterSpan, align
 from headstart.data.annotations.token_columns import TAGS, WORDS, annotated_columns
 from headstart.data.annotations.words import sentence_of_text
+from headstart.data.media.readers import read_image
+from headstart.data.naming.label_names import natural_key
 from headstart.data.schema import SPLITS, ReadOptions
-from headstart.errors import DataError
+from headstart.errors import DataError, ItemError
 from headstart.types import ANNOTATION_KINDS
 
 if TYPE_CHECKING:
@@ -29,9 +38,13 @@ def annotated_object(data: Any, options: ReadOptions) -> Annotated | None:
     Args:
         data: a dataset of Hugging Face, a frame, a dict of columns or a list of dicts with lists of words and of tags;
             or a pair ``(items, labels)``. Labels of sentences (lists of words, or texts) are lists of tags, `Span`
-            tuples, or triples ``(start, end, label)`` of characters of a text. Labels of pictures are arrays of class
-            codes (height, width), `headstart.annotations.Mask`, or dicts of ``boxes`` (k, 4) and ``labels`` (k names).
+            tuples, or triples ``(start, end, label)`` of characters of a text. Labels of pictures are arrays of values
+            (height, width) that are read as those of mask files, `headstart.annotations.Mask`, or dicts of ``boxes``
+            (k, 4) in the upright picture and ``labels`` (k names), which are checked as those of files.
         options: how to read.
+
+    Of arrays each value is a class with the value as its name, whatever other values occur; a class that is the only
+    one is "object". The codes of `Mask` beside or instead of them are classes up to the largest that occurs.
 
     Raises:
         DataError: if a task of annotations was asked for and the object holds none.
@@ -149,29 +162,78 @@ def _boxes(items: list[Any], labels: list[Any], ids: tuple[str, ...]) -> Annotat
                 f"The label of the picture {row} must be a dict of 'boxes' (k, 4) and 'labels' (k names). Got "
                 f"{type(one).__name__} instead."
             )
-    names = sorted({str(name) for one in labels for name in one["labels"]})
+    names = sorted({str(name) for one in labels for name in one["labels"]}, key=natural_key)
     codes = {name: code for code, name in enumerate(names)}
-    y = []
-    for one in labels:
-        xyxy = np.asarray(one["boxes"], dtype=np.float64).reshape(-1, 4)
-        scores = one.get("scores")
-        y.append(Boxes(xyxy, np.array([codes[str(name)] for name in one["labels"]], np.int64), scores=scores))
-    return Annotated("box", items, ids, y, tuple(names))
+    remarks = Remarks()
+    y = [_boxes_of_one(items[row], one, f"item {row}", codes, remarks) for row, one in enumerate(labels)]
+    return Annotated("box", items, ids, y, tuple(names), notes=remarks.sentences())
+
+
+def _boxes_of_one(item: Any, one: Mapping[str, Any], where: str, codes: Mapping[str, int], remarks: Remarks) -> Boxes:
+    """The boxes of a picture, checked as those of a file; they are those of the upright picture."""
+    corners = [list(box) for box in one["boxes"]]
+    names = [str(name) for name in one["labels"]]
+    scores = [None] * len(corners) if one.get("scores") is None else list(one["scores"])
+    if not len(corners) == len(names) == len(scores) or any(len(box) != 4 for box in corners):
+        raise DataError(
+            f"The boxes of {where} must have four numbers, one label and, where there are scores, one score each. Got "
+            f"{len(corners)} boxes, {len(names)} labels and {len(scores)} scores; correct them."
+        )
+    drawn = [
+        DrawnBox(
+            name,
+            tuple(number(side, "side of a box", where) for side in box),  # type: ignore[arg-type]
+            where,
+            None if score is None else number(score, "score", where, least=0, most=1),
+        )
+        for name, box, score in zip(names, corners, scores, strict=True)
+    ]
+    size = _upright_size(item)
+    facts = PictureFacts(size or (int(LARGEST), int(LARGEST)))
+    return replace(boxes_of(drawn, codes, facts, remarks), size=size or (0, 0))
+
+
+def _upright_size(item: Any) -> tuple[int, int] | None:
+    """(width, height) of a picture; None if it cannot be read, which the audit of the items reports."""
+    try:
+        return picture_facts(item).size if isinstance(item, (str, Path, bytes)) else read_image(item).size
+    except ItemError:
+        return None
 
 
 def _masks(items: list[Any], labels: list[Any], ids: tuple[str, ...]) -> Annotated:
-    y: list[Mask] = []
-    for row, one in enumerate(labels):
-        if isinstance(one, Mask):
-            y.append(one)
-            continue
-        values = np.asarray(one)
-        if values.ndim != 2 or values.dtype.kind not in "biu":
+    arrays = {row: _mask_values(one, row) for row, one in enumerate(labels) if not isinstance(one, Mask)}
+    values = sorted({int(value) for own in arrays.values() for value in np.unique(own)} - {IGNORED})
+    if len(arrays) == len(labels):
+        if len(values) > MOST_VALUES:
             raise DataError(
-                f"The label of the picture {row} must be a mask (height, width) of class codes. Got {values.dtype} "
-                f"{values.shape} instead."
+                f"The masks hold {len(values)} different values, which are too many for classes; if they number "
+                "objects, give headstart.annotations.MaskArray(classes, objects)."
             )
-        y.append(MaskArray(values.astype(np.int16)))
+        reading = classes_of_values(values)
+        y: list[Mask] = [MaskArray(reading.coding.classes(arrays[row])) for row in range(len(labels))]
+        return Annotated("mask", items, ids, y, reading.labels, notes=(reading.note,))
+    # beside masks, whose values are codes already, those of arrays are codes too
+    if values and values[-1] >= MOST_VALUES:
+        raise DataError(f"The code of a class in masks is at most {MOST_VALUES - 1}. Got {values[-1]}; correct it.")
+    y = [MaskArray(arrays[row].astype(np.int16)) if row in arrays else one for row, one in enumerate(labels)]
     top = max((int(mask.classes().max(initial=0)) for mask in y), default=0)
     names = ("background", "object") if top == 1 else ("background", *map(str, range(1, top + 1)))
     return Annotated("mask", items, ids, y, names)
+
+
+def _mask_values(one: Any, row: int) -> NDArray[Any]:
+    """(height, width) values from 0, or `IGNORED`."""
+    values = np.asarray(one)
+    if values.ndim != 2 or values.dtype.kind not in "biu":
+        raise DataError(
+            f"The label of the picture {row} must be a mask (height, width) of class codes. Got {values.dtype} "
+            f"{values.shape} instead."
+        )
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    if low < IGNORED or high >= COLOURS:
+        raise DataError(
+            f"The mask of the picture {row} must hold class codes from 0, or {IGNORED} where a pixel does not count. "
+            f"Got {low if low < IGNORED else high}; correct it."
+        )
+    return values

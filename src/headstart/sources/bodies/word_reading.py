@@ -48,7 +48,7 @@ class WordReading(Source, Protocol):
     """
 
     def read_words(self, sentences: Sequence[Sequence[str]]) -> list[ReadWords]:
-        """Each of n sentences, given as words, as the source reads it; nothing is cut off."""
+        """Each of n sentences, given as words, as the source reads it; no word is left out."""
         ...
 
     def with_layers(self, layers: str | Sequence[str], *, positions: bool = False) -> Source:

@@ -63,8 +63,9 @@ class WordsSource:
     """A text source with one row for each word: its items are `Sentence`, and ``forward`` returns (words, width) each.
 
     Long sentences run in windows of complete words that overlap by half; a word is taken from the window in which it is
-    most central. So no word is cut off, and a sentence that fits runs as it is. A word that the tokenizer drops (such
-    as a zero-width space) keeps a row, of zeros, so that rows and words stay side by side.
+    most central. So no word is left out, and a sentence that fits runs as it is; of a word with more tokens than fit in
+    a window only the first are read. A word that the tokenizer drops (such as a zero-width space) keeps a row, of
+    zeros, so that rows and words stay side by side.
 
     Args:
         body: a text source that gives a row for each of its tokens; `words_of` makes it.

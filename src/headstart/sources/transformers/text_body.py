@@ -135,7 +135,7 @@ class TextBody(TransformersBody[TextParts, Tokens]):
         return token_spans(self._tokenizer, text)
 
     def read_words(self, sentences: Sequence[Sequence[str]]) -> list[ReadWords]:
-        """Each sentence, given as words, as windows of token ids with the places of its words; nothing is cut off."""
+        """Each sentence, given as words, as windows of token ids with the places of its words; no word is left out."""
         return self._word_tokenizer(sentences)
 
     def token_embedder(self) -> Callable[[str], EmbeddedText]:

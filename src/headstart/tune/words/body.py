@@ -1,7 +1,8 @@
 """Fine-tuning of a text body for spans of words, by the strategies of `headstart.tune`.
 
 A strategy is given the body with the closed-form head on the rows of words, as for items; the loss is that of the
-chain. Long sentences run in the same windows as everywhere, so no labelled word is cut off.
+chain. Long sentences run in the same windows as everywhere, so no labelled word is left out;
+of a word with more tokens than a window only the first are read.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from headstart.data.annotations.masks.values import COLOURS, Coding, mask_values
 from headstart.data.annotations.picture_files import evenly
 from headstart.errors import DataError, ItemError
 
-__all__ = ["MaskReading", "decide"]
+__all__ = ["MaskReading", "classes_of_values", "decide"]
 
 SAMPLE = 24
 VOID = 255  # of 8 bits: the border of objects in Pascal VOC, unlabelled pixels in Cityscapes
@@ -81,6 +81,22 @@ def decide(paths: Sequence[Path], table: ClassTable | None, given: str) -> MaskR
             f"The masks, such as '{paths[0]}', hold {len(found)} different values, which are too many for classes; "
             "state --annotations masks,values=instances if they number objects, or save them without smoothing."
         )
+    return classes_of_values(found)
+
+
+def classes_of_values(found: Sequence[int]) -> MaskReading:
+    """The reading of values that are classes without names: 0 is the background, and each other value is one class.
+
+    A class is named by its value, so that its name is the same in all data; one that is the only class is "object". 255
+    is the border that does not count, unless 0 and 255 are all there is.
+
+    Args:
+        found: the distinct values, ascending.
+
+    Examples:
+        >>> classes_of_values([0, 255]).labels, classes_of_values([0, 1, 7, 255]).labels
+        (('background', 'object'), ('background', '1', '7'))
+    """
     void = [VOID] if found and found[-1] == VOID and len(found) > 2 else []
     kept = [value for value in found if value not in void and value != 0]
     names = ["object"] if len(kept) == 1 else [_colour_name(value) for value in kept]
