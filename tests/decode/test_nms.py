@@ -36,3 +36,9 @@ def test_no_boxes_and_a_limit() -> None:
 def test_of_equal_scores_the_earlier_box_stays() -> None:
     twice = np.array([[0.0, 0, 4, 4], [0, 0, 4, 4]])
     assert nms(twice, np.array([0.5, 0.5]), np.zeros(2, np.int64)).tolist() == [0]
+
+
+def test_the_limit_of_a_class_is_not_one_of_the_others() -> None:
+    apart = np.arange(6.0)[:, None] * 10 + [0, 0, 1, 1]
+    kept = nms(apart, np.linspace(0.9, 0.4, 6), np.array([0, 0, 0, 1, 0, 1]), most_each=2)
+    assert kept.tolist() == [0, 1, 3, 5]

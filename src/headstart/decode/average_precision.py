@@ -59,7 +59,9 @@ def match_boxes(
     """Match the detections of each picture with its objects, for each class.
 
     Highest score first, a detection takes the free object of its class with the largest overlap, from the threshold on.
-    What overlaps an ignored region instead counts neither way.
+    What overlaps an ignored region instead counts neither way. Regions are matched as COCO's crowds: by the share of
+    the detection that lies in the region, and any number of detections may. Pascal VOC's own tool matches ``difficult``
+    objects by intersection over union instead, so its figures may be slightly lower where there are many.
 
     Args:
         truth: the n labelled pictures.

@@ -39,7 +39,13 @@ def _areas(boxes: Array) -> Array:
 
 
 def nms(
-    boxes: Array, scores: Array, labels: NDArray[np.int64], *, threshold: float = 0.45, most: int = 0
+    boxes: Array,
+    scores: Array,
+    labels: NDArray[np.int64],
+    *,
+    threshold: float = 0.45,
+    most: int = 0,
+    most_each: int = 0,
 ) -> NDArray[np.intp]:
     """Positions of the boxes that stay, highest score first.
 
@@ -52,6 +58,7 @@ def nms(
         labels: (k,) class codes.
         threshold: intersection over union, 0.45.
         most: boxes at most, over all classes; 0 for no limit.
+        most_each: boxes of each class at most; 0 for no limit.
 
     References:
         Girshick et al. 2014, "Rich feature hierarchies for accurate object detection".
@@ -66,7 +73,7 @@ def nms(
         return order
     ordered, classes = boxes[order], labels[order]
     kept: list[int] = []
-    alive = np.ones(len(order), bool)
+    alive, of_class = np.ones(len(order), bool), dict[int, int]()
     for k in range(len(order)):
         if not alive[k]:
             continue
@@ -74,6 +81,10 @@ def nms(
         if most and len(kept) == most:
             break
         rest = k + 1 + np.flatnonzero(alive[k + 1 :] & (classes[k + 1 :] == classes[k]))
-        if len(rest):
+        label = int(classes[k])
+        of_class[label] = of_class.get(label, 0) + 1
+        if of_class[label] == most_each:
+            alive[rest] = False
+        elif len(rest):
             alive[rest[box_iou(ordered[k : k + 1], ordered[rest])[0] > threshold]] = False
     return np.asarray(order[kept])

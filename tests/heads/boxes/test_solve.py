@@ -12,7 +12,7 @@ from headstart.engine.body.machine import BF16_SWITCH
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.heads.boxes.cells import centres, object_cells
-from headstart.heads.boxes.solve import SolvedFit, _choose, _Learned, _Solved, _sums, solve_boxes
+from headstart.heads.boxes.solve import SolvedFit, _choose, _Learned, _sample, _Solved, _sums, solve_boxes
 from headstart.heads.boxes.solved import STRIDE, SolvedBoxes
 from headstart.sources.positions.maps import maps_of
 from headstart.sources.timm import TimmSource, random_weights
@@ -157,3 +157,13 @@ def test_damaged_heads_are_refused(fitted, tensor, fact) -> None:  # type: ignor
     head = fitted.head
     with pytest.raises(ValueError, match=r"\w"):
         SolvedBoxes.from_saved({**head.tensors(), **tensor}, {**head.facts(), **fact}, Task("box", ("red", "blue")))
+
+
+def test_at_most_32_pictures_are_left_out_whatever_the_groups() -> None:
+    """The kind: the first group was taken whole, and the rows of a thousand pictures filled the memory."""
+    large, mixed = np.repeat([0, 1], 200), np.concatenate([np.zeros(200, int), np.arange(1, 11)])
+    for seed in range(3):
+        part = _sample(large, seed)
+        assert len(part) == 32
+        assert len(np.unique(large[part])) == 1
+        assert _sample(mixed, seed).tolist() == list(range(200, 210))

@@ -15,10 +15,11 @@ from headstart.errors import DataError, ParameterError, SourceError
 from headstart.evaluate.gain import UNTRAINED
 from headstart.reporting import SilentReporter
 from headstart.sources import open_source
-from headstart.transfer.annotating.box_training import held_out_boxes
+from headstart.transfer.annotating.box_training import _Parts, held_out_boxes
 from headstart.transfer.annotating.boxes import BoxAnnotating, with_sizes
 from headstart.transfer.annotating.contract import ANNOTATING, Solved
 from headstart.transfer.stages.context import RunContext
+from headstart.types import Dataset
 
 CONTEXT = RunContext(SilentReporter(), Engine(backend="torch", cache=False))
 BOXES = BoxAnnotating(side=64)
@@ -124,3 +125,27 @@ def test_pictures_are_found_again_at_their_own_size() -> None:
     [found] = solved.head.annotate(solved.source, [picture], engine=CONTEXT.engine)
     assert found.size == (300, 500)
     assert (found.xyxy <= [300, 500, 300, 500]).all()
+
+
+def test_pictures_that_choose_the_epoch_do_not_judge_where_there_are_enough() -> None:
+    """The kind: the maximum over epochs was reported as a held-out figure."""
+    codes = np.arange(400) // 2
+    data = Dataset(list(range(400)), tuple(map(str, range(400))), "image", groups=codes)
+    parts = _Parts.of(data, 0)
+    assert parts.are_apart
+    every = [set(codes[part].tolist()) for part in (parts.inner, parts.choosing, parts.judging)]
+    assert sum(map(len, every)) == len(set().union(*every)) == 200
+    assert len(parts.judging) >= 16
+    assert not _Parts.of(data.take(range(60)), 0).are_apart
+
+
+@pytest.mark.parametrize("least", [40, 6])
+def test_notes_say_which_pictures_judge(solved: Solved, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = "headstart.transfer.annotating.box_training"
+    for name, value in (("FEWEST_TO_SPLIT", least), ("FEWEST_JUDGES", 2), ("FEWEST_EPOCHS", 1), ("MOST_EPOCHS", 1)):
+        monkeypatch.setattr(f"{module}.{name}", value)
+    kept, record = BOXES.fine_tune(squares(24), solved, "scratch", CONTEXT)
+    assert record["held_out"] == 8
+    assert record["judged"] == (4 if least == 6 else 8)
+    assert ("4 others judge" if least == 6 else "optimistic") in " ".join(kept.notes)
+    assert kept.left_out == record["candidates"][1]["ap50"]

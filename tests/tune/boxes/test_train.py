@@ -107,3 +107,31 @@ def test_lp_ft_trains_the_head_before_the_body(monkeypatch: pytest.MonkeyPatch) 
         assert (body.begin, head.begin) == (alone, 0)
         assert body.names[0].startswith("body.")
     assert detector_settings(pictures(2)[1], 64, strategy="scratch").scratch
+
+
+def test_another_label_item_or_judge_is_another_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind: a checkpoint of other data was resumed, as labels, flags, pictures and judges were not in its key."""
+    keys: list[str] = []
+
+    class StoppedError(Exception):
+        pass
+
+    def watched(*_: Any, key: str, **named: Any) -> Outcome:
+        keys.append(key)
+        raise StoppedError
+
+    monkeypatch.setattr("headstart.tune.boxes.train.run_training", watched)
+    (items, boxes), valid = pictures(2), pictures(2, 1)
+    first, body = boxes[0], source()
+    for train, judges in (
+        ((items, boxes), valid),
+        ((items, [replace(first, labels=np.array([1])), boxes[1]]), valid),
+        ((items, [replace(first, ignored=np.array([True])), boxes[1]]), valid),
+        (([255 - items[0], items[1]], boxes), valid),
+        ((items, boxes), pictures(2, 2)),
+        ((items, boxes), valid),
+    ):
+        with pytest.raises(StoppedError):
+            train_detector(body, train, judges, 2, shortened(DetectorSettings(side=64, strides=(16,)), 1))
+    assert len(set(keys)) == 5
+    assert keys[0] == keys[-1]

@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 from headstart.annotations import Boxes
 from headstart.decode.nms import nms
 
-__all__ = ["LEAST_SCORE", "MOST_BOXES", "as_boxes"]
+__all__ = ["LEAST_SCORE", "MOST_BOXES", "MOST_OF_A_CLASS", "as_boxes"]
 
 LEAST_SCORE = 0.005  # cells with less are left out
-MOST_CELLS = 1000  # of a picture, before overlapping boxes are left out
-MOST_BOXES = 100  # of a picture, after that
+MOST_CELLS = 3000  # of a picture, before overlapping boxes are left out
+
+MOST_OF_A_CLASS = 100
+"""Boxes of a class in a picture, or in a tile of one, after that: as many as COCO counts."""
+
+MOST_BOXES = 1000
+"""Boxes of all classes in a picture; of all tiles together where a picture is cut."""
 
 
 def as_boxes(
@@ -23,7 +28,7 @@ def as_boxes(
     overlap: float = 0.45,
     least: float = LEAST_SCORE,
 ) -> Boxes:
-    """The boxes of one picture, highest score first, in its pixels, cut at its edges.
+    """The boxes of one picture, highest score first, in its pixels, cut at its edges: 100 of a class, 1,000 in all.
 
     Args:
         boxes: (P, 4) left, top, right and bottom as shares of the picture.
@@ -48,5 +53,5 @@ def as_boxes(
     places = boxes[cells].clip(0, 1) * scale
     whole = (places[:, 2:] > places[:, :2]).all(axis=1)
     places, labels, values = places[whole], labels[whole].astype(np.int64), values[whole].astype(np.float64)
-    kept = nms(places, values, labels, threshold=overlap, most=MOST_BOXES)
+    kept = nms(places, values, labels, threshold=overlap, most=MOST_BOXES, most_each=MOST_OF_A_CLASS)
     return Boxes(places[kept], labels[kept], size, values[kept])

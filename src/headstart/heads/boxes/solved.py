@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.annotations import Boxes
+from headstart.data.annotations.picture_files import picture_facts
 from headstart.data.media.readers import read_image
 from headstart.decode.nms import nms
 from headstart.decode.peaks import peaks
@@ -23,6 +25,7 @@ from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.heads.boxes.calibration import ScoreCalibration
 from headstart.heads.boxes.cells import NEIGHBOURS, cell_rows, centres, decode_cells
+from headstart.heads.boxes.detections import MOST_BOXES, MOST_OF_A_CLASS
 from headstart.heads.boxes.saved import check_tensor, number, whole
 from headstart.reporting import Progress
 from headstart.sources.positions.map_settings import MapSettings
@@ -34,9 +37,8 @@ __all__ = ["STRIDE", "SolvedBoxes", "grid_settings", "picture_size"]
 STRIDE = 16
 AT_ONCE = 32  # pictures that are encoded together
 LEAST_HEAT = 0.02
-MOST_PEAKS = 200
+MOST_PEAKS = 3000
 OVERLAP = 0.45
-MOST_BOXES = 100
 CERTAIN = 1e-4
 
 
@@ -142,7 +144,7 @@ class SolvedBoxes:
         boxes = np.clip(boxes / self.side, 0, 1) * np.array([size[0], size[1]] * 2, np.float64)
         whole_boxes = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         boxes, scores, labels = boxes[whole_boxes], scores[whole_boxes], at[whole_boxes, 2].astype(np.int64)
-        kept = nms(boxes, scores, labels, threshold=OVERLAP, most=MOST_BOXES)
+        kept = nms(boxes, scores, labels, threshold=OVERLAP, most=MOST_BOXES, most_each=MOST_OF_A_CLASS)
         return Boxes(boxes[kept], labels[kept], size, scores[kept])
 
     def tensors(self) -> Mapping[str, NDArray[Any]]:
@@ -216,5 +218,7 @@ def picture_size(item: Any) -> tuple[int, int]:
         >>> picture_size(np.zeros((2, 3, 3), np.uint8))
         (3, 2)
     """
+    if isinstance(item, str | Path | bytes):
+        return picture_facts(item).size  # from the header
     width, height = read_image(item).size
     return int(width), int(height)

@@ -14,6 +14,7 @@ from headstart.data.media.readers import read_image
 from headstart.decode.tiles import merge_tiles, tiles_of
 from headstart.engine.options import Engine
 from headstart.heads.boxes.dense import DenseBoxes
+from headstart.heads.boxes.detections import MOST_BOXES
 from headstart.heads.boxes.saved import whole
 from headstart.heads.boxes.solved import SolvedBoxes
 from headstart.reporting import Progress
@@ -24,7 +25,6 @@ __all__ = ["TILE_SIDES", "TiledBoxes", "cut_tiles"]
 TILE_SIDES = (64, 8192)
 """The least and the largest side of a tile, in pixels of the picture."""
 
-MOST_BOXES = 100  # of a picture
 KINDS: dict[str, type[SolvedBoxes] | type[DenseBoxes]] = {"solved_boxes": SolvedBoxes, "dense_boxes": DenseBoxes}
 
 

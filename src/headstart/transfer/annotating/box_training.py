@@ -26,6 +26,7 @@ Pictures = tuple[list[Any], list[Boxes]]
 
 FEWEST = 24  # pictures, below which none can be held out of the training
 SHARE, MOST_HELD_OUT = 0.15, 100
+FEWEST_TO_SPLIT, FEWEST_JUDGES = 40, 16  # held-out pictures
 SATURATED = 0.97  # left-out AP50 beyond which there is little to gain
 LIMIT = 1200.0  # seconds of a training that was not asked for by name
 HEAD_FIRST = 0.3  # of an 'lp_ft' training, in which the head is trained alone
@@ -91,44 +92,44 @@ def train_if_better(
         return start, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head", "reason": reason}
     if not isinstance(start.source, TrainableSource):
         trainable(start.source)  # raises
-    held_out = held_out_boxes(train.dataset, context.seed)
-    inner, outer = map(train.at, held_out)
+    parts = _Parts.of(train.dataset, context.seed)
+    inner, choosing, judging = map(train.at, (parts.inner, parts.choosing, parts.judging))
     codes = train.dataset.group_codes
-    groups = [None if codes is None else codes[part] for part in held_out]
-    classes, said = len(train.task.labels), outer[1]
-    made = _train(start, inner, outer, _Wanted(name, side, classes), context)
+    groups = [None if codes is None else codes[part] for part in (parts.inner, parts.judging)]
+    classes, said = len(train.task.labels), judging[1]
+    made = _train(start, inner, choosing, _Wanted(name, side, classes), context)
+    found, ap50 = _judged(made, judging, classes, context) if parts.are_apart else (made.found, made.ap50)
     again = solve_boxes(
         start.source, *inner, classes, groups=groups[0], side=side, engine=context.engine, seed=context.seed
     ).head
-    reference = again.annotate(start.source, outer[0], engine=context.engine)
+    reference = again.annotate(start.source, judging[0], engine=context.engine)
     gain = box_gain(
-        train.task, said, made.found, reference, name="closed-form head", groups=groups[1], seed=context.seed,
+        train.task, said, found, reference, name="closed-form head", groups=groups[1], seed=context.seed,
         level=LEVEL,
     )  # fmt: skip
     kept = gain.low > 0 or name == "scratch"
-    figures = {"trained": made.ap50, "head": made.ap50 - gain.value, "gain": gain.to_dict()}
+    figures = {"trained": ap50, "head": ap50 - gain.value, "gain": gain.to_dict()}
     record = {
         "name": "full" if name == "auto" else name, "forecast": None, "kept": "trained" if kept else "head",
         "candidates": [
             {"name": "closed-form head", "ap50": figures["head"]}, {"name": "trained", "ap50": figures["trained"]},
         ],
-        "held_out": len(said), "gain": gain.to_dict(), "epochs": made.outcome.epochs,
+        "held_out": len(parts.outer), "judged": len(said), "gain": gain.to_dict(), "epochs": made.outcome.epochs,
         "seconds": made.outcome.seconds, "weights": made.outcome.kept, "strides": [k.stride for k in made.head.levels],
     }  # fmt: skip
     context.reporter.line(
         "strategy",
-        f"{record['name']}: AP50 {made.ap50:.3f} on {len(said)} held-out pictures, {figures['head']:.3f} by the "
+        f"{record['name']}: AP50 {ap50:.3f} on {len(said)} held-out pictures, {figures['head']:.3f} by the "
         f"closed-form head; {'the trained detector is kept' if kept else 'the closed-form head stays'}",
     )
     if not kept:
         return start, record
     notes = (
         f"Pictures are resized to {made.head.side} x {made.head.side} pixels without keeping their proportions",
-        f"Epoch, scores and the threshold are chosen on {len(said)} held-out pictures, of which none was trained on",
+        f"Epoch, scores and the threshold are chosen on {len(choosing[1])} held-out pictures; "
+        + (f"{len(said)} others judge" if parts.are_apart else "they judge too, so that the figure is optimistic"),
     )
-    full = Solved(
-        made.head, made.source, f"trained detector, {made.outcome.epochs} epochs", made.ap50, start.record, notes
-    )
+    full = Solved(made.head, made.source, f"trained detector, {made.outcome.epochs} epochs", ap50, start.record, notes)
     return full, record
 
 
@@ -172,6 +173,45 @@ def held_out_boxes(train: Dataset, seed: int) -> tuple[NDArray[np.intp], NDArray
         chosen += np.flatnonzero(codes == code).tolist()
     outer = np.sort(np.array(chosen, np.intp))
     return np.setdiff1d(np.arange(len(train)), outer), outer
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """Positions of the pictures to train on, of those that choose the epoch, and of those that judge.
+
+    With few held-out pictures, the same ones choose and judge.
+    """
+
+    inner: NDArray[np.intp]
+    outer: NDArray[np.intp]
+    choosing: NDArray[np.intp]
+    judging: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, train: Dataset, seed: int) -> _Parts:
+        inner, outer = held_out_boxes(train, seed)
+        if len(outer) < FEWEST_TO_SPLIT:
+            return cls(inner, outer, outer, outer)
+        codes = np.arange(len(train)) if train.group_codes is None else train.group_codes
+        chosen = np.zeros(len(outer), bool)
+        for code in np.random.default_rng(seed).permutation(np.unique(codes[outer])):
+            if 2 * chosen.sum() < len(outer):
+                chosen |= codes[outer] == code
+        if len(outer) - chosen.sum() < FEWEST_JUDGES:
+            return cls(inner, outer, outer, outer)
+        return cls(inner, outer, outer[chosen], outer[~chosen])
+
+    @property
+    def are_apart(self) -> bool:
+        return self.choosing is not self.judging
+
+
+def _judged(made: TrainedDetector, judging: Pictures, classes: int, context: RunContext) -> tuple[list[Boxes], float]:
+    """What a detector finds in pictures that neither trained it nor chose its epoch, and its AP50 on them."""
+    from headstart.tune.boxes.train import mean_ap50
+
+    found = made.head.annotate(made.source, judging[0], engine=replace(context.engine, cache=False))
+    return found, mean_ap50(judging[1], found, classes)
 
 
 @dataclass(frozen=True)

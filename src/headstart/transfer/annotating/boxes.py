@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from headstart.annotations import Boxes
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ParameterError
@@ -85,6 +87,9 @@ class BoxAnnotating:
         )
         head, told = _tiled(made.head, tile)
         notes += told
+        codes = train.group_codes
+        if codes is not None and np.isin(codes, codes[made.left_out]).sum() > len(made.left_out):
+            notes += ("Every group is large, so a part of one was left out: the left-out figure is optimistic",)
         return Solved(head, source, "closed-form head on cells", made.ap50, record, notes)
 
     def fine_tune(

@@ -6,7 +6,7 @@ FastestDet's, starts from that head.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from headstart.annotations import Boxes
 from headstart.decode.average_precision import average_precision, match_boxes
+from headstart.engine.pipeline.digest import item_digest
 from headstart.heads.boxes.calibration import calibrate_scores
 from headstart.heads.boxes.dense import DenseBoxes
 from headstart.heads.boxes.network import DenseHead, HeadShape
@@ -203,13 +204,9 @@ def train_detector(
     pictures, sizes = np.stack([prepare(item) for item in valid[0]]), [one.size for one in valid[1]]
     judge = _Judge(module, pictures, valid[1], classes)
     job = Job(module, _groups(body, module, settings), batches, module.loss, validate=judge)
-    facts = (
-        "boxes", body_key(source), settings, levels, classes, seed, len(train[0]),
-        [one.xyxy.tobytes() for one in train[1]],
-    )  # fmt: skip
-    outcome = run_training(
-        job, settings.training, key=training_key(facts), items=len(train[0]), seed=seed, budget=budget
-    )
+    facts = ("boxes", body_key(source), settings, levels, classes, seed, [len(part[0]) for part in (train, valid)])
+    key = training_key(facts, *_contents(*train), *_contents(*valid))
+    outcome = run_training(job, settings.training, key=key, items=len(train[0]), seed=seed, budget=budget)
     found = detect(module, pictures, sizes)
     calibration = calibrate_scores(valid[1], found, classes)
     state = {
@@ -221,6 +218,15 @@ def train_detector(
     return TrainedDetector(
         made, tuned, outcome, [calibration.on(one) for one in found], mean_ap50(valid[1], found, classes)
     )
+
+
+def _contents(items: Sequence[Any], truth: Sequence[Boxes]) -> Iterator[bytes]:
+    """All that a training reads of pictures and their boxes."""
+    for item, one in zip(items, truth, strict=True):
+        yield item_digest(item, "image") or b"unreadable"
+        yield repr((one.size, len(one))).encode()
+        for part in (one.xyxy, one.labels, one.ignored):
+            yield np.ascontiguousarray(part).tobytes()
 
 
 def _trainable(source: Source) -> TrainableSource:
