@@ -44,6 +44,16 @@ def test_perfect_and_empty_detections() -> None:
     assert nothing.metrics["ap50"].value == 0
 
 
+def test_a_detector_without_mistakes_has_an_interval_with_a_width() -> None:
+    """The kind: all resamples agree, and the interval said that 6 pictures prove an average precision of 1."""
+    truth, _ = pictures(6, 1)
+    perfect = [Boxes(one.xyxy, one.labels, one.size, np.ones(len(one))) for one in truth]
+    made = evaluate_boxes(TASK, truth, perfect, resamples=5)
+    rare, frequent = (made.per_class[label]["ap50"] for label in ("blue", "red"))
+    assert rare.low < frequent.low < 1 == pytest.approx(frequent.high)  # type: ignore[union-attr]
+    assert made.metrics["ap50"].low == pytest.approx(frequent.low)  # type: ignore[union-attr]
+
+
 def test_a_class_without_objects_does_not_count() -> None:
     truth = [Boxes(np.array([[0, 0, 9, 9]]), np.array([0]))] * 4
     found = [Boxes(np.array([[0, 0, 9, 9]]), np.array([0]), scores=np.ones(1))] * 4

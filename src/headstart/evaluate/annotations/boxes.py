@@ -47,7 +47,8 @@ def evaluate_boxes(
 ) -> Evaluation:
     """Every metric of boxes with its 95% interval: the percentile bootstrap over pictures, or over groups.
 
-    Classes without an object count nowhere. Values over all classes are means over the classes.
+    Classes without an object count nowhere. Values over all classes are means over the classes. Where all resamples
+    agree, as for a detector without mistakes, the interval is Wilson's for a share of the pictures with objects.
 
     Args:
         task: names the classes.
@@ -68,11 +69,9 @@ def evaluate_boxes(
     table = _table(matches)
     exact = table(np.ones((1, len(truth))))[0]
     low, high = bootstrap(table, len(truth), groups=groups, resamples=resamples, seed=seed)
-    every = [
-        Metric(float(value), float(np.minimum(below, value)), float(np.maximum(above, value)))
-        for value, below, above in zip(exact, low, high, strict=True)
-    ]
     count, per_class = len(BOX_METRICS), dict[str, dict[str, Metric | float]]()
+    units = [own for own in _units(matches, groups) for _ in BOX_METRICS]
+    every = [_metric(float(value), *two) for value, *two in zip(exact, low, high, units, strict=True)]
     for k, label in enumerate(task.labels):
         own = dict(zip(BOX_METRICS, every[count * (k + 1) : count * (k + 2)], strict=True))
         per_class[label] = {name: own[name] for name in ("ap50", "map", "ar")}
@@ -94,6 +93,21 @@ def _table(matches: Sequence[ClassMatches]) -> Callable[[Array], Array]:
         return np.array(rows)
 
     return table
+
+
+def _units(matches: Sequence[ClassMatches], groups: ArrayLike | None) -> list[int]:
+    """How many pictures, or groups of them, hold an object: of any class, then of each."""
+    codes, there = group_codes(groups, len(matches[0].objects)), [one.objects > 0 for one in matches]
+    return [len(np.unique(codes[one])) for one in (np.any(there, axis=0), *there)]
+
+
+def _metric(value: float, low: float, high: float, units: int) -> Metric:
+    """With an interval that holds the value, and has a width; none for a single picture."""
+    below, above = float(np.minimum(low, value)), float(np.maximum(high, value))
+    if above - below <= NO_WIDTH and units > 1:
+        below, above = wilson(min(max(value, 0.0), 1.0) * units, units)
+        below, above = min(below, value), max(above, value)
+    return Metric(value, below, above)
 
 
 def _of_class(matches: ClassMatches, weights: Array) -> list[float]:
@@ -139,7 +153,7 @@ def box_gain(
     low, high = bootstrap(difference, len(truth), groups=groups, resamples=RESAMPLES, seed=seed, level=level)
     below, above = float(np.minimum(low, value)), float(np.maximum(high, value))
     if above - below <= NO_WIDTH:
-        units = len(np.unique(group_codes(groups, len(truth))))
+        units = _units(sides[0], groups)[0]
         below, above = _combined([_mean_ap50(side, np.ones(len(truth))) for side in sides], units, level)
     verdict = gain_verdict(value, below, above, compared=("ap50", name), n=len(truth), level=level)
     return Gain(value, below, above, "ap50", name, verdict)
