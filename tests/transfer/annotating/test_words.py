@@ -176,11 +176,11 @@ def test_a_long_sentence_is_shown_around_its_first_mistake():
 
 @pytest.mark.realdata
 @pytest.mark.slow
-def test_the_default_source_of_news_gives_a_useful_head(real_data):
-    """On 300 sentences of wikigold, whichever body the comparison takes."""
+def test_the_default_source_of_news_keeps_case_and_beats_the_dictionary(real_data):
+    """On 300 sentences of wikigold: the cased body is taken, and its left-out F1 is that of a useful head."""
     data = read(real_data / "ner" / "wikigold" / "wikigold.conll").take(range(300))
     source = WORDS.default_source(data, RunContext(SilentReporter()))
-    assert source.info.name in ("headstart:text", "headstart:multilingual")
+    assert source.info.name == "headstart:multilingual"
     solved = WORDS.solve(data, source, RunContext(SilentReporter()))
     assert solved.left_out > 0.6
     marks = solved.head.annotate(source, [data.items[0]], engine=Engine())
