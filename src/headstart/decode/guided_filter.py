@@ -35,12 +35,15 @@ def guided_filter(
         array([0.1, 0.1, 0.1, 0.2, 0.8, 0.9, 0.9, 0.9], dtype=float32)
     """
     grey = np.asarray(guide, dtype=np.float64)[..., None]
-    given = np.asarray(scores, dtype=np.float64)
-    mean, average = box_mean(grey, radius), box_mean(given, radius)
-    variance = box_mean(grey * grey, radius) - mean * mean
-    slope = (box_mean(grey * given, radius) - mean * average) / (np.maximum(variance, 0) + epsilon)
-    offset = average - slope * mean
-    return np.asarray(box_mean(slope, radius) * grey + box_mean(offset, radius), dtype=np.float32)
+    mean = box_mean(grey, radius)
+    spread = np.maximum(box_mean(grey * grey, radius) - mean * mean, 0) + epsilon
+    found = np.empty(np.shape(scores), np.float32)
+    for k in range(found.shape[2]):  # one class at a time, so that memory does not grow with the classes
+        given = np.asarray(scores[..., k : k + 1], dtype=np.float64)
+        average = box_mean(given, radius)
+        slope = (box_mean(grey * given, radius) - mean * average) / spread
+        found[..., k : k + 1] = box_mean(slope, radius) * grey + box_mean(average - slope * mean, radius)
+    return found
 
 
 def box_mean(values: NDArray[np.float64], radius: int) -> NDArray[np.float64]:

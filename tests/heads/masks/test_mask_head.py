@@ -9,6 +9,7 @@ import pytest
 
 from headstart.engine.options import Engine
 from headstart.heads.annotating.contract import AnnotationHead
+from headstart.heads.masks import cell_rows
 from headstart.heads.masks.mask_head import MaskHead
 from headstart.heads.masks.solve import solve_masks
 from headstart.heads.masks.toy import toy_masks
@@ -83,3 +84,18 @@ def test_damaged_facts_are_refused(head: MaskHead, name: str, value: object) -> 
 def test_damaged_tensors_are_refused(head: MaskHead, name: str, value: np.ndarray) -> None:
     with pytest.raises(ValueError, match="masks"):
         MaskHead.from_saved({**head.tensors(), name: value}, head.facts(), DATA.task)  # type: ignore[arg-type]
+
+
+def test_a_saved_head_that_would_fill_the_memory_is_refused(head: MaskHead) -> None:
+    settings = {**head.facts()["settings"], "limit": 8192, "stride": 1}
+    tensors = {**head.tensors(), "weight": np.zeros((1000, 3), np.float32)}
+    with pytest.raises(ValueError, match="lower the limit"):
+        MaskHead.from_saved(tensors, {**head.facts(), "settings": settings}, DATA.task)  # type: ignore[arg-type]
+
+
+def test_large_pictures_are_encoded_alone(head: MaskHead, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cell_rows, "BATCH_BYTES", 1)
+    done: list[int] = []
+    found = head.annotate(source, DATA.items, engine=Engine(), progress=lambda k, _n, _text="": done.append(k))
+    assert done == [1, 2, 3, 4]
+    assert [mask.size for mask in found] == [(30, 30)] * 4

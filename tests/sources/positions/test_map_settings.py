@@ -39,3 +39,10 @@ def test_settings_survive_json(settings: MapSettings) -> None:
 def test_damaged_settings_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(HeadstartError):
         MapSettings.from_dict(values)
+
+
+@pytest.mark.parametrize(("width", "outputs"), [(1000, 2), (9, 4000)])
+def test_settings_that_would_fill_the_memory_are_refused(width: int, outputs: int) -> None:
+    MapSettings(limit=1024).check_memory(width, 12)
+    with pytest.raises(HeadstartError, match="lower the limit"):
+        MapSettings(limit=8192, stride=1).check_memory(width, outputs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,10 @@ from headstart.sources import open_source
 from headstart.sources.positions.map_settings import MapSettings
 from headstart.sources.positions.maps import MapSource, maps_of
 from headstart.tune.masks.crops import CropSettings
-from headstart.tune.masks.train import MaskTraining, train_masks, train_unet
+from headstart.tune.masks.train import MaskTraining, _contents, train_masks, train_unet
+from headstart.tune.training.run import training_key
 from headstart.tune.training.settings import Training
+from headstart.types import Dataset
 
 SETTINGS = MaskTraining(
     Training(epochs=2, batch_size=4, learning_rate=1e-2, precision="fp32"), steps=12, crops=CropSettings(32)
@@ -50,3 +54,15 @@ def test_without_maps_nothing_is_trained() -> None:
     raw = maps_of(open_source("headstart:image"), MapSettings(blocks=()))
     with pytest.raises(SourceError, match="no maps to decode"):
         train_masks(raw, TRAIN, VALID, SETTINGS)
+
+
+def test_a_change_of_labels_or_pictures_is_another_training() -> None:
+    def key(data: Dataset) -> str:
+        return training_key(("masks", data.ids), *_contents(data))
+
+    y, items = TRAIN.y.copy(), list(TRAIN.items)
+    y[2] = replace(y[2], values=1 - y[2].values)
+    items[1] = 255 - items[1]
+    changed = [TRAIN, replace(TRAIN, y=y), replace(TRAIN, items=items)]
+    assert len({key(data) for data in changed}) == 3
+    assert key(toy_masks(6, side=32)) == key(TRAIN)

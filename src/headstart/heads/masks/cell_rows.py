@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.annotations import Mask
+from headstart.data.annotations.picture_files import picture_facts
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import DataError
 from headstart.heads.masks.cells import CellTargets, cell_targets, pixel_codes, resized_codes
 from headstart.reporting import Progress
 from headstart.sources.positions.maps import MapSource
+from headstart.sources.preprocessing.decode import open_picture
 from headstart.types import Dataset
 
-__all__ = ["PictureCells", "picture_batches", "read_cells", "tells_objects_apart"]
+__all__ = ["PictureCells", "item_size", "picture_batches", "read_cells", "size_batches", "tells_objects_apart"]
 
 BATCH_BYTES = 128 * 2**20  # of rows that are held at once
 SOME = 8  # masks that are opened to see whether they tell objects apart
@@ -80,18 +83,51 @@ def picture_batches(maps: MapSource, dataset: Dataset, index: Sequence[int]) -> 
         >>> list(picture_batches(maps, toy_masks(3), range(3)))
         [[0, 1, 2]]
     """
+    for batch in size_batches(maps, (_mask(dataset, position).size for position in index)):
+        yield [index[k] for k in batch]
+
+
+def size_batches(maps: MapSource, sizes: Iterable[tuple[int, int]], most: int | None = None) -> Iterator[list[int]]:
+    """Positions of pictures of these sizes whose rows fit into memory together; a large picture is alone.
+
+    Args:
+        maps: the source of cells.
+        sizes: (width, height) of the pictures.
+        most: pictures of a batch; None for any number.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> from headstart.sources.positions.map_settings import MapSettings
+        >>> from headstart.sources.positions.maps import maps_of
+        >>> maps = maps_of(open_source("headstart:image"), MapSettings(blocks=(), stride=1, limit=4096))
+        >>> list(size_batches(maps, [(2000, 1500), (2000, 1500), (8, 8), (8, 8)], most=2))
+        [[0], [1, 2], [3]]
+    """
     batch: list[int] = []
     size = 0
-    for position in index:
-        rows, columns = maps.grid(_mask(dataset, position).size)
+    for position, each in enumerate(sizes):
+        rows, columns = maps.grid(each)
         own = 4 * rows * columns * maps.width
-        if batch and size + own > BATCH_BYTES:
+        if batch and (size + own > BATCH_BYTES or len(batch) == most):
             yield batch
             batch, size = [], 0
         batch.append(position)
         size += own
     if batch:
         yield batch
+
+
+def item_size(item: object) -> tuple[int, int]:
+    """(width, height) of a picture, upright; of a file only the header is read where that suffices.
+
+    Raises:
+        ItemError: if it cannot be read.
+
+    Examples:
+        >>> item_size(np.zeros((2, 3, 3), np.uint8))
+        (3, 2)
+    """
+    return picture_facts(item).size if isinstance(item, str | Path | bytes) else open_picture(item).size
 
 
 def read_cells(

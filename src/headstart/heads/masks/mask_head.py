@@ -13,6 +13,7 @@ from headstart.annotations import MaskArray
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import HeadstartError, ItemError
+from headstart.heads.masks.cell_rows import item_size, size_batches
 from headstart.heads.masks.cells import resized_codes
 from headstart.heads.masks.linear_map import KINDS, LinearMap
 from headstart.heads.masks.mask_decoder import MaskDecoder, cell_pixels
@@ -29,7 +30,7 @@ NAME = "pixels"
 FULL_PIXELS = 4_000_000  # larger pictures are decoded at the size at which they were read
 MOST_FEATURES = 65_536
 MOST_CLASSES = 4_096
-TOGETHER = 8  # pictures that are encoded at once
+TOGETHER = 8  # pictures that are encoded at once, if their rows fit into memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +72,8 @@ class MaskHead:
     ) -> list[MaskArray]:
         """The mask of each of n pictures, of the picture's size; raises `ItemError` on an unreadable one."""
         maps, found = self.maps(source), list[MaskArray]()
-        for begin in range(0, len(items), TOGETHER):
-            some = items[begin : begin + TOGETHER]
+        for batch in size_batches(maps, map(item_size, items), most=TOGETHER):
+            some = [items[k] for k in batch]
             read = extract(maps, some, engine=engine, on_error="raise")
             offsets = read.offsets if read.offsets is not None else np.array([0, len(read.rows)])
             for item, first, end in zip(some, offsets[:-1], offsets[1:], strict=True):
@@ -122,6 +123,10 @@ class MaskHead:
             raise ValueError(f"the weights of the masks have the shape {weight.shape}, and the task needs {k} columns")
         if kind not in KINDS or isinstance(lam, bool) or not isinstance(lam, int | float) or not 0 <= lam <= 1e9:
             raise ValueError(f"the head of the masks is damaged: kind {kind!r:.40}, lambda {lam!r:.40}")
+        try:
+            settings.check_memory(len(weight), k)
+        except HeadstartError as error:
+            raise ValueError(str(error)) from error
         linear = LinearMap(kind, float(lam), weight.astype(np.float64), bias.astype(np.float64))
         return cls(settings, linear, decoder, task.num_outputs)
 

@@ -160,6 +160,10 @@ class TrainedMaskHead:
             raise ValueError(f"the decoder of masks reads {len(blocks)} blocks, with {len(widths)} widths")
         if not 2 <= outputs <= MOST_CLASSES or settings.window is None:
             raise ValueError(f"the decoder of masks has {outputs} classes and the window {settings.window}")
+        try:
+            settings.check_memory(0, outputs)
+        except HeadstartError as error:
+            raise ValueError(str(error)) from error
         _built(widths, strides, outputs, tensors)
         return cls(settings, widths, strides, dict(tensors), decoder, task.num_outputs)
 

@@ -12,6 +12,7 @@ from headstart.params import check_choice, check_number
 __all__ = ["DEEPEST", "MapSettings"]
 
 DEEPEST = 32  # the largest stride that is read; sides of windows are multiples of it
+MOST_NUMBERS = 2**31  # float32 numbers of the cells, or pixels, of the largest picture: 8 GiB
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,29 @@ class MapSettings:
             "window": None if window is None else tuple(window),
         }
         return cls(**{**values, **changed})
+
+    def check_memory(self, width: int, outputs: int) -> None:
+        """Refuse settings under which a single picture would fill the memory; they may come from a file.
+
+        Args:
+            width: numbers a cell.
+            outputs: numbers a pixel of the picture as it is read.
+
+        Raises:
+            SourceError: if the largest picture has more than 2³¹ numbers.
+
+        Examples:
+            >>> MapSettings().check_memory(width=500, outputs=20)
+        """
+        sides = self.window if self.fit == "stretch" and self.window is not None else (self.limit, self.limit)
+        pixels = sides[0] * sides[1]
+        cells = -(-sides[0] // self.stride) * -(-sides[1] // self.stride)
+        if max(cells * width, pixels * outputs) > MOST_NUMBERS:
+            raise SourceError(
+                f"Pictures of {sides[1]} x {sides[0]} pixels have {cells} cells of {width} numbers, and pixels of "
+                f"{outputs} numbers, of which at most {MOST_NUMBERS} are allowed; lower the limit {self.limit} or "
+                f"raise the stride {self.stride}."
+            )
 
     def resized(self, width: int, height: int) -> tuple[int, int]:
         """(width, height) at which a picture of ``width`` x ``height`` pixels is read, with ``fit="own"``."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from headstart.annotations import MaskArray
 from headstart.engine.options import Engine
+from headstart.engine.pipeline.digest import item_digest
 from headstart.errors import SourceError
 from headstart.heads.masks.cell_rows import tells_objects_apart
 from headstart.heads.masks.cells import pixel_codes, resized_codes
@@ -155,7 +156,8 @@ def train_masks(
     outputs = train.labelled()[0].num_outputs + boundary
     decoder = seeded(seed, lambda: MapDecoder(DecoderShape(widths, strides, outputs)))
     network = MaskNetwork(body, read, decoder)
-    key = training_key(("masks", maps.body.recipe.key, maps.settings, settings, seed, train.ids, valid.ids))
+    facts = ("masks", maps.body.recipe.key, maps.settings, settings, seed, train.ids, valid.ids)
+    key = training_key(facts, *_contents(train), *_contents(valid))
     outcome = _run(network, ("decoder.",), _Pictures(maps, train, valid, seed), settings, budget, key=key)
     weights = {name: value.detach().float().numpy() for name, value in network.decoder.state_dict().items()}
     plain = MaskDecoder(boundary)
@@ -207,7 +209,8 @@ def train_unet(
         return MaskNetwork(encoder, lambda body, pictures: body(pictures), decoder, frozen=False)
 
     network = seeded(seed, made)
-    key = training_key(("unet", maps.settings, settings, seed, train.ids, valid.ids))
+    facts = ("unet", maps.settings, settings, seed, train.ids, valid.ids)
+    key = training_key(facts, *_contents(train), *_contents(valid))
     outcome = _run(network, ("decoder.", "body."), _Pictures(maps, train, valid, seed), settings, budget, key=key)
     chosen = _Judges(valid, lambda item: _probabilities(network, maps, item))
     found, held_out = chosen.decoder(train, boundary=boundary)
@@ -245,6 +248,18 @@ class _Pictures:
     train: Dataset
     valid: Dataset
     seed: int
+
+
+def _contents(dataset: Dataset) -> Iterator[bytes]:
+    """The contents of pictures and masks, for the key: a change of either starts the training anew."""
+    task, y = dataset.labelled()
+    yield repr(task.labels).encode()
+    for item, mask in zip(dataset.items, y, strict=True):
+        yield item_digest(item, "image") or b"unknown"
+        for values in (mask.classes(), mask.instances()):
+            if values is not None:
+                yield repr((values.shape, values.dtype.str)).encode()
+                yield np.ascontiguousarray(values).tobytes()
 
 
 def _run(
@@ -288,7 +303,7 @@ def _class_weights(pictures: KeptPictures, count: int, network: MaskNetwork) -> 
     """(k,) (N / (C n_c))^β of the classes' pixels, with a mean of 1 over the pixels."""
     outputs = network.decoder.classes.out_channels
     counts = np.zeros(outputs)
-    for position in range(min(count, WEIGHED)):
+    for position in np.unique(np.linspace(0, count - 1, min(count, WEIGHED)).round().astype(int)).tolist():
         codes = pictures(position)[1]
         counts += np.bincount(codes[codes >= 0], minlength=outputs)
     there = counts > 0
