@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from headstart.model.versions import rollback, versions_of
     from headstart.sources import describe, list_sources, module, open_source
     from headstart.transfer import Ranking, rank
+    from headstart.transfer.annotating.evaluate import AnnotationEvaluation
     from headstart.transfer.audit_labels import audit_labels
     from headstart.transfer.compare_models import ModelComparison, compare
     from headstart.transfer.evaluate import ModelEvaluation
@@ -105,7 +106,7 @@ OPERATIONS.register("update", "headstart.transfer.update:update")
 class _Evaluate(ModuleType):
     """The module `headstart.evaluate`, which can also be called as the function of that name."""
 
-    def __call__(self, model: Any, data: Any, **options: Any) -> ModelEvaluation:
+    def __call__(self, model: Any, data: Any, **options: Any) -> ModelEvaluation | AnnotationEvaluation:
         """Evaluate a model on labelled data; see `headstart.transfer.evaluate.evaluate`."""
         from headstart.transfer.evaluate import evaluate as judge
 

@@ -68,4 +68,5 @@ def _sums(confusion: NDArray[np.number]) -> tuple[Array, Array]:
 
 
 def _ratio(upper: NDArray[np.number], lower: NDArray[np.number]) -> Array:
-    return np.divide(upper, lower, out=np.full(np.shape(lower), np.nan), where=np.asarray(lower) > 0)
+    ratio = np.divide(upper, lower, out=np.full(np.shape(lower), np.nan), where=np.asarray(lower) > 0)
+    return np.asarray(ratio, dtype=np.float64)

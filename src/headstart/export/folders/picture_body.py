@@ -109,8 +109,9 @@ def write_picture_model(source: MediaBody, folder: Path, model: TransferModel, l
 
 def _classifying(source: MediaBody, folder: Path, count: int, name: str) -> Any:
     from transformers import AutoModelForImageClassification
-    from transformers.utils import logging
+    from transformers.utils import logging as module
 
+    logging: Any = module  # not annotated
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # it warns that the classifier is new
     try:
