@@ -9,7 +9,7 @@ import pytest
 
 from headstart.engine.options import Engine
 from headstart.errors import DataError
-from headstart.heads.masks.solve import _Candidate, _Fit, solve_masks
+from headstart.heads.masks.solve import _Candidate, _Fit, most_parts, solve_masks
 from headstart.heads.masks.toy import toy_masks
 from headstart.sources import open_source
 from headstart.sources.positions.map_settings import MapSettings
@@ -87,3 +87,10 @@ def test_ignored_pixels_count_nowhere(maps: MapSource) -> None:
         mask.values[:8] = -1
     solved = solve_masks(data, maps)
     assert solved.moments.counts.sum() == pytest.approx(3 * 12 * 8)
+
+
+def test_many_classes_of_wide_rows_are_left_out_in_fewer_parts_or_refused() -> None:
+    assert most_parts(3, 9) == 8
+    assert 2 <= most_parts(100, 1000) < 8
+    with pytest.raises(DataError, match="merge classes"):
+        most_parts(200, 2000)

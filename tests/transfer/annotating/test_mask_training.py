@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from headstart.reporting import SilentReporter
 from headstart.sources import open_source
 from headstart.transfer.annotating import mask_training
 from headstart.transfer.annotating.contract import Solved
-from headstart.transfer.annotating.mask_training import held_out_pictures
+from headstart.transfer.annotating.mask_training import choosing_and_judging, held_out_pictures
 from headstart.transfer.annotating.masks import MaskAnnotating
 from headstart.transfer.stages.context import RunContext
 from headstart.tune.masks.crops import CropSettings
@@ -49,6 +50,8 @@ def test_a_better_decoder_is_kept_with_its_evidence(
     assert isinstance(kept.head, TrainedMaskHead)
     assert kept.source is start.source
     assert record["held_out"] == 3
+    assert record["optimistic"]  # three pictures are too few to choose and to judge apart
+    assert "optimistic" in kept.notes[0]
     named = {each["name"]: each["instance_f1"] for each in record["candidates"]}
     assert named["trained decoder"] > named["closed-form head"]
     json.dumps(record)
@@ -71,3 +74,22 @@ def test_groups_stay_on_one_side() -> None:
     inner, outer = held_out_pictures(data, 0)
     assert len(outer.items) == 4
     assert not set(inner.groups) & set(outer.groups)
+
+
+def test_pictures_that_choose_the_epoch_do_not_judge_where_they_are_enough() -> None:
+    data = toy_masks(30)
+    data = replace(data, groups=np.array([f"slide {k // 2}" for k in range(30)]))
+    choosing, judging = choosing_and_judging(data, 0)
+    assert not set(choosing.groups) & set(judging.groups)  # type: ignore[arg-type]
+    assert sorted([*choosing.ids, *judging.ids]) == sorted(data.ids)
+    assert min(len(choosing.items), len(judging.items)) >= 12
+
+
+def test_a_decoder_is_judged_on_pictures_that_did_not_choose(
+    data: Dataset, start: Solved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mask_training, "training_for", lambda _count: short(15))
+    monkeypatch.setattr(mask_training, "FEWEST_JUDGES", 1)
+    kept, record = COARSE.fine_tune(data, start, "decoder", CONTEXT)
+    assert (record["chosen_on"], record["held_out"], record["optimistic"]) == (1, 2, False)
+    assert kept is start  # two pictures are no evidence

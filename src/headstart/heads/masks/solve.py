@@ -27,7 +27,7 @@ from headstart.sources.positions.map_settings import MapSettings
 from headstart.sources.positions.maps import STATISTICS, MapSource
 from headstart.types import Dataset
 
-__all__ = ["BETAS", "LAMBDAS", "LEFT_OUT", "SolvedMasks", "solve_masks"]
+__all__ = ["BETAS", "LAMBDAS", "LEFT_OUT", "SolvedMasks", "most_parts", "solve_masks"]
 
 Array = NDArray[np.float64]
 
@@ -40,6 +40,7 @@ BETAS = (0.0, 0.5, 1.0)
 LEFT_OUT = 24
 """Pictures (or groups) that are left out at most; more would hardly change a choice."""
 
+MOST_MOMENTS = 8 * 2**30  # bytes of the sums of all parts
 PARTS = 8  # into which left-out pictures are put; each part is left out at once
 MIDDLE = 0.5  # β with which the penalty is chosen
 KEPT = 4  # pictures of a part whose cells compare candidates
@@ -56,6 +57,7 @@ class SolvedMasks:
         candidates: each combination with its mIoU of left-out cells, as plain JSON values; one is ``"chosen"``.
         left_out: metrics of the left-out pictures' pixels: ``miou``, and ``instance_f1`` where there are objects.
         count: how many pictures were left out.
+        parts: in how many parts, each at once: eight, fewer if there are fewer groups or their sums need 8 GiB.
         moments: of all cells, by class.
 
     Examples:
@@ -73,6 +75,7 @@ class SolvedMasks:
     candidates: tuple[dict[str, Any], ...]
     left_out: dict[str, float]
     count: int
+    parts: int
     moments: ClassMoments
 
 
@@ -98,7 +101,9 @@ def solve_masks(
         progress: gives the callback of a stage.
 
     Raises:
-        DataError: if there are fewer than two pictures or groups, or only one class.
+        DataError: if there are fewer than two pictures or groups, only one class, or if the sums of the classes need
+            more than 8 GiB.
+        SourceError: if a single picture would fill the memory.
         ItemError: for a picture that cannot be read.
 
     Examples:
@@ -126,7 +131,7 @@ def solve_masks(
     decoder, left_out = trial.choose()
     head = MaskHead(fit.settings(best), fit.linear(total, best), decoder, dataset.labelled()[0].num_outputs)
     candidates = tuple({**each.to_dict(), "miou": value, "chosen": each == best} for each, value in table.items())
-    return SolvedMasks(head, candidates, left_out, trial.count, total)
+    return SolvedMasks(head, candidates, left_out, trial.count, len(parts), total)
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,8 @@ class _Fit:
         codes = dataset.group_codes
         groups = np.arange(n) if codes is None else codes
         self.groups = [np.flatnonzero(groups == code).tolist() for code in np.unique(groups)]
+        maps.settings.check_memory(maps.width, self.classes)
+        self.most_parts = most_parts(self.classes, maps.width)
         if len(self.groups) < 2:
             raise DataError(f"Masks need at least two pictures (or groups of pictures). Got {len(self.groups)}.")
 
@@ -164,11 +171,11 @@ class _Fit:
         return _summed(self.read(index, progress), self.classes)
 
     def left_out_parts(self, most: int) -> list[list[int]]:
-        """Groups that are left out, some at random if there are many, in at most `PARTS` parts."""
+        """Groups that are left out, some at random if there are many, in as many parts as the memory allows."""
         groups = self.groups
         if len(groups) > most:
             groups = [groups[k] for k in np.sort(self.rng.choice(len(groups), most, replace=False))]
-        count = min(PARTS, len(groups))
+        count = min(self.most_parts, len(groups))
         return [[k for group in groups[part::count] for k in group] for part in range(count)]
 
     def each_left_out(
@@ -262,6 +269,30 @@ class _Fit:
 
     def settings(self, candidate: _Candidate) -> MapSettings:
         return replace(self.maps.settings, blocks=tuple(name for name in candidate.blocks if name != STATISTICS))
+
+
+def most_parts(classes: int, width: int) -> int:
+    """How many parts can be left out so that their sums fit into 8 GiB, from 2 to 8.
+
+    Args:
+        classes: k, with outlines.
+        width: numbers of a row.
+
+    Raises:
+        DataError: if not even two parts fit.
+
+    Examples:
+        >>> most_parts(3, 1000), most_parts(100, 1000)
+        (8, 7)
+    """
+    own = 8 * classes * width * (width + classes)
+    parts = min(PARTS, MOST_MOMENTS // own - 2)  # beside them, the sum of all and that without a part
+    if parts < 2:
+        raise DataError(
+            f"The sums of {classes} classes over rows of {width} numbers need {4 * own / 2**30:.1f} GiB, and at most "
+            f"{MOST_MOMENTS / 2**30:.0f} GiB are allowed; merge classes, or choose a smaller source."
+        )
+    return parts
 
 
 def _keeping(cells: Iterable[PictureCells], kept: list[PictureCells]) -> Iterator[PictureCells]:

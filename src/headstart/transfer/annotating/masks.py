@@ -221,6 +221,7 @@ def _record(made: SolvedMasks, maps: MapSource) -> dict[str, Any]:
     return {
         "candidates": [dict(each) for each in made.candidates],
         "left_out_pictures": made.count,
+        "left_out_parts": made.parts,
         "left_out_metrics": made.left_out,
         "settings": made.head.settings.to_dict(),
         "decoder": made.head.decoder.to_dict(),
@@ -233,7 +234,8 @@ def _notes(made: SolvedMasks, maps: MapSource, train: Dataset) -> tuple[str, ...
     limit = maps.settings.limit
     large = sum(max(mask.size) > limit for mask in train.labelled()[1])
     notes = [
-        f"Blocks, class weights, λ and the decoder are chosen on {made.count} pictures, left out of the fit in parts",
+        f"Blocks, class weights, λ and the decoder are chosen on {made.count} pictures, left out of the fit in "
+        f"{made.parts} parts",
         f"A row is a cell of {maps.settings.stride} x {maps.settings.stride} pixels; scores are brought to pixels",
     ]
     if large:
