@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from headstart.engine.options import Engine
     from headstart.estimators import TransferClassifier, TransferEncoder, TransferRegressor
     from headstart.evaluate.learning_curve import learning_curve
-    from headstart.model import TransferModel
+    from headstart.model import AnnotationModel, TransferModel
     from headstart.model.loading import load
     from headstart.model.versions import rollback, versions_of
     from headstart.sources import describe, list_sources, module, open_source
     from headstart.transfer import Ranking, rank
     from headstart.transfer.annotating.evaluate import AnnotationEvaluation
+    from headstart.transfer.annotating.run import AnnotationRun
     from headstart.transfer.audit_labels import audit_labels
     from headstart.transfer.compare_models import ModelComparison, compare
     from headstart.transfer.evaluate import ModelEvaluation
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnnotationEvaluation",
+    "AnnotationModel",
+    "AnnotationRun",
     "Engine",
     "ModelComparison",
     "ModelEvaluation",
@@ -67,6 +71,9 @@ __all__ = [
 ]
 
 _WHERE = {
+    "AnnotationEvaluation": "headstart.transfer.annotating.evaluate",
+    "AnnotationModel": "headstart.model",
+    "AnnotationRun": "headstart.transfer.annotating.run",
     "Engine": "headstart.engine.options",
     "ModelComparison": "headstart.transfer.compare_models",
     "ModelEvaluation": "headstart.transfer.evaluate",
