@@ -37,7 +37,7 @@ def guided_filter(
     grey = np.asarray(guide, dtype=np.float64)[..., None]
     mean = box_mean(grey, radius)
     spread = np.maximum(box_mean(grey * grey, radius) - mean * mean, 0) + epsilon
-    found = np.empty(np.shape(scores), np.float32)
+    found: NDArray[np.float32] = np.empty(np.shape(scores), np.float32)
     for k in range(found.shape[2]):  # one class at a time, so that memory does not grow with the classes
         given = np.asarray(scores[..., k : k + 1], dtype=np.float64)
         average = box_mean(given, radius)
