@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from headstart.evaluate.annotations.masks import mask_gain
+from headstart.evaluate.gain import Gain
 from headstart.heads.masks.toy import toy_masks
 from headstart.heads.masks.trained_head import TrainedMaskHead
 from headstart.reporting import SilentReporter
@@ -45,7 +49,15 @@ def test_a_better_decoder_is_kept_with_its_evidence(
     data: Dataset, start: Solved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mask_training, "training_for", lambda _count: short(15))
+    gains: list[Gain] = []
+
+    def with_interval(*args: Any, **options: Any) -> Gain:
+        gains.append(mask_gain(*args, **options))
+        return replace(gains[0], low=gains[0].value / 2)  # on pictures this simple the gain itself has no width
+
+    monkeypatch.setattr(mask_training, "mask_gain", with_interval)
     kept, record = COARSE.fine_tune(data, start, "decoder", CONTEXT)
+    assert gains[0].value > 0
     assert record["kept"] == "trained"
     assert isinstance(kept.head, TrainedMaskHead)
     assert kept.source is start.source
@@ -55,6 +67,17 @@ def test_a_better_decoder_is_kept_with_its_evidence(
     named = {each["name"]: each["instance_f1"] for each in record["candidates"]}
     assert named["trained decoder"] > named["closed-form head"]
     json.dumps(record)
+
+
+def test_a_gain_without_an_interval_is_no_evidence(
+    data: Dataset, start: Solved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mask_training, "training_for", lambda _count: short(1))
+    undefined = Gain(0.5, math.nan, math.nan, "instance_f1", "closed-form head", "unclear")
+    monkeypatch.setattr(mask_training, "mask_gain", lambda *_args, **_options: undefined)
+    kept, record = COARSE.fine_tune(data, start, "decoder", CONTEXT)
+    assert kept is start
+    assert record["kept"] == "head"
 
 
 def test_a_decoder_that_has_learned_nothing_is_not(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
