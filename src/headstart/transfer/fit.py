@@ -22,6 +22,7 @@ from headstart.report.size import report_words
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.tasks import read_labelled
 from headstart.transfer.annotating.fit import fit_annotations
+from headstart.transfer.annotating.options import is_own_strategy
 from headstart.transfer.annotating.record import annotation_record
 from headstart.transfer.annotating.run import AnnotationRun, annotation_tables
 from headstart.transfer.gate.move_body import MovedBody, check_body, check_strategy, move_body
@@ -170,7 +171,8 @@ def fit(
         modality=modality, annotations=annotations,
     )  # fmt: skip
     check_choices(options)
-    check_strategy(strategy, class_weight, source_data)
+    if not is_own_strategy(strategy):
+        check_strategy(strategy, class_weight, source_data)
     check_together(options)
     if not options.is_frozen:
         refuse_int8(engine, "a strategy other than 'frozen'")
@@ -180,6 +182,7 @@ def fit(
     dataset = read_labelled(data, reading)
     if dataset.task is not None and dataset.task.unit in ANNOTATION_KINDS:
         return _annotations(dataset, options, described, context, out=out, command=command)
+    check_strategy(strategy, class_weight, source_data)  # one that only annotated items have is unknown here
     fitted = _fitted(dataset, options, described, context)
     seconds = context.clock.elapsed
     run = Run(

@@ -9,7 +9,7 @@ import pytest
 
 import headstart
 from headstart.cli.demo_annotations import made_sentences
-from headstart.errors import DataError, ParameterError, SourceError
+from headstart.errors import DataError, ParameterError, SourceError, UnknownNameError
 from headstart.reporting import SilentReporter
 from headstart.sources import open_source
 from headstart.transfer.annotating.fit import fit_annotations
@@ -52,3 +52,24 @@ def test_a_source_of_another_modality_is_refused() -> None:
 def test_few_annotated_items_are_refused() -> None:
     with pytest.raises(DataError, match="needs at least 4 sentences with spans"):
         headstart.fit(made_sentences(3), source="toy", verbose=False)
+
+
+@pytest.mark.parametrize("strategy", ["random_field", "decoder"])
+def test_a_strategy_of_annotated_items_is_unknown_for_labels(strategy: str) -> None:
+    rows, labels = [[0.0], [0.1], [2.0], [2.1]] * 3, ["low", "low", "high", "high"] * 3
+    with pytest.raises(UnknownNameError, match=f"Unknown strategy '{strategy}'"):
+        headstart.fit((rows, labels), strategy=strategy, verbose=False)
+
+
+@pytest.mark.parametrize("strategy", ["decoder", "gradual"])
+def test_a_strategy_of_another_kind_is_refused_before_any_work(strategy: str) -> None:
+    with pytest.raises(ParameterError, match=r"A fit of spans takes one of the strategies frozen, auto, random_field"):
+        headstart.fit(made_sentences(12), source="toy", strategy=strategy, verbose=False)
+
+
+def test_a_random_field_is_trained_by_name() -> None:
+    run = headstart.fit(made_sentences(30), source="toy", strategy="random_field", baselines="none", verbose=False)
+    decision = run.record["fine_tuning"]
+    assert decision["strategy"] == "random_field"
+    assert [one["name"] for one in decision["candidates"]] == ["closed-form head", "random field on frozen rows"]
+    assert decision["kept"] in {one["name"] for one in decision["candidates"]}

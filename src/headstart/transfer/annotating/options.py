@@ -6,7 +6,29 @@ from headstart.errors import ParameterError
 from headstart.tasks.annotations import ANNOTATION_TASKS
 from headstart.transfer.stages.options import FitOptions
 
-__all__ = ["check_options"]
+__all__ = ["STRATEGIES_OF", "check_options", "is_own_strategy"]
+
+STRATEGIES_OF = {
+    "token": ("frozen", "auto", "random_field", "lp_ft", "full", "lora", "bitfit", "norm_only"),
+    "box": ("frozen", "auto", "full", "lp_ft", "scratch"),
+    "mask": ("frozen", "auto", "decoder"),
+}
+"""The names of strategies by kind of task."""
+
+OWN = ("random_field", "decoder")  # of annotated items alone
+
+
+def is_own_strategy(strategy: object) -> bool:
+    """Whether a strategy is one that only annotated items have, so that the data decide whether it fits.
+
+    Args:
+        strategy: as in `headstart.transfer.fit.fit`.
+
+    Examples:
+        >>> is_own_strategy("decoder"), is_own_strategy("full")
+        (True, False)
+    """
+    return isinstance(strategy, str) and strategy in OWN
 
 
 def check_options(options: FitOptions, kind: str) -> None:
@@ -17,7 +39,7 @@ def check_options(options: FitOptions, kind: str) -> None:
         kind: ``"token"``, ``"box"`` or ``"mask"``.
 
     Raises:
-        ParameterError: names the options.
+        ParameterError: names the options, or the strategies that there are.
 
     Examples:
         >>> from headstart.heads import HeadSearch
@@ -40,3 +62,9 @@ def check_options(options: FitOptions, kind: str) -> None:
     if wrong:
         names, it = " and ".join(f"'{name}'" for name in wrong), "it" if len(wrong) == 1 else "them"
         raise ParameterError(f"A fit of {ANNOTATION_TASKS[kind].annotations} takes no {names}; leave {it} out.")
+    known = STRATEGIES_OF[kind]
+    if isinstance(options.strategy, str) and options.strategy not in known:
+        raise ParameterError(
+            f"A fit of {ANNOTATION_TASKS[kind].annotations} takes one of the strategies {', '.join(known)}. Got "
+            f"'{options.strategy}' instead."
+        )
