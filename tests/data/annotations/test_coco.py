@@ -102,6 +102,26 @@ def test_masks_of_polygons_and_codes(tmp_path):
     assert any("--task mask" in note for note in boxes.notes)
 
 
+def test_the_box_of_an_object_without_a_shape_does_not_count_in_the_mask(tmp_path):
+    """A fault: its pixels were taught as background."""
+    picture(tmp_path / "a.jpg")
+    picture(tmp_path / "b.jpg")
+    square = {"category_id": 1, "bbox": [2, 2, 6, 6], "segmentation": SQUARE}
+    boxes = [{"category_id": 3, "bbox": box, "segmentation": []} for box in ([4, 0, 8, 10], [-9, 0, 5, 5])]
+    lost = {"category_id": 1, "bbox": [30, 1, 4, 4], "image_id": 11}
+    (tmp_path / "a.json").write_text(content(square, *boxes, lost, images=("a.jpg", "b.jpg")))
+    data = read(tmp_path, task="mask")
+    wanted = np.zeros((12, 20), int)
+    wanted[:10, 4:12] = -1
+    wanted[2:8, 2:8] = 2
+    assert data.ids == ("a.jpg",)
+    assert data.y[0].classes().tolist() == wanted.tolist()
+    assert data.y[0].instances().max() == 1
+    notes = " ".join(data.notes)
+    assert "3 objects have no shape, and their boxes do not count in masks" in notes
+    assert "1 picture keeps none of its objects and was set aside: 'b.jpg'." in notes
+
+
 def test_unknown_classes_and_pictures_are_set_aside_and_named(tmp_path):
     picture(tmp_path / "a.jpg")
     picture(tmp_path / "new.jpg")

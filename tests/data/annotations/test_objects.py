@@ -51,6 +51,14 @@ def test_boxes_of_a_picture_that_cannot_be_read_are_kept():
     assert (data.y[0].xyxy.tolist(), data.y[0].size) == ([[0, 0, 900, 2]], (0, 0))
 
 
+def test_a_picture_whose_boxes_are_all_set_aside_is_left_out():
+    given = [{"boxes": [[3, 3, 3, 4]], "labels": ["cup"]}, {"boxes": [], "labels": []},
+             {"boxes": [[0, 0, 2, 2]], "labels": ["cup"]}]  # fmt: skip
+    data = read(([PICTURE] * 3, given), task="box")
+    assert (data.ids, [len(own) for own in data.y]) == (("1", "2"), [0, 1])
+    assert "1 picture keeps none of its objects and was set aside: item 0." in data.notes
+
+
 def test_classes_that_are_numbers_are_in_the_order_of_numbers():
     assert boxes([[0, 0, 2, 2]] * 3, [10, 9, 2]).task.labels == ("2", "9", "10")
 

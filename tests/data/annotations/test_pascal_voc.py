@@ -45,6 +45,17 @@ def test_boxes_of_no_area_are_set_aside_and_named(tmp_path):
     assert "a.xml', line 3 (cat, 0 x 0 pixels at 4, 4)" in note
 
 
+def test_a_picture_whose_boxes_are_all_set_aside_is_no_picture_without_objects(tmp_path):
+    """A fault: it counted as empty, so that a detection of its object was a false alarm."""
+    voc(tmp_path, [("cat", 5, 5, 5, 5, 0), ("cat", 90, 90, 99, 99, 0)], name="lost")
+    voc(tmp_path, [("cat", 1, 1, 9, 9, 0), ("cat", 5, 5, 5, 5, 0)], name="part")
+    data = read(voc(tmp_path, [], name="empty"))
+    assert [(name, len(boxes)) for name, boxes in zip(data.ids, data.y, strict=True)] == [
+        ("JPEGImages/empty.jpg", 0), ("JPEGImages/part.jpg", 1),
+    ]  # fmt: skip
+    assert "1 picture keeps none of its objects and was set aside: 'JPEGImages/lost.jpg'." in data.notes
+
+
 @pytest.mark.realdata
 def test_the_two_boxes_of_no_area_of_bccd(real_data):
     data = read(real_data / "detection" / "bccd_voc.tar")

@@ -41,7 +41,7 @@ class MaskPictures:
     """
 
     name = "masks"
-    title = "masks as pictures"
+    title = "mask files"
     kinds = ("mask",)
     writes = ("mask",)
     has_columns = False

@@ -166,7 +166,13 @@ def _boxes(items: list[Any], labels: list[Any], ids: tuple[str, ...]) -> Annotat
     codes = {name: code for code, name in enumerate(names)}
     remarks = Remarks()
     y = [_boxes_of_one(items[row], one, f"item {row}", codes, remarks) for row, one in enumerate(labels)]
-    return Annotated("box", items, ids, y, tuple(names), notes=remarks.sentences())
+    kept = [row for row, one in enumerate(labels) if len(y[row]) or not len(one["labels"])]
+    for row in sorted(set(range(len(y))) - set(kept)):
+        remarks.add("none_left", f"item {row}")
+    return Annotated(
+        "box", [items[row] for row in kept], tuple(ids[row] for row in kept), [y[row] for row in kept], tuple(names),
+        notes=remarks.sentences(),
+    )  # fmt: skip
 
 
 def _boxes_of_one(item: Any, one: Mapping[str, Any], where: str, codes: Mapping[str, int], remarks: Remarks) -> Boxes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,6 +94,9 @@ def annotated_pictures(
 ) -> Annotated:
     """The pictures of drafts with boxes or masks.
 
+    A picture whose objects were all set aside is set aside too: learned or judged as one without objects, it would
+    teach to miss them, and count what finds them as a false alarm.
+
     Args:
         location: of their folder.
         drafts: one for each picture.
@@ -122,13 +125,18 @@ def annotated_pictures(
         facts = _facts(location, draft, remarks)
         if facts is None:
             continue
-        kept.append(draft)
-        if kind == "mask":
-            shapes = [(shape, codes[one.name], one) for one, shape in _shapes(draft, facts, remarks)]
-            own = [(shape, IGNORED if one.is_ignored else code, one.is_thing) for shape, code, one in shapes]
-            y.append(mask_of_shapes(own, facts, draft.stated, draft.where))
+        own: Any
+        if is_mask:
+            shapes = _shapes(draft, facts, remarks, codes)
+            count, own = len(shapes), mask_of_shapes(shapes, facts, draft.stated, draft.where)
         else:
-            y.append(boxes_of(_boxes(draft, facts), codes, facts, remarks, draft.stated))
+            own = boxes_of(_boxes(draft, facts), codes, facts, remarks, draft.stated)
+            count = len(own)
+        if draft.drawn and not count:  # it holds objects, but nothing says where: it is no picture without objects
+            remarks.add("none_left", f"'{draft.name}'")
+            continue
+        kept.append(draft)
+        y.append(own)
     ids = tuple(draft.name for draft in kept)
     split: Sequence[str] | None = [draft.split for draft in kept]
     if not any(split or ()):
@@ -158,15 +166,15 @@ def _side(draft: PictureDraft, facts: PictureFacts) -> tuple[int, int]:
 
 def _boxes(draft: PictureDraft, facts: PictureFacts) -> list[DrawnBox]:
     size = _side(draft, facts)
-    boxes = []
-    for one in draft.drawn:
-        xyxy = one.xyxy
-        if xyxy is None:
-            xyxy = shape_box(_shape(one, size), size)
-        elif one.is_fraction:
-            xyxy = (xyxy[0] * size[0], xyxy[1] * size[1], xyxy[2] * size[0], xyxy[3] * size[1])
-        boxes.append(DrawnBox(one.name, xyxy, one.where, one.score, one.is_ignored))
-    return boxes
+    return [DrawnBox(one.name, _corners(one, size), one.where, one.score, one.is_ignored) for one in draft.drawn]
+
+
+def _corners(one: Drawn, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The box of an object in pixels: as stated, or around its shape."""
+    if one.xyxy is None:
+        return shape_box(_shape(one, size), size)
+    x0, y0, x1, y1 = one.xyxy
+    return (x0 * size[0], y0 * size[1], x1 * size[0], y1 * size[1]) if one.is_fraction else one.xyxy
 
 
 def _shape(one: Drawn, size: tuple[int, int]) -> Shape:
@@ -176,12 +184,20 @@ def _shape(one: Drawn, size: tuple[int, int]) -> Shape:
     return shape_of_segmentation(value, size, one.where)
 
 
-def _shapes(draft: PictureDraft, facts: PictureFacts, remarks: Remarks) -> list[tuple[Drawn, Shape]]:
+def _shapes(
+    draft: PictureDraft, facts: PictureFacts, remarks: Remarks, codes: Mapping[str, int]
+) -> list[tuple[Shape, int, bool]]:
+    """Shapes with codes; where only a box is stated, its pixels are ignored: some are the object's, some are not."""
     size = _side(draft, facts)
     shapes = []
     for one in draft.drawn:
-        if one.segmentation is None or one.segmentation == []:
-            remarks.add("no_shape", f"{one.where} ({one.name})")
-        else:
-            shapes.append((one, _shape(one, size)))
+        code = IGNORED if one.is_ignored else codes[one.name]
+        if one.segmentation is not None and one.segmentation != []:
+            shapes.append((_shape(one, size), code, one.is_thing))
+            continue
+        remarks.add("no_shape", f"{one.where} ({one.name})")
+        x0, y0, x1, y1 = _corners(one, size)
+        if min(x1, size[0]) > max(x0, 0) and min(y1, size[1]) > max(y0, 0):
+            outline = shape_of_polygons([[x0, y0, x1, y0, x1, y1, x0, y1]], size, one.where)
+            shapes.append((outline, IGNORED, one.is_thing))
     return shapes

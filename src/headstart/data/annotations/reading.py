@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,6 +12,7 @@ from headstart.data.annotations.location import Location
 from headstart.data.annotations.registry import ANNOTATION_FORMATS, CLEAR, NO, POSSIBLE, AnnotationFormat
 from headstart.data.schema import ReadOptions
 from headstart.errors import DataError, ParameterError
+from headstart.reporting.wording import plural
 from headstart.types import ANNOTATION_KINDS
 
 __all__ = ["Wanted", "find_format", "parse_wanted", "read_annotated"]
@@ -146,4 +147,14 @@ def read_annotated(path: Path, options: ReadOptions, shown: Path | None = None) 
     wanted = parse_wanted(options.annotations)
     location = Location(path, options, wanted.settings, shown)
     found = find_format(location, wanted)
-    return None if found is None else found.read(location)
+    return None if found is None else _with_format(found.read(location), found, location)
+
+
+def _with_format(read: Annotated, found: AnnotationFormat, location: Location) -> Annotated:
+    """What was read, with a first note that names the format of pictures; formats of words name themselves."""
+    if read.kind == "token" or not len(read.items):
+        return read
+    names = read.labels[1:] if read.kind == "mask" else read.labels
+    boxes = f" with {plural(sum(map(len, read.y)), 'box', 'boxes')}" if read.kind == "box" else ""
+    counted = f"{plural(len(read.items), 'picture')}{boxes}, {plural(len(names), 'class', 'classes')}"
+    return replace(read, notes=(f"Read '{location.shown}' as {found.title}: {counted}.", *read.notes))
