@@ -49,9 +49,12 @@ def run(args: argparse.Namespace) -> int:
             _photographs,
         ),
         "voices": ("eight spoken words by twelve synthetic voices, each voice held out in turn", _voices),
-        "words": ("persons, places and firms in 400 sentences made from templates", _words),
-        "boxes": ("discs, rings and squares in 80 drawn pictures", _boxes),
-        "masks": ("cells in 40 drawn pictures", _masks),
+        "words": (
+            "persons, places, firms and products in 60 made sentences; 120 with other names and contexts test",
+            _words,
+        ),
+        "boxes": ("discs, rings and squares among other shapes in 24 drawn pictures; 16 test", _boxes),
+        "masks": ("cells among bubbles, drops and fibres in 16 drawn pictures; 12 test", _masks),
         "digits": ("scanned digits: 10 classes, 1797 rows of 64 numbers, without a pretrained body", _digits),
     }
     found = {}
@@ -115,21 +118,21 @@ def _voices(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
 
 
 def _words(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
-    from headstart.cli.demo_annotations import made_sentences
+    from headstart.cli.demo_annotations import in_parts, made_sentences
 
-    return _annotated(made_sentences(), out, reporter)
+    return _annotated(in_parts(made_sentences(60), made_sentences(120, part="test")), out, reporter)
 
 
 def _boxes(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
-    from headstart.cli.demo_annotations import drawn_objects
+    from headstart.cli.demo_annotations import drawn_objects, in_parts
 
-    return _annotated(drawn_objects(), out, reporter)
+    return _annotated(in_parts(drawn_objects(24), drawn_objects(16, seed=1)), out, reporter)
 
 
 def _masks(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
-    from headstart.cli.demo_annotations import drawn_cells
+    from headstart.cli.demo_annotations import drawn_cells, in_parts
 
-    return _annotated(drawn_cells(), out, reporter)
+    return _annotated(in_parts(drawn_cells(16), drawn_cells(12, seed=1)), out, reporter)
 
 
 def _annotated(data: Dataset, out: Path, reporter: ConsoleReporter) -> dict[str, Any]:

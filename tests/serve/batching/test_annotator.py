@@ -101,7 +101,7 @@ def test_a_server_is_not_started_to_teach_it(words_run):
 def test_facts_versions_and_health(words):
     about = words.get("/about").json()
     assert (about["task"], about["answers"], about["teachable"]) == ("token", "entities", False)
-    assert about["labels"] == ["firm", "person", "place"]
+    assert about["labels"] == ["firm", "person", "place", "product"]
     assert [one["what"] for one in words.get("/versions").json()["versions"]] == ["fit"]
     for path in ("/health", "/metrics", "/docs"):
         assert words.get(path).status_code == 200
