@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
         from headstart.cli.predict_annotations import run as run_annotations
 
         return run_annotations(args)
+    _refuse_format(args)
     reporter = reporter_of(args, sys.stderr)  # standard output is kept for the predictions
     out = None if args.out is None else check_out_file(args.out, FORMATS, args.items)
     priors = _priors(args.priors)  # before the model is loaded: a bad value should fail at once
@@ -120,6 +121,15 @@ def _report_encoding(predicted: Prediction, model: TransferModel, reporter: Cons
     for note in predicted.encoding.notes:
         if note != runtime_of(model.source).hint:  # the fit reported it already
             reporter.line("encoding", note)
+
+
+def _refuse_format(args: argparse.Namespace) -> None:
+    if Path(args.model).exists() and (args.format is not None or args.overwrite):
+        option = "--overwrite" if args.format is None else "--format"
+        raise UsageError(
+            f"{option} is for models that mark spans, boxes or masks; leave it out, and name a file such as "
+            "'answers.csv' with --out."
+        )
 
 
 def _priors(given: str | None) -> Any:

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.annotations import plain_annotation
 from headstart.cli.input.arguments import engine_of
+from headstart.cli.output.annotation_files import AnnotationTarget, annotation_target
 from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.cli.output.out_file import check_out_file
 from headstart.errors import UsageError
 from headstart.io import atomic_file, write_csv
+from headstart.model.files.annotation_model import annotation_kind
 from headstart.reporting.terminal import in_letters_of
 from headstart.reporting.text import printable
+from headstart.reporting.wording import plural
 
 if TYPE_CHECKING:
     from headstart.cli.input.items import Gathered
@@ -43,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
 
     reporter = reporter_of(args, sys.stderr)
     _refuse(args)
-    out = None if args.out is None else check_out_file(args.out, FORMATS, args.items)
+    target = _target(args)
+    out = None if args.out is None or target is not None else check_out_file(args.out, FORMATS, args.items)
     model = AnnotationModel.load(args.model, engine=engine_of(args), version=args.version)
     given = gather_items(args.items, model, item=args.item, task=model.task.kind)
     for note in given.notes:
@@ -61,17 +65,32 @@ def run(args: argparse.Namespace) -> int:
         reporter.warning(f"{given.names[position]}: {reason}")
     if out is not None:
         _write(out, given, answers)
+    if target is not None:
+        names = [given.names[int(index[place])] for place in found.index]
+        for note in target.write(found.dataset(model.task, names), args.model):
+            reporter.line("note", note)
     if args.json:
         rows = [given.place(position) | answers[position] for position in sorted(answers)]
         failed = [{**given.place(i), "reason": reason} for i, reason in sorted(failures.items())]
         write_line(json_text({"predictions": rows, "failures": failed, "out": args.out}))
-    elif out is None:
+    elif args.out is None:
         _show(given, answers)
     else:
         empty = sum(not _words_of(answer) for answer in answers.values())
         nothing = f"; nothing found in {empty} of them" if empty else ""
-        write_line(f"annotations of {len(answers)} item{'' if len(answers) == 1 else 's'} written to {out}{nothing}")
+        how = "" if target is None else f" as {target.title}"
+        write_line(f"annotations of {plural(len(answers), 'item')} written to {args.out}{how}{nothing}")
     return 1 if failures else 0
+
+
+def _target(args: argparse.Namespace) -> AnnotationTarget | None:
+    """Where ``--format`` writes; checked by the kind of the model, before the model is loaded."""
+    if args.format is None:
+        if args.overwrite:
+            raise UsageError("--overwrite belongs to --format; a file of --out is replaced without it.")
+        return None
+    kind = annotation_kind(Path(args.model)) or ""
+    return annotation_target(args.out, args.format, kind, args.items, overwrite=args.overwrite)
 
 
 def _refuse(args: argparse.Namespace) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from headstart.annotations import Sentence
+from headstart.annotations import Boxes, Sentence
 from headstart.attributions import Explanation
+from headstart.data.annotations.annotated import object_array
 from headstart.data.annotations.words import sentence_of_text
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ItemError
@@ -20,7 +21,8 @@ from headstart.model.files.version_files import version_folder
 from headstart.registry import OPERATIONS
 from headstart.reporting import Progress
 from headstart.reporting.summary import summary_html, summary_text
-from headstart.types import Source, Task
+from headstart.tasks.annotations import ANNOTATION_TASKS
+from headstart.types import Dataset, Source, Task
 
 __all__ = ["AnnotatedItems", "AnnotationModel"]
 
@@ -46,6 +48,20 @@ class AnnotatedItems:
     found: list[Any]
     index: list[int]
     failures: Mapping[int, str]
+
+    def dataset(self, task: Task, ids: Sequence[str] | None = None) -> Dataset:
+        """The items with what was found as labels, as `headstart.data.write_annotations` takes them.
+
+        Args:
+            task: of the model.
+            ids: a unique name for each item; default: their positions among the items given.
+
+        Returns:
+            The items that could be read; of boxes those that are shown.
+        """
+        y = object_array([one.visible() if isinstance(one, Boxes) else one for one in self.found])
+        names = tuple(map(str, self.index)) if ids is None else tuple(ids)
+        return Dataset(self.items, names, ANNOTATION_TASKS[task.kind].modality, task, y)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,11 @@ from PIL import Image
 from headstart.annotations import Boxes, MaskArray, Sentence, Span
 from headstart.data import read, write_annotations
 from headstart.data.annotations.registry import ANNOTATION_FORMATS
+from headstart.data.annotations.sentences.span_records import FORMS
+from headstart.data.annotations.tags import SCHEMES
 from headstart.data.annotations.words import sentence_of_text
-from headstart.errors import ParameterError, UnknownNameError, UsageError
+from headstart.data.annotations.writing import find_writer
+from headstart.errors import DataError, ParameterError, UnknownNameError, UsageError
 from headstart.types import Dataset, Task
 
 SPLIT = np.array(["train", "val", "test", "train"])
@@ -110,6 +113,53 @@ def test_texts_and_scores_of_spans(tmp_path):
     assert len(write_annotations(data, tmp_path / "columns", format_name="conll")) == 2
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("scored", [False, True])
+def test_forms_of_spans(tmp_path, form, scored):
+    texts = [sentence_of_text("Ada's   café, 東京!"), sentence_of_text("Nobody ran 😀 off.")]
+    y = objects([(Span(0, 1, "PER", 0.25 if scored else 1.0), Span(5, 7, "LOC")), (Span(0, 1, "LOC"),)])
+    data = Dataset(texts, ("a", "b"), "text", Task("token", ("LOC", "PER")), y)
+    notes = write_annotations(data, tmp_path / "out", format_name=f"spans,form={form}")
+    back = read(tmp_path / "out")
+    assert back.items == texts
+    assert [list(one) for one in back.y] == [list(one) for one in y]
+    keeps = form in ("prodigy", "label_studio")
+    assert [span.score for span in back.y[0]] == [span.score if keeps else 1.0 for span in y[0]]
+    assert len(notes) == (scored and not keeps)
+    said = "Read the predictions of a model, since the records hold no annotations of a person."
+    assert (said in back.notes) == (scored and form == "label_studio")
+
+
+def test_words_that_a_form_cannot_hold_are_said(tmp_path):
+    notes = write_annotations(sentences(), tmp_path / "out", format_name="spans,form=doccano")
+    assert notes == ("doccano holds texts without their words, which are split anew when they are read.",)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_schemes_of_tags(tmp_path, scheme):
+    data = sentences()
+    notes = write_annotations(data, tmp_path / "out", format_name=f"conll,scheme={scheme}")
+    back = read(tmp_path / "out", annotations=f"conll,scheme={scheme}")
+    kept = sorted(tuple(own) for own in back.y) == sorted(data.y)
+    assert kept == (scheme != "IO")
+    assert notes == (("IO joins spans of one type that touch; IOB2 does not.",) if scheme == "IO" else ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        ("token", "yolo", "cannot hold spans of words, which are written as conll, spans or tokens"),
+        ("box", "masks", "cannot hold boxes, which are written as coco, csv, pascal_voc or yolo"),
+        ("mask", "conll", "cannot hold masks, which are written as coco or masks"),
+        ("token", "conll,scheme=BIO", "must be one of IOB2, IO, IOB1, BIOES, BILOU. Got 'BIO'"),
+        ("box", "coco,values=1", "The settings of the format 'coco' are none. Got 'values'"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_refused(kind, name, words):
+    with pytest.raises(ParameterError, match=words):
+        find_writer(kind, name)
+
+
 @pytest.mark.parametrize("name", OF_KIND["box"])
 @pytest.mark.parametrize("scored", [False, True])
 def test_boxes(tmp_path, pictures, name, scored):
@@ -150,7 +200,7 @@ def test_ignored_regions_that_yolo_cannot_hold_are_said(tmp_path, pictures):
 
 
 def test_what_cannot_be_written_is_one_sentence(tmp_path, pictures):
-    with pytest.raises(ParameterError, match="must be one of conll, spans, tokens for the task 'token'"):
+    with pytest.raises(ParameterError, match="which are written as conll, spans or tokens"):
         write_annotations(sentences(), tmp_path / "a", format_name="yolo")
     with pytest.raises(UnknownNameError, match="coco"):
         write_annotations(boxes(pictures), tmp_path / "a", format_name="cocoo")
@@ -159,3 +209,25 @@ def test_what_cannot_be_written_is_one_sentence(tmp_path, pictures):
     with pytest.raises(UsageError, match="not an empty folder"):
         write_annotations(sentences(), tmp_path / "full")
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("values", ["colours", "instances"])
+def test_values_of_mask_files(tmp_path, pictures, values):
+    data = masks(pictures)
+    notes = write_annotations(data, tmp_path / "out", format_name=f"masks,values={values}")
+    back = read(tmp_path / "out", annotations="masks" + ",values=instances" * (values == "instances"))
+    for row, again in zip(by_content(data), by_content(back), strict=True):
+        one, two = data.y[row], back.y[again]
+        assert two.instances().tolist() == one.instances().tolist()
+        if values == "colours":
+            assert two.classes().tolist() == one.classes().tolist()
+    assert back.task.labels == (data.task.labels if values == "colours" else ("background", "object"))
+    assert len(notes) == (1 if values == "colours" else 2)
+    file = next((tmp_path / "out" / "labels").iterdir())
+    with Image.open(file) as picture:
+        assert picture.mode == ("RGB" if values == "colours" else "I;16")
+
+
+def test_objects_that_are_not_told_apart_have_no_numbers(tmp_path, pictures):
+    with pytest.raises(DataError, match="does not tell objects apart; write it with values=classes"):
+        write_annotations(masks(pictures, numbered=False), tmp_path / "out", format_name="masks,values=instances")

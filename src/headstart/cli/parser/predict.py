@@ -9,6 +9,7 @@ from headstart.cli.parser.common import (
     add_common,
     add_encoding,
     add_out,
+    add_overwrite,
     add_version,
     first_group,
     new_verb,
@@ -46,8 +47,16 @@ def add(verbs: Verbs[Parser]) -> None:
     add_out(
         group, "FILE",
         "write .csv, .tsv, .xlsx, .jsonl or .parquet: one row per item, with the columns of its table and all "
-        "probabilities",
+        "probabilities; with --format the folder or file to write",
     )  # fmt: skip
+    group.add_argument(
+        "--format", metavar="NAME",
+        help="for a model of spans, boxes or masks: write its answers into --out as annotation tools read them, with "
+        "copies of the pictures: conll, spans, tokens; coco, pascal_voc, yolo, csv; masks; with a setting as in "
+        "conll,scheme=BIOES, spans,form=doccano (prodigy, label_studio, spacy, pairs), masks,values=colours (classes, "
+        "instances)",
+    )  # fmt: skip
+    add_overwrite(group, "with --format: replace earlier predictions in --out")
     group.add_argument("--item", metavar="COLUMN", help="column of texts or paths in a table")
     group.add_argument(
         "--priors", metavar="SHARES",

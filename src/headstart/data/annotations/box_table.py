@@ -88,6 +88,7 @@ class BoxTable:
     writes = ("box",)
     has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {"sides": ("xyxy", "xywh", "centre"), "unit": ("pixels", "fractions")}
+    written: Mapping[str, tuple[str, ...]] = {}
 
     def recognise(self, location: Location) -> int:
         """Clear where a header names a picture, a class and four sides."""
@@ -121,7 +122,7 @@ class BoxTable:
                 remarks.add("no_annotation", f"'{picture}'")
         return annotated_pictures(around, list(drafts.values()), "box", remarks)
 
-    def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
+    def write(self, dataset: Dataset, folder: Path, settings: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ARG002
         """Write ``images/`` and ``boxes.csv``."""
         from headstart.data.annotations.writers.box_table import write_csv
 

@@ -44,6 +44,7 @@ class Coco:
     writes = ("box", "mask")
     has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {}
+    written: Mapping[str, tuple[str, ...]] = {}
 
     def recognise(self, location: Location) -> int:
         """Clear where a JSON file begins like one of this format."""
@@ -78,7 +79,7 @@ class Coco:
         kind = "mask" if wants_mask else "box"
         return annotated_pictures(around, list(drafts.values()), kind, remarks, list(known))
 
-    def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
+    def write(self, dataset: Dataset, folder: Path, settings: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ARG002
         """Write ``images/`` and ``annotations.json``, or a file for each split."""
         from headstart.data.annotations.writers.coco import write_coco
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from headstart.annotations import Sentence, Span
@@ -65,6 +66,7 @@ class Conll:
     writes = ("token",)
     has_columns = True
     settings: Mapping[str, tuple[str, ...]] = {"scheme": SCHEMES, "word": (), "tag": ()}
+    written: Mapping[str, tuple[str, ...]] = {"scheme": ("IOB2", *(name for name in SCHEMES if name != "IOB2"))}
 
     def recognise(self, location: Location) -> int:
         """Clear where a file ends like one of this format, or nearly every line ends with a tag."""
@@ -90,13 +92,13 @@ class Conll:
         word = _word_column(blocks, width, location)
         return _annotated(location, blocks, (word, column), remarks)
 
-    def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
-        """Write ``train.conll`` and so on for each split, else ``data.conll``: word, tab and IOB2 tag a line."""
+    def write(self, dataset: Dataset, folder: Path, settings: Mapping[str, str]) -> tuple[str, ...]:
+        """Write ``train.conll`` and so on for each split, else ``data.conll``: word, tab and tag a line."""
         _, y = dataset.labelled()
         files: dict[str, list[str]] = {}
         for row, (sentence, spans) in enumerate(zip(dataset.items, y, strict=True)):
             split = "" if dataset.split is None else str(dataset.split[row])
-            tags = tags_of_spans(spans, len(sentence))
+            tags = tags_of_spans(spans, len(sentence), settings["scheme"])
             odd = next(
                 (word for word in sentence.words if not word.strip() or LINES.search(word) or "\t" in word), None
             )
@@ -111,10 +113,21 @@ class Conll:
         return (
             *(["CoNLL holds words, not the texts with their own spaces."] if texts else []),
             *(["CoNLL holds no scores; JSON lines do."] if scored else []),
+            *(
+                ["IO joins spans of one type that touch; IOB2 does not."]
+                if settings["scheme"] == "IO" and _touch(y)
+                else []
+            ),
         )
 
 
 CONLL = Conll()
+
+
+def _touch(y: Iterable[Iterable[Span]]) -> bool:
+    """Whether a span follows one of its own type without a word between them."""
+    ordered = [sorted(spans) for spans in y]
+    return any(a.end == b.start and a.label == b.label for own in ordered for a, b in pairwise(own))
 
 
 def _files(location: Location) -> list[str]:

@@ -46,6 +46,7 @@ class MaskPictures:
     writes = ("mask",)
     has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {"values": ("classes", "instances")}
+    written: Mapping[str, tuple[str, ...]] = {"values": ("classes", "colours", "instances")}
 
     def recognise(self, location: Location) -> int:
         """Clear where at least half of the pictures have a mask."""
@@ -90,11 +91,11 @@ class MaskPictures:
         items = [str(location.file(name)) for name in kept]
         return Annotated("mask", items, tuple(kept), y, decision.labels, split, None, remarks.sentences(), named)
 
-    def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
-        """Write ``labels/NAME.png`` with classes, ``instances/NAME.png`` with objects, and ``classes.txt``."""
+    def write(self, dataset: Dataset, folder: Path, settings: Mapping[str, str]) -> tuple[str, ...]:
+        """Write ``labels/NAME.png`` with classes, colours or numbers of objects, and the names of the classes."""
         from headstart.data.annotations.writers.mask_pictures import write_masks
 
-        return write_masks(dataset, folder)
+        return write_masks(dataset, folder, settings["values"])
 
 
 MASK_PICTURES = MaskPictures()

@@ -40,6 +40,7 @@ class PascalVoc:
     writes = ("box",)
     has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {}
+    written: Mapping[str, tuple[str, ...]] = {}
 
     def recognise(self, location: Location) -> int:
         """Clear where XML files begin with an annotation and there are pictures."""
@@ -72,7 +73,7 @@ class PascalVoc:
         drafts = [_draft(picture, location.title(name), root) for picture, (name, root) in read.items()]
         return annotated_pictures(location, drafts, "box", remarks)
 
-    def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
+    def write(self, dataset: Dataset, folder: Path, settings: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ARG002
         """Write ``annotations/NAME.xml`` for each picture, and ``splits/SPLIT.txt``."""
         from headstart.data.annotations.writers.pascal_voc import write_voc
 

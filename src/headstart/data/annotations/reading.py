@@ -31,11 +31,12 @@ class Wanted:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse_wanted(text: str | None) -> Wanted:
-    """The value of ``annotations``: a format, settings, or both, separated by commas.
+def parse_wanted(text: str | None, *, for_writing: bool = False) -> Wanted:
+    """The value of ``annotations``: a format and its settings, separated by commas.
 
     Args:
         text: such as ``"conll,scheme=BILOU"``, ``"masks,values=classes"`` or ``"coco"``.
+        for_writing: whether the settings are those of what is written.
 
     Raises:
         ParameterError: if the format or a setting is not known.
@@ -54,11 +55,11 @@ def parse_wanted(text: str | None) -> Wanted:
     if not name:
         if settings:
             raise ParameterError(
-                f"The 'annotations' parameter of read must begin with a format, such as 'conll,scheme=BILOU'. Got "
-                f"{text!r} instead."
+                f"Annotations must be stated as a format and its settings, such as 'conll,scheme=BILOU'. Got {text!r} "
+                "instead."
             )
         return Wanted()
-    known = ANNOTATION_FORMATS[name].settings
+    known = ANNOTATION_FORMATS[name].written if for_writing else ANNOTATION_FORMATS[name].settings
     for key, value in settings.items():
         allowed = known.get(key)
         if allowed is None:

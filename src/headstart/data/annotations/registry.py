@@ -27,6 +27,7 @@ class AnnotationFormat(Protocol):
         writes: the kinds of tasks that it can be written for.
         has_columns: whether ``label`` may name a column of it.
         settings: what cannot be guessed, by name, with the values that may be given (empty: any).
+        written: what may be chosen when it is written, by name, with the values; the first is the default.
     """
 
     name: str
@@ -35,6 +36,7 @@ class AnnotationFormat(Protocol):
     writes: tuple[str, ...]
     has_columns: bool
     settings: Mapping[str, tuple[str, ...]]
+    written: Mapping[str, tuple[str, ...]]
 
     def recognise(self, location: Location) -> int:
         """`NO`, `POSSIBLE` or `CLEAR`, from names and from the beginnings of a few files."""
@@ -48,8 +50,13 @@ class AnnotationFormat(Protocol):
         """
         ...
 
-    def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
+    def write(self, dataset: Dataset, folder: Path, settings: Mapping[str, str]) -> tuple[str, ...]:
         """Write annotated items into an empty folder, which `read` gives back.
+
+        Args:
+            dataset: with annotations of a kind that the format writes.
+            folder: an empty folder.
+            settings: a value for each name in ``written``.
 
         Returns:
             What the format cannot hold, one sentence each.

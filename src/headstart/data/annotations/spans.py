@@ -16,6 +16,7 @@ from headstart.data.annotations.parsing.json_files import load_json, load_lines
 from headstart.data.annotations.remarks import Remarks
 from headstart.data.annotations.sentences.aligning import CharacterSpan, align, utf16_offsets
 from headstart.data.annotations.sentences.span_records import FORMS, SpanRecord, form_of, records_of
+from headstart.data.annotations.sentences.span_writing import write_spans
 from headstart.data.annotations.words import sentence_of_text
 from headstart.data.schema import SPLITS
 from headstart.data.text.encodings import decode_text
@@ -26,7 +27,7 @@ from headstart.types import Dataset
 __all__ = ["SPANS", "Spans"]
 
 LINES = (".jsonl", ".ndjson", ".jsonlines")
-START = re.compile(rb'"(entities|spans|ents|label|labels|annotations|completions|paragraphs)"\s*:')
+START = re.compile(rb'"(entities|spans|ents|label|labels|annotations|completions|predictions|paragraphs)"\s*:')
 
 
 class Spans:
@@ -47,6 +48,7 @@ class Spans:
     writes = ("token",)
     has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {"form": tuple(FORMS)}
+    written: Mapping[str, tuple[str, ...]] = {"form": ("prodigy", *(form for form in FORMS if form != "prodigy"))}
 
     def recognise(self, location: Location) -> int:
         """Clear where the first records of the files are texts with spans."""
@@ -67,6 +69,8 @@ class Spans:
                 found = _sentence(record, remarks)
                 if found is None:
                     continue
+                if record.is_predicted:
+                    remarks.say("Read the predictions of a model, since the records hold no annotations of a person.")
                 items.append(found[0])
                 y.append(found[1])
                 own = record.key or str(len(items))
@@ -79,34 +83,12 @@ class Spans:
             ids = [f"{name}#{place}" for place, name in enumerate(ids)]
         return Annotated("token", items, tuple(ids), y, labels, split, None, remarks.sentences())
 
-    def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
-        """Write ``train.jsonl`` and so on for each split, else ``data.jsonl``: a text a line, as Prodigy does."""
-        _, y = dataset.labelled()
-        files: dict[str, list[str]] = {}
-        for row, (sentence, spans) in enumerate(zip(dataset.items, y, strict=True)):
-            split = "" if dataset.split is None else str(dataset.split[row])
-            places = enumerate(zip(sentence.words, sentence.offsets, strict=True))
-            record = {
-                "id": dataset.ids[row],
-                "text": sentence.text,
-                "tokens": [{"text": word, "start": s, "end": e, "id": k} for k, (word, (s, e)) in places],
-                "spans": [_written(sentence, span) for span in spans],
-                "answer": "accept",
-            }
-            lines = files.setdefault({"val": "dev"}.get(split, split) or "data", [])
-            lines.append(json.dumps(record, ensure_ascii=False) + "\n")
-        for name, lines in files.items():
-            (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8", newline="\n")
-        return ()
+    def write(self, dataset: Dataset, folder: Path, settings: Mapping[str, str]) -> tuple[str, ...]:
+        """Write ``train.jsonl`` and so on for each split, else ``data.jsonl``; ``.json`` where the tool has that."""
+        return write_spans(dataset, folder, settings["form"])
 
 
 SPANS = Spans()
-
-
-def _written(sentence: Sentence, span: Span) -> dict[str, Any]:
-    start, end = sentence.characters(span)
-    record = {"start": start, "end": end, "label": span.label, "token_start": span.start, "token_end": span.end - 1}
-    return record if span.score == 1.0 else record | {"score": span.score}
 
 
 def _files(location: Location) -> list[str]:

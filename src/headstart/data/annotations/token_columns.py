@@ -45,6 +45,7 @@ class TokenColumns:
     writes = ("token",)
     has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {"names": ()}
+    written: Mapping[str, tuple[str, ...]] = {}
 
     def recognise(self, location: Location) -> int:
         """Clear where the files have columns of these names, and of lists."""
@@ -72,7 +73,7 @@ class TokenColumns:
             split += [splits.get(name, "")] * len(own_words)
         return annotated_columns(words, tags, names, places.__getitem__, ids=ids, split=split)
 
-    def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
+    def write(self, dataset: Dataset, folder: Path, settings: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ARG002
         """Write ``train.parquet`` and so on for each split, else ``data.parquet``, with the names of the tags."""
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -61,6 +61,7 @@ class Yolo:
     writes = ("box",)
     has_columns = False
     settings: Mapping[str, tuple[str, ...]] = {}
+    written: Mapping[str, tuple[str, ...]] = {}
 
     def recognise(self, location: Location) -> int:
         """Clear where label files of pictures begin with a line of this format."""
@@ -99,7 +100,7 @@ class Yolo:
         kind = "mask" if wants_mask else "box"
         return annotated_pictures(location, list(drafts.values()), kind, remarks, list(setup.names.values()))
 
-    def write(self, dataset: Dataset, folder: Path) -> tuple[str, ...]:
+    def write(self, dataset: Dataset, folder: Path, settings: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ARG002
         """Write ``images/``, ``labels/`` (with a folder for each split) and ``data.yaml``."""
         from headstart.data.annotations.writers.yolo import write_yolo
 

@@ -19,6 +19,7 @@ FORMS = {
 }  # fmt: skip
 MOST_WORDS = 1_000_000
 DOCCANO = ("label", "labels", "entities")
+ANSWERS = ("annotations", "completions", "predictions")  # of Label Studio, the first that a record has
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class SpanRecord:
         key: its name, or empty.
         split: that the record states, or empty.
         is_left_out: whether it was rejected or skipped by its annotator.
+        is_predicted: whether its spans are those of a model.
     """
 
     text: str
@@ -42,6 +44,7 @@ class SpanRecord:
     key: str = ""
     split: str = ""
     is_left_out: bool = False
+    is_predicted: bool = False
 
 
 def form_of(value: Any) -> str | None:
@@ -59,8 +62,9 @@ def form_of(value: Any) -> str | None:
         return "pairs" if is_pair and isinstance(value[1], dict) and "entities" in value[1] else None
     if "paragraphs" in value or (isinstance(value.get("text"), str) and isinstance(value.get("ents"), list)):
         return "spacy"
-    if isinstance(value.get("data"), dict) and ("annotations" in value or "completions" in value):
-        return "label_studio" if _has_labels(value.get("annotations", value.get("completions"))) else None
+    answers = next((key for key in ANSWERS if key in value), None)
+    if isinstance(value.get("data"), dict) and answers is not None:
+        return "label_studio" if _has_labels(value[answers]) else None
     if not isinstance(value.get("text"), str):
         return None
     if isinstance(value.get("spans"), list) and all(isinstance(one, dict) for one in value["spans"]):
@@ -222,25 +226,29 @@ def _label_studio(record: Mapping[str, Any], where: str) -> Iterator[SpanRecord]
     texts = texts or [value for value in data.values() if isinstance(value, str)]
     if not texts:
         raise DataError(f"The 'data' in {where} holds no text; add 'text'.")
-    given = checked_list(record.get("annotations", record.get("completions")) or [], "'annotations'", where)
+    answers = next((key for key in ANSWERS if key in record), ANSWERS[0])
+    given = checked_list(record.get(answers) or [], f"'{answers}'", where)
     done = [checked_object(one, "The annotation", where) for one in given]
     kept = [one for one in done if not one.get("was_cancelled")]
     results: Sequence[Any] = []
     if kept:
         results = checked_list(kept[0].get("result") or [], "'result'", where)
-    values = [one.get("value") for one in results if isinstance(one, dict) and one.get("type", "labels") == "labels"]
-    spans = _values(values, texts[0], where)
-    yield SpanRecord(texts[0], spans, where, None, _key(record), is_left_out=not kept)
+    marks = [one for one in results if isinstance(one, dict) and one.get("type", "labels") == "labels"]
+    spans = _values([one.get("value") for one in marks], texts[0], where, [one.get("score") for one in marks])
+    key, is_predicted = _key(record) or _key({"id": data.get("item")}), answers == "predictions"
+    yield SpanRecord(texts[0], spans, where, None, key, is_left_out=not kept, is_predicted=is_predicted)
 
 
-def _values(values: Any, text: str, where: str) -> tuple[CharacterSpan, ...]:
+def _values(values: Any, text: str, where: str, scores: Sequence[Any] = ()) -> tuple[CharacterSpan, ...]:
     spans = []
-    for one in checked_list(values, "The spans", where):
+    for place, one in enumerate(checked_list(values, "The spans", where)):
         value = checked_object(one, "The span", where)
-        stated = value.get("text")
+        stated, score = value.get("text"), scores[place] if scores else None
+        own_score = 1.0 if score is None else number(score, "score", where, least=0, most=1)
         for label in checked_list(value.get("labels"), "The 'labels' of a span", where)[:1]:
             own = stated if isinstance(stated, str) else ""
-            spans.append(_span((value.get("start"), value.get("end")), label, text, where, stated=own))
+            places = value.get("start"), value.get("end")
+            spans.append(_span(places, label, text, where, score=own_score, stated=own))
     return tuple(spans)
 
 
