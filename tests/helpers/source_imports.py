@@ -23,7 +23,7 @@ LAYERS = {
     "tune": 7,
     "evaluate": 8, "explain": 8,
     "report": 9, "export": 9,
-    "serve": 10,
+    "serve": 10, "search": 10,
     "transfer": 11, "checks": 11,
     "estimators": 12, "cli": 12, "apps": 12, "__main__": 13,
     "__init__": 13,

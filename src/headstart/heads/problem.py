@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.heads.architecture import Architecture
 from headstart.tasks import task_methods
 from headstart.types import Block, Rows, Task, group_codes
 
@@ -48,6 +49,8 @@ class HeadSearch:
         layers: which layers of a source are candidates: ``"auto"`` (the last layer, and all blocks concatenated),
             ``"last"``, ``"all"``, ``"best"`` (also each single block), ``"select"`` (also the most relevant features
             of all blocks) or ``"standardised"`` (the last layer with standardised columns instead of unit norm).
+        architecture: the one architecture to fit, as a search found it; heads, fusion and layers are then not used.
+            None for the comparison that they describe.
         until: the value of `time.perf_counter` from which ``("auto",)`` tries no further head; default: no limit.
     """
 
@@ -57,6 +60,7 @@ class HeadSearch:
     drop_suspects: bool = False
     fusion: Fusion = "auto"
     layers: LayerChoice = "auto"
+    architecture: Architecture | None = None
     until: float = field(default=math.inf, compare=False, repr=False)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "ScoresTogether",
     "ScreenedHead",
     "SpectralHead",
+    "StructuredHead",
     "check_head_names",
     "heads_for",
     "solved_heads",
@@ -139,6 +140,20 @@ class ScreenedHead(EstimatorHead, Protocol):
         ...
 
 
+@runtime_checkable
+class StructuredHead(EstimatorHead, Protocol):
+    """An estimator head whose structure was chosen, so that a refit on other rows has to keep it.
+
+    Examples:
+        >>> isinstance(HEADS["cell"], StructuredHead), isinstance(HEADS["knn"], StructuredHead)
+        (True, False)
+    """
+
+    def like(self, fitted: Estimator) -> EstimatorHead:
+        """The head with the structure of a fitted estimator."""
+        ...
+
+
 HEADS: Registry[HeadKind] = Registry("head")
 HEADS.register("ridge", "headstart.heads.ridge:RIDGE")
 HEADS.register("lda", "headstart.heads.lda:LDA")
@@ -149,6 +164,7 @@ HEADS.register("trained", "headstart.heads.trained:TRAINED")
 ESTIMATORS = {
     "attention": "headstart.heads.attention:ATTENTION",
     "boosting": "headstart.heads.boosting:BOOSTING",
+    "cell": "headstart.heads.cell:CELL",
     "forest": "headstart.heads.forest:FOREST",
     "gaussian_process": "headstart.heads.gaussian_process:GAUSSIAN_PROCESS",
     "knn": "headstart.heads.knn:KNN",
@@ -159,6 +175,7 @@ ESTIMATORS = {
     "nearest_mean": "headstart.heads.nearest_mean:NEAREST_MEAN",
     "ordinal": "headstart.heads.ordinal:ORDINAL",
     "prototypes": "headstart.heads.prototypes:PROTOTYPES",
+    "random_features": "headstart.heads.random_features:RANDOM_FEATURES",
     "siamese": "headstart.heads.siamese:SIAMESE",
     "stacking": "headstart.heads.stacking:STACKING",
     "svm": "headstart.heads.svm:SVM",

@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
+from headstart.heads.architecture import Architecture
+from headstart.heads.architectures.contender import architecture_contender
 from headstart.heads.contenders.chosen_calibration import with_chosen_calibration
 from headstart.heads.contenders.contender import Contender
 from headstart.heads.contenders.estimators import LATE, estimator_contenders
@@ -88,6 +90,8 @@ def select_head(
         return fit_without_suspects(fit, rows, y, task, groups=groups, search=search)
     weights = row_weights(y, task, search.class_weight)
     problem = Problem(rows, y, task, blocks, groups, seed, weights, search.prior)
+    if search.architecture is not None:
+        return _of_architecture(problem, search.architecture)
     heads = heads_for(task, search.heads)
     solved = [head for head in heads if isinstance(head, SpectralHead)]
     others = [head for head in heads if isinstance(head, EstimatorHead)]
@@ -112,6 +116,12 @@ def select_head(
     late = [candidate.head for candidate in tried if candidate.note.endswith(LATE)]
     notes = (*choice.notes, *([f"not tried, because {LATE}: {', '.join(late)}"] if late else []))
     return replace(best, notes=notes) if notes else best
+
+
+def _of_architecture(problem: Problem, architecture: Architecture) -> FittedHead:
+    with threads_for(len(problem.rows), problem.rows.shape[1], FEW_NUMBERS):
+        contender, tried = architecture_contender(problem, architecture)
+        return with_chosen_calibration(problem, contender.fitted(tuple(tried)))
 
 
 def _lowest_loss(contenders: Sequence[Contender]) -> Contender:

@@ -188,6 +188,11 @@ SECTIONS = (
         _modules("headstart.heads.fusion", "headstart.heads.selection"),
         "headstart fit DATA --layers auto",
     ),
+    Section(
+        "Architecture search",
+        _registered("headstart.search.registry:SEARCH_METHODS"),
+        "headstart search DATA --method {name}",
+    ),
     Section("Transferability scores", _scores, "headstart rank DATA --scores {name}"),
     Section(
         "Choice of a source",

@@ -17,6 +17,7 @@ from headstart.cli.parser import (
     inspect,
     predict,
     rank,
+    search,
     serve,
     suggest,
     teach,
@@ -44,7 +45,21 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"headstart {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND", prog="headstart")
-    for module in (inspect, rank, fit, predict, explain, evaluate, compare, suggest, export, embed, distill, serve):
+    for module in (
+        inspect,
+        rank,
+        fit,
+        search,
+        predict,
+        explain,
+        evaluate,
+        compare,
+        suggest,
+        export,
+        embed,
+        distill,
+        serve,
+    ):
         module.add(verbs)
     teach.add_update(verbs)
     teach.add_forget(verbs)

@@ -30,7 +30,7 @@ HEAD = (
     "solved (closed-form ridge and lda, from one eigendecomposition), auto (compares all kinds on out-of-fold "
     "predictions and keeps the simplest that ties with the best; slower), or comma-separated names: ridge, lda, "
     "logistic, nearest_mean, prototypes, knn, naive_bayes, tree, laplace, svm, forest, boosting, mlp, "
-    "gaussian_process, siamese, stacking, ordinal (default: solved)"
+    "gaussian_process, siamese, stacking, ordinal, random_features, cell (default: solved)"
 )
 STRATEGY = (
     "frozen (the body is not trained), auto (the body is fine-tuned if the evidence says that this pays within "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,8 @@ from headstart.heads.estimator.inputs import FLOATS, checked_rows, class_codes
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.problem import Problem
 from headstart.heads.registry import HEADS, SpectralHead
+from headstart.heads.spectral.spectra import solve_spectrum
+from headstart.linear.leave_out import leave_one_group_out, leave_one_out
 from headstart.params import check_choice
 from headstart.types import Task, TaskKind
 
@@ -53,22 +55,53 @@ class ClosedForm(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 (scikit-learn's name)
         """Fit rows (n, d) with labels (n,), 0/1 columns (n, k) or values (n,) or (n, k)."""
-        found = self._solved(X, y)
-        solution = found.solve()
-        self.coef_, self.intercept_, self.lam_ = solution.weight.T, solution.bias, found.candidate.lam
+        self._keep(self._solved(*self._problem(X, y, None)))
         return self
 
-    def _solved(self, X: ArrayLike, y: ArrayLike) -> Contender:  # noqa: N803
+    def fit_left_out(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Array:  # noqa: N803
+        """Fit, and return the exact leave-one-out scores (n, k) at the λ that was chosen.
+
+        Args:
+            X: (n, d) rows.
+            y: labels as in ``fit``.
+            groups: (n,) codes of rows that are left out together, or None.
+        """
+        codes = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
+        problem, head = self._problem(X, y, codes)
+        found = self._solved(problem, head)
+        self._keep(found)
+        if len(found.evidence.scores) == len(problem.y):
+            return found.evidence.scores
+        # the λ was chosen on some of the rows
+        rows, targets, lam = problem.rows[:], problem.targets[:], [self.lam_]
+        spectrum, _ = solve_spectrum(rows, targets, found.feature_map)
+        alone = codes is None or len(np.unique(codes)) == len(codes)
+        left_out = (
+            leave_one_out(spectrum, rows, targets, lam)
+            if alone or codes is None
+            else leave_one_group_out(spectrum, rows, targets, codes, lam)
+        )
+        return head.left_out_scores(spectrum, next(iter(left_out)), targets, None if alone else codes)
+
+    def _keep(self, found: Contender) -> None:
+        solution = found.solve()
+        self.coef_, self.intercept_, self.lam_ = solution.weight.T, solution.bias, found.candidate.lam
+
+    def _problem(
+        self, rows: ArrayLike, labels: ArrayLike, groups: NDArray[np.int64] | None
+    ) -> tuple[Problem, SpectralHead]:
         solved = [name for name in HEADS if isinstance(HEADS[name], SpectralHead)]
         check_choice(self.head, "head", type(self).__name__, solved)
         head = HEADS[self.head]
         check_choice(self.kind, "kind", type(self).__name__, sorted(head.tasks))
-        rows, labels = self._read(X, y)
+        rows, labels = self._read(rows, labels)
         width = len(self.classes_) if self.classes_ is not None else labels.shape[1]
         task = Task(self.kind, tuple(str(i) for i in range(width)))
-        identity = FeatureMap("rows", ((0, rows.shape[1]),), "none")
-        found, _ = spectral_contenders(Problem(rows, labels, task, (), None, 0), [identity], [head])  # type: ignore[list-item]  # checked above
-        return found[0]
+        return Problem(rows, labels, task, (), groups, 0), cast("SpectralHead", head)  # checked above
+
+    def _solved(self, problem: Problem, head: SpectralHead) -> Contender:
+        identity = FeatureMap("rows", ((0, problem.rows.shape[1]),), "none")
+        return spectral_contenders(problem, [identity], [head])[0][0]
 
     def _read(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:  # noqa: N803
         if self.kind == "classification":

@@ -29,11 +29,12 @@ MAX_FILES = 1_000_000
 MAX_DEPTH = 200
 
 _OURS = {
-    "attention": "AttentionHead", "contenders.closed_form": "ClosedForm", "estimator.per_output": "OneByOne",
+    "attention": "AttentionHead", "cell": "CellHead", "contenders.closed_form": "ClosedForm",
+    "estimator.per_output": "OneByOne",
     "gaussian_process": "GaussianProcess", "knn": "KNearestNeighbours", "laplace": "LastLayerLaplace",
     "logistic": "MultinomialLogisticRegression", "nearest_mean": "NearestMean", "ordinal": "ProportionalOdds",
-    "prototypes": "ClassPrototypes", "siamese": "SiameseMetric", "stacking": "HeadStacking",
-    "svm": "SupportVectorClassifier SupportVectorRegressor",
+    "prototypes": "ClassPrototypes", "random_features": "RandomFeatures", "siamese": "SiameseMetric",
+    "stacking": "HeadStacking", "svm": "SupportVectorClassifier SupportVectorRegressor",
 }  # fmt: skip
 # Former modules of classes, which the files of older models name.
 _MOVED = {

@@ -15,6 +15,7 @@ from headstart.heads.contenders.estimators import estimator_contenders
 from headstart.heads.contenders.spectral import best_penalties
 from headstart.heads.loss_summary import summarise
 from headstart.heads.problem import Problem
+from headstart.heads.registry import StructuredHead
 from headstart.heads.spectral.class_weights import balanced_weights
 from headstart.linear.moments import Moments
 from headstart.linear.spectrum import Spectrum
@@ -153,6 +154,8 @@ def check_fitted_again(head: FittedHead, certainty: Certainty | None) -> tuple[E
         headstart.errors.DataError: A model with a 'knn' head cannot be updated exactly, and it keeps no rows to be ...
     """
     kind = HEADS[head.head]
+    if isinstance(kind, StructuredHead) and head.estimator is not None:
+        kind = kind.like(head.estimator)
     if isinstance(kind, EstimatorHead) and certainty is not None and certainty.rows is not None:
         return kind, certainty, certainty.rows
     raise DataError(

@@ -130,7 +130,7 @@ def _outputs(
     layers: LayerChoice | None = None,
 ) -> NDArray[np.float64]:
     task, y = dataset.labelled()
-    search = replace(judged.search, prior=None, layers=layers or judged.search.layers)
+    search = replace(judged.search, prior=None, architecture=None, layers=layers or judged.search.layers)
     return held_out_outputs(
         rows, y, task, plan, blocks=blocks, groups=judged.groups, search=search, seed=judged.seed
     ).outputs

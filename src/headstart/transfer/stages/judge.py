@@ -24,7 +24,7 @@ from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moment
 from headstart.linear.calibration_choice import VECTOR
 from headstart.model import TransferModel
 from headstart.model.certainty import certainty_of
-from headstart.reporting import Reporter
+from headstart.reporting import Reporter, SilentReporter
 from headstart.rows import take_rows
 from headstart.tasks import base_dataset, base_kind, is_classification
 from headstart.transfer.stages.coverage import coverage_parts
@@ -32,7 +32,7 @@ from headstart.transfer.stages.prepare import Prepared
 from headstart.tune import FrozenFeatures
 from headstart.types import Dataset, Features, Task
 
-__all__ = ["FEW_ITEMS", "Judged", "affordable_folds", "judge", "make_plan"]
+__all__ = ["FEW_ITEMS", "Judged", "affordable_folds", "judge", "judged_quietly", "make_plan", "report_judged"]
 
 # With fewer items, a held-out fifth gives wide intervals, so cross-validation evaluates all items.
 FEW_ITEMS = 1000
@@ -227,11 +227,33 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
     shift = None
     if len(plan.parts) == 1:
         shift = loss_shift(model.head.left_out, task, held_out.outputs, y[plan.evaluated], resampled)
-    _report(model, evaluation, plan, reporter)
-    if shift is not None and shift.differs:
-        reporter.warning(shift.sentence)
     seconds = time.perf_counter() - began
-    return Judged(model, plan, groups, search, seed, held_out.outputs, evaluation, shift, seconds, coverage, blocks)
+    judged = Judged(model, plan, groups, search, seed, held_out.outputs, evaluation, shift, seconds, coverage, blocks)
+    report_judged(judged, reporter)
+    return judged
+
+
+def judged_quietly(prepared: Prepared, search: HeadSearch, seed: int) -> Judged:
+    """Evaluate heads once on a held-out part, and report nothing: for candidates of which one is reported later.
+
+    Args:
+        prepared: encoded items.
+        search: the candidates of the choice of head.
+        seed: of the split, the choice and the resamples.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.sources import open_source
+        >>> from headstart.transfer.stages.context import RunContext
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> from headstart.reporting import SilentReporter
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> data = read((rows, ["left"] * 10 + ["right"] * 10))
+        >>> prepared = prepare(data, open_source("vector"), RunContext(SilentReporter()))
+        >>> len(judged_quietly(prepared, HeadSearch(), 0).outputs)
+        4
+    """
+    return judge(prepared, search, seed, SilentReporter(), once=True)
 
 
 def _left_out(head: FittedHead, task: Task, y: NDArray[Any], groups: NDArray[np.int64] | None) -> LossSummary | None:
@@ -298,7 +320,29 @@ def _prior(weight: float) -> str:
     return f"the classes' names as {examples} each, " if weight else ""
 
 
-def _report(model: TransferModel, evaluation: Evaluation, plan: SplitPlan, reporter: Reporter) -> None:
+def report_judged(judged: Judged, reporter: Reporter) -> None:
+    """Report the head, and its metrics on the held-out items.
+
+    Args:
+        judged: from `judge`.
+        reporter: receives the lines.
+
+    Examples:
+        >>> import io
+        >>> from headstart.data import read
+        >>> from headstart.sources import open_source
+        >>> from headstart.transfer.stages.context import RunContext
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> from headstart.reporting import ConsoleReporter, SilentReporter
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> data = read((rows, ["left"] * 10 + ["right"] * 10))
+        >>> prepared = prepare(data, open_source("vector"), RunContext(SilentReporter()))
+        >>> judged, heard = judged_quietly(prepared, HeadSearch(("ridge",)), 0), io.StringIO()
+        >>> report_judged(judged, ConsoleReporter(heard))
+        >>> "ridge on rows as they are" in heard.getvalue()
+        True
+    """
+    model, evaluation, plan = judged.model, judged.evaluation, judged.plan
     head = model.head
     compared = {(candidate.features, candidate.head) for candidate in head.candidates}
     reporter.line(
@@ -328,3 +372,5 @@ def _report(model: TransferModel, evaluation: Evaluation, plan: SplitPlan, repor
     )
     shown = [f"{name.replace('_', ' ')} {figure(m.value, m.low, m.high)}" for name, m in others]
     reporter.line("also", "; ".join(shown[:SHOWN]))
+    if judged.shift is not None and judged.shift.differs:
+        reporter.warning(judged.shift.sentence)

@@ -1,0 +1,82 @@
+"""The registry of search methods, and their contract: a method proposes points and is told their losses.
+
+Budget, seeds, resuming and records are not theirs: `headstart.search.driving.loop` has them. A method must be
+deterministic: with the same seed and the same losses it proposes the same points, which is how a search is resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from headstart.heads.problem import Problem
+from headstart.registry import Registry
+from headstart.search.space import Point, Space
+
+__all__ = ["SEARCH_METHODS", "Bench", "SearchMethod", "Searcher"]
+
+Remember = Callable[[str, Callable[[], Any]], Any]
+
+
+def _at_once(key: str, make: Callable[[], Any]) -> Any:  # noqa: ARG001 (one contract)
+    return make()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a method may use besides the losses.
+
+    Attributes:
+        problem: rows and labels of the search; None for a space that is no space of heads.
+        remember: gives the JSON value of a name, and computes it only where the journal does not hold it: for work that
+            a resumed search must not repeat.
+        known: points whose loss is known before the search, such as that of the default; they are no tries.
+        left: seconds that are left, infinite without a limit.
+
+    Examples:
+        >>> Bench().remember("pilot", lambda: [1, 2])
+        [1, 2]
+    """
+
+    problem: Problem | None = None
+    known: tuple[tuple[Point, float], ...] = ()
+    remember: Remember = field(default=_at_once)
+    left: Callable[[], float] = field(default=lambda: float("inf"))
+
+
+class Searcher(Protocol):
+    """A running search."""
+
+    def propose(self) -> Point:
+        """The next point to try; it may have been tried before, which costs nothing."""
+        ...
+
+    def observe(self, point: Point, loss: float) -> None:
+        """Learn the loss of a proposed point; infinite where it could not be fitted."""
+        ...
+
+
+class SearchMethod(Protocol):
+    """A way to go through a space.
+
+    Attributes:
+        name: the name in the registry.
+    """
+
+    name: str
+
+    def start(self, space: Space, bench: Bench, seed: int) -> Searcher:
+        """A search from its beginning.
+
+        Args:
+            space: the points.
+            bench: what the method may use besides the losses.
+            seed: of its random numbers.
+        """
+        ...
+
+
+SEARCH_METHODS: Registry[SearchMethod] = Registry("search method")
+SEARCH_METHODS.register("random", "headstart.search.random:RANDOM")
+SEARCH_METHODS.register("evolution", "headstart.search.evolution:EVOLUTION")

@@ -1,0 +1,201 @@
+"""`search`: architecture search over heads and cells on the cached features of a frozen body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from headstart.data import ReadOptions
+from headstart.engine.options import Engine
+from headstart.engine.ray.session import keep_ray_open
+from headstart.errors import DataError, ParameterError
+from headstart.params import check_choice, check_number
+from headstart.report.size import report_words
+from headstart.reporting import Reporter, chosen_reporter
+from headstart.search.registry import SEARCH_METHODS
+from headstart.tasks import read_labelled
+from headstart.transfer.run import Run
+from headstart.transfer.searching.decision import Decision, decide
+from headstart.transfer.searching.heads import SearchedHeads, search_heads
+from headstart.transfer.searching.items import SearchItems, prepare_search
+from headstart.transfer.searching.record import search_logs, search_record
+from headstart.transfer.stages.compare import Baseline, compare
+from headstart.transfer.stages.context import Clock, RunContext
+from headstart.transfer.stages.gallery import REPORT_ITEMS, plan_gallery
+from headstart.transfer.stages.judge import Judged, judged_quietly, report_judged
+from headstart.transfer.stages.options import AUTO_SOURCE
+from headstart.transfer.stages.run_folder import check_run_folder, run_tables
+from headstart.transfer.stages.unread_blocks import without_unread_blocks
+from headstart.types import ANNOTATION_KINDS, Dataset, Modality, Source, TaskKind
+
+__all__ = ["search"]
+
+BODY = ("body", "network", "layers")  # what a search of the body itself might be called
+
+
+def search(
+    data: Any,
+    *,
+    source: str | Source | Sequence[str | Source] | None = None,
+    method: str = "random",
+    tries: int | None = None,
+    time_limit: float | None = None,
+    label: str | Sequence[str] | None = None,
+    item: str | Sequence[str] | None = None,
+    task: TaskKind | None = None,
+    modality: Modality | None = None,
+    group_col: str | None = None,
+    group_pattern: str | None = None,
+    time_col: str | None = None,
+    baselines: str = "fast",
+    out: str | Path | None = None,
+    overwrite: bool = True,
+    seed: int = 0,
+    engine: Engine = Engine(),
+    report_items: int = REPORT_ITEMS,
+    verbose: bool = True,
+    reporter: Reporter | None = None,
+    command: str | None = None,
+) -> Run:
+    """Search heads and cells for labelled items; the winner is kept only where it is shown to beat the default.
+
+    Items are encoded once. A part of them is held out that the search never sees (the given test part, else a fifth).
+    On the rest, the method tries architectures of `headstart.search.head_space`: blocks, projection, random features,
+    heads and small trained cells, each with its exact leave-one-out loss (trained cells: cross-validated). The best one
+    and the default, which is what `headstart.fit` chooses, are then compared on the held-out part. The winner replaces
+    the default if the 95% interval of the paired difference in loss lies below zero.
+
+    Args:
+        data: as in `headstart.transfer.fit.fit`, with whole items.
+        source: name of a source, an open one, or several; default: the installed one that suits the items.
+        method: ``"random"``, ``"evolution"``, ``"zero_cost"``, ``"controller"`` or ``"darts"``.
+        tries: number of architectures to try; default 100 where there is no time limit, else no limit.
+        time_limit: seconds of everything: reading, encoding, search, judging; default: no limit.
+        label: label column; default: inferred and reported.
+        item: item column or columns; default: inferred and reported.
+        task: ``"classification"``, ``"multilabel"`` or ``"regression"``; default: inferred.
+        modality: kind of item; default: inferred.
+        group_col: column of groups that must not be split.
+        group_pattern: a regular expression that captures the group of an item from its name.
+        time_col: column of times; the latest fifth is then held out.
+        baselines: ``"all"``, ``"fast"`` (without the untrained body) or ``"none"``.
+        out: run folder to write. While the search runs, its journal lies beside it (``OUT.search.jsonl``), from which
+            the same call goes on after an interruption.
+        overwrite: whether an existing run is replaced.
+        seed: of the split, the method, cells and random features.
+        engine: how items are encoded.
+        report_items: the largest number of items that the report holds.
+        verbose: whether to report.
+        reporter: receives the reports instead.
+        command: the command line, for the manifest.
+
+    Returns:
+        An ordinary run, with the block ``"search"`` in its record.
+
+    Raises:
+        DataError: if the data cannot be used, or hold annotations.
+        ParameterError: for an invalid value.
+        UnknownNameError: for an unknown method or source.
+        UsageError: if the journal belongs to another search.
+
+    Examples:
+        >>> import numpy as np
+        >>> x = np.random.default_rng(0).normal(size=(240, 2))
+        >>> inside = np.where(np.linalg.norm(x, axis=1) < 1.2, "in", "out").tolist()
+        >>> run = search((x, inside), tries=12, seed=1, verbose=False)
+        >>> run.record["search"]["tries"], run.record["search"]["decision"]["replaces_default"]
+        (12, True)
+    """
+    check_choice(baselines, "baselines", "search", ("all", "fast", "none"))
+    check_number(report_items, "report_items", "search", low=0, integer=True)
+    _check(source, method, tries, time_limit)
+    reading = ReadOptions.of(
+        label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
+        modality=modality, annotations=None,
+    )  # fmt: skip
+    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit))
+    place = None if out is None else Path(out)
+    if place is not None:
+        check_run_folder(place, context.reporter, overwrite=overwrite)
+    dataset = _whole_items(read_labelled(data, reading))
+    with keep_ray_open():
+        items = prepare_search(dataset, source, context)
+        journal = None if place is None else place.with_name(f"{place.name}.search.jsonl")
+        found = search_heads(items, method, tries=tries, journal=journal, context=context)
+        kept, decision = _decided(items, found, context)
+        compared = _compared(items, kept, baselines, context)
+    gallery = plan_gallery(items.prepared, kept, report_items)
+    kept = replace(kept, model=without_unread_blocks(kept.model))
+    tables = run_tables(items.prepared, kept, None, gallery)
+    tables = replace(tables, logs={**tables.logs, **search_logs(found)})
+    seconds = context.clock.elapsed
+    record = search_record(items, kept, compared, (found, decision), seconds=seconds, seed=seed, command=command)
+    evaluation, audit = kept.evaluation, items.prepared.audit
+    run = Run(kept.model, evaluation, compared, audit, record, place, tables)
+    if place is not None:
+        run.save(place)
+        found.remove_journal()
+        if command is None:
+            context.reporter.line("saved", f"{place}  ({seconds:.1f} s in all); read {report_words(place)}")
+    return run
+
+
+def _check(source: Any, method: str, tries: int | None, time_limit: float | None) -> None:
+    if method in BODY:
+        raise ParameterError(
+            "A search of the body itself is not offered: each candidate would have to be pretrained before it is "
+            "compared (12,800 networks on 800 GPUs for 28 days in Zoph & Le 2017), and a small data set cannot tell "
+            "them apart. Search heads on a pretrained body with one of "
+            f"{', '.join(SEARCH_METHODS)}, or let 'headstart rank' compare bodies."
+        )
+    SEARCH_METHODS[method]
+    if tries is not None:
+        check_number(tries, "tries", "search", low=1, integer=True)
+    if time_limit is not None:
+        check_number(time_limit, "time_limit", "search", low=0)
+    if source == AUTO_SOURCE:
+        raise ParameterError(
+            "A search goes through the heads of one source. Got source='auto'; rank the sources first ('headstart "
+            "rank'), and name the one to search with."
+        )
+
+
+def _whole_items(dataset: Dataset) -> Dataset:
+    if dataset.task is not None and dataset.task.unit in ANNOTATION_KINDS:
+        raise DataError(
+            f"A search goes through heads of whole items. {dataset.origin or 'The data'} hold annotations of parts of "
+            "items; fit them with 'headstart fit'."
+        )
+    return dataset
+
+
+def _decided(items: SearchItems, found: SearchedHeads, context: RunContext) -> tuple[Judged, Decision | None]:
+    """The judged model to keep: that of the winner where it is shown to be better, else that of the default."""
+    reporter, default = context.reporter, items.default
+    decision, kept = None, default
+    if found.architecture is not None:
+        with reporter.progress("comparing the winner with the default"):
+            search = replace(items.search, architecture=found.architecture)
+            winner = judged_quietly(items.prepared, search, context.seed)
+            decision = decide(
+                items.prepared.dataset, default, winner, tries=len(found.result.trials), seed=context.seed
+            )
+        kept = winner if decision.replaces else default
+        if decision.lead is not None:
+            reporter.line("by chance", decision.lead.sentence)
+        reporter.result("decision", decision.sentence)
+    else:
+        reporter.result("decision", "No architecture could be fitted; the default stays.")
+    report_judged(kept, reporter)
+    return kept, decision
+
+
+def _compared(items: SearchItems, kept: Judged, which: str, context: RunContext) -> tuple[Baseline, ...]:
+    if which == "none":
+        return ()
+    if context.clock.is_over:
+        context.reporter.warning("The baselines were skipped: the time limit is over.")
+        return ()
+    return tuple(compare(items.prepared, kept, which, context.reporter))

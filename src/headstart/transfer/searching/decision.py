@@ -1,0 +1,173 @@
+"""Whether the winner of a search replaces the default: a paired comparison on items that the search never saw."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from headstart.evaluate.formatting import metric_name
+from headstart.evaluate.pairs.paired_outputs import PairedOutputs
+from headstart.evaluate.pairs.result import Pair
+from headstart.evaluate.pairs.sentences import change_words
+from headstart.heads.fitted import Evidence
+from headstart.heads.standard_error import mean_and_error
+from headstart.search.winners_curse import expected_maximum
+from headstart.transfer.stages.judge import Judged
+from headstart.types import Dataset
+
+__all__ = ["Decision", "Lead", "decide"]
+
+MARGIN = 0.02  # of equivalence, which is not reported
+SAME = "The winner gives the same answers as the default, which stays."
+
+
+@dataclass(frozen=True)
+class Lead:
+    """How far the winner led the default in the loss that the search minimised, and how far chance alone would lead.
+
+    Attributes:
+        value: default minus winner, of the mean out-of-fold loss on the items of the search.
+        by_chance: the expected lead of the best of k tries that are all as good as the default: the standard error of
+            the paired difference times the expected maximum of k standard normal numbers.
+        tries: k.
+
+    Examples:
+        >>> Lead(0.03, 0.05, 120).sentence
+        'Among the items of the search the winner led the default by 0.0300 in loss; the best of 120 tries that are \
+all as good as the default would lead by up to 0.0500 by chance alone.'
+    """
+
+    value: float
+    by_chance: float
+    tries: int
+
+    @property
+    def sentence(self) -> str:
+        """Both figures."""
+        place = (
+            f"led the default by {self.value:.4f}" if self.value >= 0 else f"was {-self.value:.4f} behind the default"
+        )
+        return (
+            f"Among the items of the search the winner {place} in loss; the best of {self.tries} tries that are all "
+            f"as good as the default would lead by up to {self.by_chance:.4f} by chance alone."
+        )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The comparison on the outer split, and what follows from it.
+
+    Attributes:
+        pair: the default and the winner on the same items; differences are the winner's minus the default's.
+        items: number of items of the outer split.
+        metric: name of the main metric.
+        loss_name: what the loss is.
+        lead: of the winner in the search itself; None where it is unknown.
+
+    Examples:
+        >>> from headstart.evaluate.pairs.result import Difference
+        >>> none, less = Difference(0.0, -0.01, 0.01, 1.0, 1.0), Difference(-0.02, -0.03, -0.01, 0.001, 0.001)
+        >>> pair = Pair(0, 1, none, (0.0, 0.0), (0.0, 0.0), False, less, False, 3, 3, 0, ())
+        >>> Decision(pair, 200, "accuracy", "loss", None).replaces
+        True
+    """
+
+    pair: Pair
+    items: int
+    metric: str
+    loss_name: str
+    lead: Lead | None
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the interval of the loss is below 0, and that of the main metric not."""
+        return self.pair.loss.high < 0 and not self.pair.main.high < 0
+
+    @property
+    def sentence(self) -> str:
+        """What was found on the outer split, and what follows."""
+        if self.pair.same_outputs:
+            return SAME
+        loss, main = self.pair.loss, self.pair.main
+        found = (
+            f"On the {self.items} items that the search never saw, the winner's {self.loss_name} differs by "
+            f"{loss.value:+.4f} [{loss.low:+.4f}, {loss.high:+.4f}] from that of the default, its "
+            f"{metric_name(self.metric)} by {change_words(self.metric, main.value, main.low, main.high)}"
+        )
+        if self.replaces:
+            return f"{found}: the winner replaces the default."
+        if loss.high < 0:
+            return f"{found}: the default stays, because its {metric_name(self.metric)} is higher."
+        if loss.low > 0:
+            return f"{found}: the default is better, and stays."
+        return f"{found}: no difference is shown, so that the default stays."
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        main, loss = self.pair.main, self.pair.loss
+        return {
+            "replaces_default": self.replaces,
+            "sentence": self.sentence,
+            "items": self.items,
+            "metric": self.metric,
+            "metric_difference": [main.value, _finite(main.low), _finite(main.high)],
+            "loss_difference": [loss.value, loss.low, loss.high],
+            "p": [main.p, loss.p],
+            "lead_in_search": None if self.lead is None else self.lead.value,
+            "lead_by_chance": None if self.lead is None else self.lead.by_chance,
+        }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def decide(dataset: Dataset, default: Judged, winner: Judged, *, tries: int, seed: int) -> Decision:
+    """Compare the default and the winner of a search on the items that both were judged on.
+
+    Args:
+        dataset: all labelled items.
+        default: what a fit would choose.
+        winner: the architecture of lowest loss in the search, judged on the same items.
+        tries: number of architectures that were tried.
+        seed: of the bootstrap.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.heads import HeadSearch
+        >>> from headstart.heads.architecture import Architecture
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources import open_source
+        >>> from headstart.transfer.stages.context import RunContext
+        >>> from headstart.transfer.stages.judge import judge
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> x, silent = np.random.default_rng(0).normal(size=(300, 2)), SilentReporter()
+        >>> data = read((x, np.where(np.linalg.norm(x, axis=1) > 1.2, "out", "in").tolist()))
+        >>> prepared = prepare(data, open_source("vector"), RunContext(silent))
+        >>> curved = HeadSearch(architecture=Architecture(scaling="none", random_features=256))
+        >>> both = [judge(prepared, search, 0, silent, once=True) for search in (HeadSearch(), curved)]
+        >>> found = decide(data, *both, tries=10, seed=0)
+        >>> found.replaces, found.lead.value > found.lead.by_chance
+        (True, True)
+    """
+    task, y = dataset.labelled()
+    rows = default.plan.evaluated
+    sides = PairedOutputs.of(task, y[rows], [default.outputs, winner.outputs], default.resample_groups, seed)
+    p = sides.p_values(0, 1)
+    lead = _lead(default.model.head.evidence, winner.model.head.evidence, _groups(default), tries)
+    return Decision(sides.pair(0, 1, p, p, MARGIN), len(rows), default.evaluation.main, sides.loss_name, lead)
+
+
+def _groups(judged: Judged) -> Any:
+    return None if judged.groups is None else judged.groups[judged.plan.fitted]
+
+
+def _lead(default: Evidence | None, winner: Evidence | None, groups: Any, tries: int) -> Lead | None:
+    if default is None or winner is None or not np.array_equal(default.index, winner.index):
+        return None
+    together = None if groups is None else groups[default.index]
+    mean, error = mean_and_error(default.losses - winner.losses, together)
+    return Lead(mean, error * expected_maximum(tries), tries)

@@ -1,0 +1,119 @@
+"""The record of a run that a search made, and its tries as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headstart.transfer.searching.decision import Decision
+from headstart.transfer.searching.heads import SearchedHeads
+from headstart.transfer.searching.items import SearchItems
+from headstart.transfer.stages.compare import Baseline
+from headstart.transfer.stages.coverage import coverage_record
+from headstart.transfer.stages.judge import Judged
+from headstart.transfer.stages.record import make_record
+
+__all__ = ["search_logs", "search_record"]
+
+SHOWN = 10  # best tries in the record; the table in logs/ has all
+
+
+def search_record(
+    items: SearchItems,
+    kept: Judged,
+    compared: Sequence[Baseline],
+    searched: tuple[SearchedHeads, Decision | None],
+    *,
+    seconds: float,
+    seed: int,
+    command: str | None,
+) -> dict[str, Any]:
+    """The record of a fit, with a block on the search.
+
+    Args:
+        items: encoded items and the default.
+        kept: what was kept, judged.
+        compared: baselines.
+        searched: what the search found, and the comparison with the default; None where nothing could be fitted.
+        seconds: of everything so far.
+        seed: of split and search.
+        command: the command line, or None.
+
+    Examples:
+        >>> from headstart.transfer.search import search
+        >>> texts = [f"{mood} film {i}" for i in range(20) for mood in ("good", "bad")]
+        >>> run = search((texts, ["+", "-"] * 20), source="toy", tries=4, verbose=False)
+        >>> sorted(run.record["search"])[:5]
+        ['best', 'combinations', 'decision', 'default', 'ended']
+    """
+    record = make_record(items.prepared, kept, compared, seconds=seconds, seed=seed, command=command)
+    certain = coverage_record(kept.model, kept.coverage) | dict(kept.certainty)
+    if (choice := kept.model.head.calibration_choice) is not None:
+        certain = certain | {"calibration": choice.to_dict()}
+    if certain:
+        record["certainty"] = certain
+    if items.choice.record:
+        record["source_choice"] = items.choice.record
+    if items.number_format:
+        record["encoding"] = {**record["encoding"], "int8": dict(items.number_format)}
+    record["learning_curve_missing"] = "No learning curve: the run is that of a search."
+    return record | {"search": _block(items, *searched)}
+
+
+def _block(items: SearchItems, found: SearchedHeads, decision: Decision | None) -> dict[str, Any]:
+    result = found.result
+    fitted = sorted((one for one in result.trials if math.isfinite(one.loss)), key=lambda one: (one.loss, one.number))
+    default = items.default
+    return {
+        "method": found.method,
+        "tries": len(result.trials),
+        "failed": len(result.trials) - len(fitted),
+        "resumed": result.resumed,
+        "ended": result.ended,
+        "seconds": result.seconds,
+        "items": len(default.plan.fitted),
+        "outer_split": default.plan.how,
+        "space": {gene.name: list(gene.values) for gene in found.space.genes},
+        "combinations": found.space.combinations,
+        "default": {
+            "words": f"{default.model.head.head} on {default.model.head.feature_map.name}",
+            "loss": found.default_loss,
+            "metrics": default.evaluation.to_dict()["metrics"],
+        },
+        "best": [
+            {"try": one.number, "loss": one.loss, "words": found.words(one),
+             "architecture": found.space.decode(one.point).to_dict()}
+            for one in fitted[:SHOWN]
+        ],
+        "decision": None if decision is None else decision.to_dict(),
+    }  # fmt: skip
+
+
+def search_logs(found: SearchedHeads) -> Mapping[str, bytes]:
+    """All tries as ``search.csv``: number, loss, seconds, architecture, and why one could not be fitted.
+
+    Args:
+        found: by the search.
+
+    Examples:
+        >>> from headstart.search.driving.loop import SearchResult, Trial
+        >>> from headstart.search.head_space import head_space
+        >>> from headstart.types import Task
+        >>> space = head_space((), Task("regression", ("y",)), n=9, d=2)
+        >>> point = space.point({"head": "knn"})
+        >>> tried = SearchResult((Trial(1, point, 0.25, 0.5),), "done", 0, 0.5)
+        >>> print(search_logs(SearchedHeads("random", space, tried, 0.3, None))["search.csv"].decode())
+        try,loss,seconds,architecture,note
+        1,0.25,0.5,"all columns, knn",
+        <BLANKLINE>
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("try", "loss", "seconds", "architecture", "note"))
+    for one in found.result.trials:
+        loss = one.loss if math.isfinite(one.loss) else ""
+        writer.writerow((one.number, loss, round(one.seconds, 4), found.words(one), one.note))
+    return {"search.csv": text.getvalue().encode()}
