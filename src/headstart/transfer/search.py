@@ -17,7 +17,7 @@ from headstart.reporting import Reporter, chosen_reporter
 from headstart.search.registry import SEARCH_METHODS
 from headstart.tasks import read_labelled
 from headstart.transfer.run import Run
-from headstart.transfer.searching.decision import Decision, decide
+from headstart.transfer.searching.decision import SearchDecision, decide
 from headstart.transfer.searching.heads import SearchedHeads, search_heads
 from headstart.transfer.searching.items import SearchItems, prepare_search
 from headstart.transfer.searching.record import search_logs, search_record
@@ -171,7 +171,7 @@ def _whole_items(dataset: Dataset) -> Dataset:
     return dataset
 
 
-def _decided(items: SearchItems, found: SearchedHeads, context: RunContext) -> tuple[Judged, Decision | None]:
+def _decided(items: SearchItems, found: SearchedHeads, context: RunContext) -> tuple[Judged, SearchDecision | None]:
     """The judged model to keep: that of the winner where it is shown to be better, else that of the default."""
     reporter, default = context.reporter, items.default
     decision, kept = None, default

@@ -17,7 +17,7 @@ from headstart.search.driving.journal import Journal
 from headstart.search.registry import Bench, Searcher, SearchMethod
 from headstart.search.space import Point, Space
 
-__all__ = ["Budget", "Measured", "SearchResult", "Trial", "run_search"]
+__all__ = ["SearchBudget", "SearchResult", "TrialLoss", "Try", "run_search"]
 
 REPEATS = 200  # proposals of known points in a row, after which the method has nothing new
 PASSED_OVER = 50  # proposals in a row that would not fit into the time
@@ -25,7 +25,7 @@ NEW_KIND = 0.1  # share of the time that must be left for a first try of its kin
 
 
 @dataclass(frozen=True)
-class Measured:
+class TrialLoss:
     """The loss of a point.
 
     Attributes:
@@ -38,7 +38,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Try:
     """A point that was tried.
 
     Attributes:
@@ -57,7 +57,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Budget:
+class SearchBudget:
     """When a search ends.
 
     Attributes:
@@ -66,7 +66,7 @@ class Budget:
         now: a clock, in seconds.
 
     Examples:
-        >>> Budget(tries=20).seconds is None
+        >>> SearchBudget(tries=20).seconds is None
         True
     """
 
@@ -86,18 +86,18 @@ class SearchResult:
         seconds: of all of it, also before an interruption.
 
     Examples:
-        >>> found = SearchResult((Trial(1, (0,), 0.5, 0.1), Trial(2, (1,), 0.4, 0.1)), "all tries made", 0, 0.2)
+        >>> found = SearchResult((Try(1, (0,), 0.5, 0.1), Try(2, (1,), 0.4, 0.1)), "all tries made", 0, 0.2)
         >>> found.best.number
         2
     """
 
-    trials: tuple[Trial, ...]
+    trials: tuple[Try, ...]
     ended: str
     resumed: int
     seconds: float
 
     @property
-    def best(self) -> Trial | None:
+    def best(self) -> Try | None:
         """The trial of lowest loss, the earliest of equals; None where none could be fitted."""
         fitted = [trial for trial in self.trials if math.isfinite(trial.loss)]
         return min(fitted, key=lambda trial: (trial.loss, trial.number)) if fitted else None
@@ -106,15 +106,15 @@ class SearchResult:
 def run_search(
     space: Space,
     method: SearchMethod,
-    measure: Callable[[Point], Measured],
-    budget: Budget,
+    measure: Callable[[Point], TrialLoss],
+    budget: SearchBudget,
     *,
     seed: int = 0,
     journal: Journal | None = None,
     problem: Problem | None = None,
     known: Sequence[tuple[Point, float]] = (),
     kind_of: Callable[[Point], str] = lambda point: "",  # noqa: ARG005
-    progress: Callable[[Trial], None] = lambda trial: None,  # noqa: ARG005
+    progress: Callable[[Try], None] = lambda trial: None,  # noqa: ARG005
 ) -> SearchResult:
     """Let a method propose points until the budget is used up, or until it has nothing new to propose.
 
@@ -139,33 +139,33 @@ def run_search(
         >>> from headstart.search.registry import SEARCH_METHODS
         >>> from headstart.search.space import Gene
         >>> space = Space((Gene("a", tuple(range(10))), Gene("b", tuple(range(10)))))
-        >>> far = lambda point: Measured(abs(point[0] - 7) + abs(point[1] - 2))
-        >>> found = run_search(space, SEARCH_METHODS["evolution"], far, Budget(tries=90), seed=1)
+        >>> far = lambda point: TrialLoss(abs(point[0] - 7) + abs(point[1] - 2))
+        >>> found = run_search(space, SEARCH_METHODS["evolution"], far, SearchBudget(tries=90), seed=1)
         >>> found.best.point, found.best.loss, found.ended
         ((7, 2), 0, 'all 90 tries were made')
     """
     if budget.tries is None and budget.seconds is None:
         raise UsageError("A search needs an end: give a number of tries, a time limit, or both.")
-    running = _Running(space, measure, budget, journal or Journal(None, {}), kind_of=kind_of, progress=progress)
+    running = _RunningSearch(space, measure, budget, journal or Journal(None, {}), kind_of=kind_of, progress=progress)
     return running.run(method, Bench(problem, tuple(known), running.remember, running.left), seed)
 
 
-class _Running:
+class _RunningSearch:
     def __init__(
         self,
         space: Space,
-        measure: Callable[[Point], Measured],
-        budget: Budget,
+        measure: Callable[[Point], TrialLoss],
+        budget: SearchBudget,
         journal: Journal,
         *,
         kind_of: Callable[[Point], str],
-        progress: Callable[[Trial], None],
+        progress: Callable[[Try], None],
     ) -> None:
         self._space, self._measure, self._budget, self._journal = space, measure, budget, journal
         self._kind_of, self._progress = kind_of, progress
         self._began = budget.now()
         self._before = float(journal.earlier[-1]["elapsed"]) if journal.earlier else 0.0
-        self._trials: list[Trial] = []
+        self._trials: list[Try] = []
         self._known: dict[Point, float] = {}
         self._longest: dict[str, float] = {}
 
@@ -199,12 +199,10 @@ class _Running:
                 )
             if "passed over" not in entry:
                 loss = math.inf if entry["loss"] is None else float(entry["loss"])
-                self._observe(
-                    searcher, Trial(len(self._trials) + 1, point, loss, float(entry["seconds"]), entry["note"])
-                )
+                self._observe(searcher, Try(len(self._trials) + 1, point, loss, float(entry["seconds"]), entry["note"]))
         return len(self._trials)
 
-    def _observe(self, searcher: Searcher, trial: Trial) -> None:
+    def _observe(self, searcher: Searcher, trial: Try) -> None:
         self._trials.append(trial)
         self._known[trial.point] = trial.loss
         kind = self._kind_of(trial.point)
@@ -245,7 +243,7 @@ class _Running:
     def _try(self, searcher: Searcher, point: Point) -> None:
         began = self._budget.now()
         found = self._measure(point)
-        trial = Trial(len(self._trials) + 1, point, found.loss, self._budget.now() - began, found.note)
+        trial = Try(len(self._trials) + 1, point, found.loss, self._budget.now() - began, found.note)
         loss = trial.loss if math.isfinite(trial.loss) else None
         self._journal.append(
             {"point": list(point), "loss": loss, "seconds": trial.seconds, "note": trial.note, "elapsed": self._used()}

@@ -10,7 +10,7 @@ from headstart.errors import HeadstartError
 from headstart.heads.architectures.contender import architecture_contender
 from headstart.heads.estimator.threads import threads_for
 from headstart.heads.problem import Problem
-from headstart.search.driving.loop import Measured
+from headstart.search.driving.loop import TrialLoss
 from headstart.search.head_space import HeadSpace
 from headstart.search.space import Point
 
@@ -41,16 +41,16 @@ class HeadLosses:
     def __init__(self, problem: Problem, space: HeadSpace) -> None:
         self.problem, self.space = problem, space
 
-    def __call__(self, point: Point) -> Measured:
+    def __call__(self, point: Point) -> TrialLoss:
         """The mean out-of-fold loss of an architecture; infinite where it cannot be fitted."""
         problem = self.problem
         try:
             with threads_for(len(problem.rows), problem.rows.shape[1]):
                 found, _ = architecture_contender(problem, self.space.decode(point))
         except (HeadstartError, np.linalg.LinAlgError) as error:
-            return Measured(math.inf, str(error))
+            return TrialLoss(math.inf, str(error))
         loss = found.candidate.loss
-        return Measured(
+        return TrialLoss(
             loss if math.isfinite(loss) else math.inf, "" if math.isfinite(loss) else "a loss that is infinite"
         )
 

@@ -18,7 +18,7 @@ from headstart.search.winners_curse import expected_maximum
 from headstart.transfer.stages.judge import Judged
 from headstart.types import Dataset
 
-__all__ = ["Decision", "Lead", "decide"]
+__all__ = ["Lead", "SearchDecision", "decide"]
 
 MARGIN = 0.02  # of equivalence, which is not reported
 SAME = "The winner gives the same answers as the default, which stays."
@@ -57,7 +57,7 @@ all as good as the default would lead by up to 0.0500 by chance alone.'
 
 
 @dataclass(frozen=True)
-class Decision:
+class SearchDecision:
     """The comparison on the outer split, and what follows from it.
 
     Attributes:
@@ -71,7 +71,7 @@ class Decision:
         >>> from headstart.evaluate.pairs.result import Difference
         >>> none, less = Difference(0.0, -0.01, 0.01, 1.0, 1.0), Difference(-0.02, -0.03, -0.01, 0.001, 0.001)
         >>> pair = Pair(0, 1, none, (0.0, 0.0), (0.0, 0.0), False, less, False, 3, 3, 0, ())
-        >>> Decision(pair, 200, "accuracy", "loss", None).replaces
+        >>> SearchDecision(pair, 200, "accuracy", "loss", None).replaces
         True
     """
 
@@ -125,7 +125,7 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def decide(dataset: Dataset, default: Judged, winner: Judged, *, tries: int, seed: int) -> Decision:
+def decide(dataset: Dataset, default: Judged, winner: Judged, *, tries: int, seed: int) -> SearchDecision:
     """Compare the default and the winner of a search on the items that both were judged on.
 
     Args:
@@ -158,7 +158,7 @@ def decide(dataset: Dataset, default: Judged, winner: Judged, *, tries: int, see
     sides = PairedOutputs.of(task, y[rows], [default.outputs, winner.outputs], default.resample_groups, seed)
     p = sides.p_values(0, 1)
     lead = _lead(default.model.head.evidence, winner.model.head.evidence, _groups(default), tries)
-    return Decision(sides.pair(0, 1, p, p, MARGIN), len(rows), default.evaluation.main, sides.loss_name, lead)
+    return SearchDecision(sides.pair(0, 1, p, p, MARGIN), len(rows), default.evaluation.main, sides.loss_name, lead)
 
 
 def _groups(judged: Judged) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from headstart.heads.architecture import Architecture
 from headstart.reporting import Progress
 from headstart.search.driving.journal import open_journal
-from headstart.search.driving.loop import Budget, SearchResult, Trial, run_search
+from headstart.search.driving.loop import SearchBudget, SearchResult, Try, run_search
 from headstart.search.driving.losses import HeadLosses
 from headstart.search.head_space import READ, HeadSpace, head_space
 from headstart.search.registry import SEARCH_METHODS
@@ -57,7 +57,7 @@ class SearchedHeads:
         best = self.result.best
         return None if best is None else self.space.decode(best.point)
 
-    def words(self, trial: Trial) -> str:
+    def words(self, trial: Try) -> str:
         """The architecture of a try, with the names of its blocks."""
         return self.space.decode(trial.point).words(self.space.blocks)
 
@@ -102,7 +102,7 @@ def search_heads(
     header = _header(items, method, space, context)
     with open_journal(journal, header) as opened, context.reporter.progress(f"searching by {method}") as step:
         result = run_search(
-            space, SEARCH_METHODS[method], losses, Budget(count, seconds), seed=context.seed, journal=opened,
+            space, SEARCH_METHODS[method], losses, SearchBudget(count, seconds), seed=context.seed, journal=opened,
             problem=problem, known=_known(items, space), kind_of=losses.kind_of,
             progress=lambda trial: _show(step, trial, count),
         )  # fmt: skip
@@ -130,7 +130,7 @@ def _known(items: SearchItems, space: HeadSpace) -> list[tuple[Point, float]]:
     return [(space.point({**values, "scaling": scaling, "head": head.head}), _loss_of_default(items))]
 
 
-def _show(step: Progress, trial: Trial, count: int | None) -> None:
+def _show(step: Progress, trial: Try, count: int | None) -> None:
     step(trial.number, count or 0)
 
 

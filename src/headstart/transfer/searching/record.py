@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from headstart.transfer.searching.decision import Decision
+from headstart.transfer.searching.decision import SearchDecision
 from headstart.transfer.searching.heads import SearchedHeads
 from headstart.transfer.searching.items import SearchItems
 from headstart.transfer.stages.compare import Baseline
@@ -25,7 +25,7 @@ def search_record(
     items: SearchItems,
     kept: Judged,
     compared: Sequence[Baseline],
-    searched: tuple[SearchedHeads, Decision | None],
+    searched: tuple[SearchedHeads, SearchDecision | None],
     *,
     seconds: float,
     seed: int,
@@ -63,7 +63,7 @@ def search_record(
     return record | {"search": _block(items, *searched)}
 
 
-def _block(items: SearchItems, found: SearchedHeads, decision: Decision | None) -> dict[str, Any]:
+def _block(items: SearchItems, found: SearchedHeads, decision: SearchDecision | None) -> dict[str, Any]:
     result = found.result
     fitted = sorted((one for one in result.trials if math.isfinite(one.loss)), key=lambda one: (one.loss, one.number))
     default = items.default
@@ -99,12 +99,12 @@ def search_logs(found: SearchedHeads) -> Mapping[str, bytes]:
         found: by the search.
 
     Examples:
-        >>> from headstart.search.driving.loop import SearchResult, Trial
+        >>> from headstart.search.driving.loop import SearchResult, Try
         >>> from headstart.search.head_space import head_space
         >>> from headstart.types import Task
         >>> space = head_space((), Task("regression", ("y",)), n=9, d=2)
         >>> point = space.point({"head": "knn"})
-        >>> tried = SearchResult((Trial(1, point, 0.25, 0.5),), "done", 0, 0.5)
+        >>> tried = SearchResult((Try(1, point, 0.25, 0.5),), "done", 0, 0.5)
         >>> print(search_logs(SearchedHeads("random", space, tried, 0.3, None))["search.csv"].decode())
         try,loss,seconds,architecture,note
         1,0.25,0.5,"all columns, knn",
