@@ -1,6 +1,6 @@
 """The registry of search methods, and their contract: a method proposes points and is told their losses.
 
-SearchBudget, seeds, resuming and records are not theirs: `headstart.search.driving.loop` has them. A method must be
+Budget, seeds, resuming and records are not theirs: `headstart.search.driving.loop` has them. A method must be
 deterministic: with the same seed and the same losses it proposes the same points, which is how a search is resumed.
 """
 
