@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.cli.input.arguments import engine_of, reading_options, seconds_of
+from headstart.cli.input.arguments import engine_of, reading_options, seconds_of, training_of
 from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line
 from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.folder import training_entry
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+NOT_DISTILLED = ("mixup", "cutmix", "label_smoothing", "dropout")  # settings of a training on labels
+
 
 def run(args: argparse.Namespace) -> int:
     """Train a small body to reproduce the outputs of larger ones, and write it as a checkpoint.
@@ -38,9 +40,11 @@ def run(args: argparse.Namespace) -> int:
     from headstart.sources.bodies.trainable import TrainableSource
     from headstart.tasks import read_labelled
     from headstart.tune.distillation.distill import DistillationLoss, distilled
+    from headstart.tune.training.chosen import with_chosen
     from headstart.tune.training.settings import Budget, Training
 
     out, limit = Path(args.out), seconds_of(args)
+    training = with_chosen(Training(), training_of(args), unused=NOT_DISTILLED)
     _check_out(out)
     reporter = reporter_of(args)
     dataset = _training_part(
@@ -58,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     with reporter.progress("distilling") as step:
         found = distilled(
             teachers, student, dataset.items, loss=DistillationLoss(rows=args.loss),
-            training=Training(epochs=args.epochs, augmentation="auto" if args.augment else "none"), seed=args.seed,
+            training=training, seed=args.seed,
             budget=Budget(seconds=limit, folder=folder, logs=folder and folder / "logs", progress=step),
             engine=engine_of(args),
         )  # fmt: skip
@@ -171,6 +175,7 @@ def _record(
         "training": {
             "stopped": outcome.stopped, "epochs": outcome.epochs, "steps": outcome.steps, "seconds": outcome.seconds,
             "items_per_second": outcome.items_per_second, "seed": args.seed, "note": outcome.note, "kept": outcome.kept,
+            "settings": training_of(args),
         },
         "history": list(outcome.history),
     }  # fmt: skip

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
+from typing import Any
 
-from headstart.cli.input.arguments import fit_arguments, reading_options, seconds_of, sources_to_rank
+from headstart.cli.input.arguments import fit_arguments, reading_options, seconds_of, sources_to_rank, training_of
 from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.cli.output.runs import run_folder, summary
+from headstart.cli.parser.training import option_name
 from headstart.errors import UsageError
 from headstart.io import is_run
 
@@ -26,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.report.size import report_words
     from headstart.transfer import fit
 
+    training = _training(args)
     if args.zero_shot is not None:
         from headstart.cli.fit_zero_shot import run as run_zero_shot
 
@@ -47,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
             args.data,
             sources=sources_to_rank(args),
             strategy=args.strategy,
+            training=training,
             source_data=args.source_data,
             out=out,
             time_limit=seconds_of(args),
@@ -61,3 +65,17 @@ def run(args: argparse.Namespace) -> int:
     reporter.line("saved", f"{out}  ({seconds:.1f} s in all{replaced}); read {report_words(out)}")
     reporter.line("next", f"headstart predict {shlex.quote(str(out))} ITEM")
     return 0
+
+
+def _training(args: argparse.Namespace) -> dict[str, Any] | None:
+    """The training settings that were given; with frozen features the batch size is that of the encoding alone."""
+    found = training_of(args)
+    if args.strategy == "frozen":
+        found.pop("batch_size", None)
+        if found:
+            given = " and ".join(option_name(name) for name in found)
+            raise UsageError(
+                f"{given} would have no effect: without --strategy the body stays frozen and nothing is trained; add "
+                "--strategy lp_ft (or another name, or auto)."
+            )
+    return found or None

@@ -8,10 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from headstart.data import ReadOptions, read, union_groups
-from headstart.engine.extract import extract
 from headstart.engine.options import Engine, refuse_int8
 from headstart.engine.ray.session import keep_ray_open
 from headstart.evaluate.learning_curve import LearningCurve
@@ -32,7 +29,7 @@ from headstart.transfer.ranking.default_choice import choose_default, named_choi
 from headstart.transfer.ranking.entries import Described, describe_all
 from headstart.transfer.ranking.profile import profile_facts
 from headstart.transfer.run import Run
-from headstart.transfer.stages.compare import Baseline, compare
+from headstart.transfer.stages.compare import Baseline, compare_in_time
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.coverage import coverage_record
 from headstart.transfer.stages.gallery import REPORT_ITEMS, GalleryPlan, plan_gallery
@@ -41,7 +38,7 @@ from headstart.transfer.stages.judge import Judged, judge
 from headstart.transfer.stages.label_texts import LabelText, with_label_text
 from headstart.transfer.stages.learning import learning_curve_of
 from headstart.transfer.stages.number_format import NumberFormat, in_number_format
-from headstart.transfer.stages.options import FROZEN_BODY, FitOptions, check_choices, check_several, check_together
+from headstart.transfer.stages.options import FitOptions, check_choices, check_several, check_together
 from headstart.transfer.stages.prepare import Audited, Prepared, audit_items, encode_items
 from headstart.transfer.stages.record import make_record
 from headstart.transfer.stages.run_folder import RunTables, check_run_folder, run_tables
@@ -53,7 +50,6 @@ __all__ = ["fit"]
 
 ENOUGH = 30.0  # remaining seconds of a time limit that allow the search for groups in the names
 OUT_OF_TIME = "No learning curve: the time limit was reached before it."
-SAMPLE = 32  # items that are encoded to estimate the time of all
 
 
 def fit(
@@ -76,6 +72,7 @@ def fit(
     label_text: LabelText | None = "auto",
     drop_suspects: bool = False,
     strategy: str | Strategy = "frozen",
+    training: Mapping[str, Any] | None = None,
     source_data: Any = None,
     baselines: str = "all",
     out: str | Path | None = None,
@@ -126,6 +123,9 @@ def fit(
         strategy: how knowledge is transferred: ``"frozen"`` (the body stays frozen), ``"auto"`` (the body is fine-tuned
             if the evidence says that it pays, and the model of lowest validation loss is kept), or a strategy of
             `headstart.tune` or its name, which is run without a forecast.
+        training: settings of the training in place of those of the strategy, by name: those of
+            `headstart.tune.Training`, such as ``{"epochs": 3, "freeze": 2}``, and the strategy's own, such as
+            ``"rank"``; default: none.
         source_data: labelled data of the source's own task, in any form of ``data``: forgetting of a fine-tuned body is
             measured on them, and the strategy ``"joint"`` replays them.
         baselines: ``"all"``, ``"fast"`` (without the untrained body) or ``"none"``.
@@ -164,7 +164,7 @@ def fit(
             None if heads is None else tuple(heads), class_weight, drop_suspects=drop_suspects, fusion=fusion,
             layers=layers,
         ),
-        label_text, strategy, source_data, baselines, report_items,
+        label_text, strategy, source_data, baselines, report_items, training,
     )  # fmt: skip
     reading = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
@@ -172,7 +172,7 @@ def fit(
     )  # fmt: skip
     check_choices(options)
     if not is_own_strategy(strategy):
-        check_strategy(strategy, class_weight, source_data)
+        check_strategy(strategy, class_weight, source_data, training)
     check_together(options)
     if not options.is_frozen:
         refuse_int8(engine, "a strategy other than 'frozen'")
@@ -182,7 +182,7 @@ def fit(
     dataset = read_labelled(data, reading)
     if dataset.task is not None and dataset.task.unit in ANNOTATION_KINDS:
         return _annotations(dataset, options, described, context, out=out, command=command)
-    check_strategy(strategy, class_weight, source_data)  # one that only annotated items have is unknown here
+    check_strategy(strategy, class_weight, source_data, training)  # one that only annotated items have is unknown here
     fitted = _fitted(dataset, options, described, context)
     seconds = context.clock.elapsed
     run = Run(
@@ -279,9 +279,10 @@ def _fitted(
         prepared = encode_items(audited, opened, context, known=known)
         search = replace(options.search, until=context.clock.until)
         prepared, search = with_label_text(prepared, search, options.label_text, context.reporter)
-        prepared, judged, moved = _judge(prepared, search, options.strategy, replayed, context)
+        prepared, judged, moved = _judge(prepared, search, options, replayed, context)
         curve = OUT_OF_TIME if context.clock.is_over else learning_curve_of(prepared, judged, context.reporter)
-        compared = _compare(prepared, judged, moved, options.baselines, context)
+        frozen = None if moved is None else moved.frozen
+        compared = compare_in_time(prepared, judged, options.baselines, context, frozen=frozen)
     gallery = plan_gallery(prepared, judged, options.report_items)
     profile = None
     if options.is_frozen and compared and not context.clock.is_over:
@@ -340,12 +341,12 @@ def _report_saved(path: Path, seconds: float, command: str | None, reporter: Rep
 def _judge(
     prepared: Prepared,
     search: HeadSearch,
-    strategy: str | Strategy,
+    options: FitOptions,
     source_data: Dataset | None,
     context: RunContext,
 ) -> tuple[Prepared, Judged, MovedBody | None]:
     """Evaluate frozen features, propose groups, and fine-tune the body if the strategy is not ``"frozen"``."""
-    clock, reporter, is_frozen = context.clock, context.reporter, strategy == FROZEN_BODY
+    clock, reporter, is_frozen = context.clock, context.reporter, options.is_frozen
     if clock.is_over and is_frozen:
         reporter.warning(
             "The time limit is over: the model is evaluated once, on held-out items, not by cross-validation."
@@ -358,34 +359,8 @@ def _judge(
         prepared = with_proposal(prepared, judged, reporter)
     if is_frozen:
         return prepared, judged, None
-    moved = move_body(prepared, judged, strategy, seconds=clock.left(), reporter=reporter, source_data=source_data)
+    moved = move_body(
+        prepared, judged, options.strategy, seconds=clock.left(), reporter=reporter, source_data=source_data,
+        training=options.training,
+    )  # fmt: skip
     return prepared, moved.judged, moved
-
-
-def _compare(
-    prepared: Prepared, judged: Judged, moved: MovedBody | None, which: str, context: RunContext
-) -> tuple[Baseline, ...]:
-    if which == "none":
-        return ()
-    left, reporter = context.clock.left(), context.reporter
-    if context.clock.is_over:
-        reporter.warning(
-            "The baselines were skipped: the time limit is over. Without them the gain from transfer is unknown."
-        )
-        return ()
-    # 20% on top of the estimate for loading the body and solving its heads
-    if which == "all" and left is not None and left < 1.2 * _encoding_seconds(prepared):
-        reporter.warning("The untrained body was skipped: it would not fit into the time limit.")
-        which = "fast"
-    return tuple(compare(prepared, judged, which, reporter, frozen=None if moved is None else moved.frozen))
-
-
-def _encoding_seconds(prepared: Prepared) -> float:
-    """Estimated time of the body for all items, whether it has just run or the rows were cached."""
-    done, n = prepared.extraction, len(prepared.dataset)
-    # cached rows give no timing, so a few items are encoded without the cache
-    few = min(SAMPLE, n)
-    if done.encoded < few:
-        plain = Engine(prepared.engine.backend, cache=False)
-        done = extract(prepared.source, prepared.dataset.take(np.arange(few)).items, engine=plain)
-    return done.seconds * n / max(done.encoded, 1)

@@ -47,7 +47,7 @@ def fit_model(dataset: Dataset, options: FitOptions, context: RunContext) -> Tra
         >>> fit_model(data, FitOptions("toy"), RunContext(SilentReporter())).predict(["good"])
         ['+']
     """
-    check_strategy(options.strategy, options.search.class_weight, options.source_data)
+    check_strategy(options.strategy, options.search.class_weight, options.source_data, options.training)
     refuse_int8(context.engine, "an estimator, which runs the usual number format")
     if context.clock.limit is not None:
         check_number(context.clock.limit, "time_limit", "fit", low=0)
@@ -65,7 +65,8 @@ def fit_model(dataset: Dataset, options: FitOptions, context: RunContext) -> Tra
         prepared = encode_items(audited, choice.source, context, known=choice.rows)
         judged = judge(prepared, options.search, context.seed, context.reporter, once=True)
         moved = move_body(
-            prepared, judged, options.strategy, seconds=context.clock.left(), reporter=context.reporter
+            prepared, judged, options.strategy, seconds=context.clock.left(), reporter=context.reporter,
+            training=options.training,
         )  # fmt: skip
     moved.clear()
     return without_unread_blocks(moved.judged.model)

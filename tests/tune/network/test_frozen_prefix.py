@@ -184,3 +184,27 @@ def test_half_the_room_in_bf16():
     found = kept.batch([0, 1])["input"]
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, torch.full((2, 100), 1.001).bfloat16().float(), rtol=0, atol=0)
+
+
+def test_embedded_words_in_a_batch_may_be_of_any_length():
+    """A kind of fault: the words of a batch were as many as those of the example on which the cut was checked."""
+
+    class Body(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Linear(3, 3), nn.Linear(3, 3)
+
+        def forward(self, inputs_embeds, attention_mask):
+            found = self.second(self.first(inputs_embeds) * attention_mask.unsqueeze(2))
+            return (found * attention_mask.unsqueeze(2) * torch.ones_like(inputs_embeds)).sum(dim=1)
+
+    def texts(columns):
+        return {"inputs_embeds": torch.randn(4, columns, 3), "attention_mask": torch.ones(4, columns, dtype=torch.long)}
+
+    body = Body()
+    body.first.requires_grad_(False)
+    whole = Trainable(body, lambda module, batch: [module(**batch)], dict, ((), ()))
+    prefix = find_cut(whole, texts(5))
+    assert prefix is not None
+    longer = texts(8)
+    torch.testing.assert_close(prefix.after(prefix.before(longer))[0], body(**longer))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from headstart.engine.options import Engine
 from headstart.errors import UsageError
@@ -15,7 +15,7 @@ from headstart.types import Modality, TaskKind
 
 __all__ = [
     "FitArguments", "JudgingArguments", "ReadingArguments", "command_line", "engine_of", "fit_arguments",
-    "judging_arguments", "reading_options", "seconds_of", "sources_to_rank",
+    "judging_arguments", "reading_options", "seconds_of", "sources_to_rank", "training_of",
 ]  # fmt: skip
 
 
@@ -140,6 +140,31 @@ def fit_arguments(args: argparse.Namespace) -> FitArguments:
 def _one_or_several(given: list[str] | None) -> str | list[str] | None:
     """The values of an option that may be repeated; a single value is returned without its list."""
     return given[0] if given and len(given) == 1 else given
+
+
+def training_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings of a training that were given, by name.
+
+    Args:
+        args: of a command with `headstart.cli.parser.training.add_training`.
+
+    Raises:
+        UsageError: for a setting that is given twice.
+
+    Examples:
+        >>> from headstart.cli.parser import build_parser
+        >>> words = ["fit", "photos", "--strategy", "lora", "--epochs", "3", "--batch-size", "8", "--set", "rank=4"]
+        >>> training_of(build_parser().parse_args(words))
+        {'epochs': 3, 'batch_size': 8, 'rank': 4}
+    """
+    from headstart.cli.parser.training import KNOBS
+
+    found = {name: getattr(args, name) for name in (*KNOBS, "batch_size") if getattr(args, name) is not None}
+    for name, value in args.set:
+        if name in found:
+            raise UsageError(f"The training setting '{name}' is given twice; leave one of them out.")
+        found[name] = value
+    return found
 
 
 def engine_of(args: argparse.Namespace) -> Engine:

@@ -234,8 +234,10 @@ def add_reading(parser: Parser, *, label: bool = True) -> None:
     )
 
 
-def add_encoding(parser: Parser, *, cluster: bool = False, int8: bool = False) -> None:
+def add_encoding(parser: Parser, *, cluster: bool = False, int8: bool = False, batches: str = "") -> None:
     """How to encode items; ``cluster`` adds the options of Ray, ``int8`` that of the number format of a fit.
+
+    ``batches`` says where else the batch size counts.
 
     Examples:
         >>> parser = Parser()
@@ -249,7 +251,7 @@ def add_encoding(parser: Parser, *, cluster: bool = False, int8: bool = False) -
         help="runtime of the body; torch means torch on the CPU (default: auto, the fastest on this machine)",
     )  # fmt: skip
     group.add_argument("--no-cache", action="store_true", help=NO_CACHE)
-    group.add_argument("--batch-size", type=count, metavar="N", help="items per batch")
+    group.add_argument("--batch-size", type=count, metavar="N", help=f"items per batch{batches}")
     if int8:
         group.add_argument(
             "--int8", choices=["auto", "always", "never"], default="auto",

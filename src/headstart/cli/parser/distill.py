@@ -18,6 +18,8 @@ from headstart.cli.parser.common import (
     first_group,
     new_verb,
 )
+from headstart.cli.parser.training import add_training
+from headstart.tune.training.settings import Training
 
 __all__ = ["add"]
 
@@ -47,15 +49,14 @@ def add(verbs: Verbs[Parser]) -> None:
     who.add_argument("--architecture", metavar="NAME", help="or a timm architecture with random weights")
     add_out(group, "DIR", "new folder for the checkpoint", required=True)
     add_time_limit(group, "limit of the training, such as 90s or 10m")
-    group = parser.add_argument_group("how to train")
+    group = add_training(parser, "how to train", Training(epochs=20))
     group.add_argument("--side", type=count, metavar="PIXELS", help="side of the input pictures of --architecture")
-    group.add_argument("--epochs", type=count, default=20, metavar="N", help="passes over the items (default: 20)")
     group.add_argument("--loss", choices=["mse", "cosine"], default="mse", help="loss between features (default: mse)")
     group.add_argument(
-        "--augment", action=argparse.BooleanOptionalAction, default=True,
-        help="train the student on cropped and mirrored pictures (default: yes)",
+        "--no-augment", dest="augmentation", action="store_const", const="none", default=argparse.SUPPRESS,
+        help="the same as --augment none",
     )  # fmt: skip
     add_seed(group, "initial weights, order and augmentation")
     add_reading(parser)
-    add_encoding(parser)
+    add_encoding(parser, batches="; also in a step of the training (there 32)")
     add_common(parser)

@@ -19,6 +19,7 @@ from headstart.cli.parser.common import (
     new_verb,
 )
 from headstart.cli.parser.rank import add_sources_to_rank
+from headstart.cli.parser.training import add_training
 
 __all__ = ["add"]
 
@@ -67,7 +68,8 @@ def add(verbs: Verbs[Parser]) -> None:
     add_reading(parser, label=False)
     _add_few_and_noisy(parser)
     _add_how(parser)
-    add_encoding(parser, cluster=True, int8=True)
+    add_training(parser, "how a strategy trains (with --strategy; the defaults depend on the strategy and the items)")
+    add_encoding(parser, cluster=True, int8=True, batches="; with --strategy also in a step of the training (there 32)")
     add_common(parser)
 
 

@@ -31,6 +31,9 @@ def strategy_sentences(record: Record) -> list[str]:
     lines = [f"Strategy {one_line(found['name'])}; kept: {one_line(found['kept'])}.{verdict}"]
     if found.get("forecast"):
         lines.append(f"Forecast: {_sentence(found['forecast']['verdict'])}")
+    if found.get("chosen"):
+        listed = ", ".join(f"{one_line(name)} {one_line(value)}" for name, value in found["chosen"].items())
+        lines.append(f"Training settings that the user chose: {listed}.")
     if found.get("training"):
         training = found["training"]
         lines.append(

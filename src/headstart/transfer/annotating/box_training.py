@@ -15,6 +15,7 @@ from headstart.heads.boxes.solve import solve_boxes
 from headstart.sources.bodies.trainable import TrainableSource, trainable
 from headstart.transfer.annotating.contract import Solved
 from headstart.transfer.stages.context import RunContext
+from headstart.tune.training.chosen import Chosen, with_chosen
 from headstart.types import Dataset, Task
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Labelled:
 
 
 def train_if_better(
-    train: Labelled, start: Solved, name: str, side: int, context: RunContext
+    train: Labelled, start: Solved, name: str, side: int, context: RunContext, *, training: Chosen | None = None
 ) -> tuple[Solved, dict[str, Any]]:
     """The trained detector if it is better than the solved head on held-out pictures, else the solved head.
 
@@ -72,6 +73,7 @@ def train_if_better(
         name: of the strategy.
         side: of the square that pictures are resized to.
         context: of the run.
+        training: settings that the user chose, by name; None for none.
 
     Raises:
         SourceError: if a strategy is named and the source has no body that can be trained.
@@ -97,7 +99,7 @@ def train_if_better(
     codes = train.dataset.group_codes
     groups = [None if codes is None else codes[part] for part in (parts.inner, parts.judging)]
     classes, said = len(train.task.labels), judging[1]
-    made = _train(start, inner, choosing, _Wanted(name, side, classes), context)
+    made = _train(start, inner, choosing, _Wanted(name, side, classes, training), context)
     found, ap50 = _judged(made, judging, classes, context) if parts.are_apart else (made.found, made.ap50)
     again = solve_boxes(
         start.source, *inner, classes, groups=groups[0], side=side, engine=context.engine, seed=context.seed
@@ -116,6 +118,7 @@ def train_if_better(
         ],
         "held_out": len(parts.outer), "judged": len(said), "gain": gain.to_dict(), "epochs": made.outcome.epochs,
         "seconds": made.outcome.seconds, "weights": made.outcome.kept, "strides": [k.stride for k in made.head.levels],
+        "chosen": dict(training or {}),
     }  # fmt: skip
     context.reporter.line(
         "strategy",
@@ -221,6 +224,7 @@ class _Wanted:
     name: str
     side: int
     classes: int
+    training: Chosen | None = None
 
 
 def detector_settings(truth: Sequence[Boxes], side: int, *, strategy: str = "full") -> DetectorSettings:
@@ -259,7 +263,7 @@ def _train(start: Solved, inner: Pictures, outer: Pictures, wanted: _Wanted, con
     from headstart.tune.boxes.train import train_detector
     from headstart.tune.training.settings import Budget
 
-    settings = detector_settings(inner[1], wanted.side, strategy=wanted.name)
+    settings = with_chosen(detector_settings(inner[1], wanted.side, strategy=wanted.name), wanted.training)
     with context.reporter.progress("training") as step:
         budget = Budget(seconds=_seconds(wanted.name, context), progress=step)
         return train_detector(start.source, inner, outer, wanted.classes, settings, seed=context.seed, budget=budget)

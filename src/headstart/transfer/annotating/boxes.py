@@ -27,6 +27,7 @@ from headstart.transfer.annotating.map_default import map_source
 from headstart.transfer.annotating.pictures import box_examples
 from headstart.transfer.stages.context import RunContext
 from headstart.tune import Strategy
+from headstart.tune.training.chosen import Chosen
 from headstart.types import Dataset, Source, Task
 
 __all__ = ["BOXES", "BoxAnnotating", "with_sizes"]
@@ -93,7 +94,12 @@ class BoxAnnotating:
         return Solved(head, source, "closed-form head on cells", made.ap50, record, notes)
 
     def fine_tune(
-        self, train: Dataset, start: Solved, strategy: str | Strategy, context: RunContext
+        self,
+        train: Dataset,
+        start: Solved,
+        strategy: str | Strategy,
+        context: RunContext,
+        training: Chosen | None = None,
     ) -> tuple[Solved, Mapping[str, Any]]:
         """The better of the solved head and a trained detector, on pictures that both have not seen.
 
@@ -103,6 +109,7 @@ class BoxAnnotating:
             strategy: ``"auto"``, ``"full"`` (body and head), ``"lp_ft"`` (the head, then both), ``"scratch"`` (random
                 weights) or ``"frozen"``.
             context: of the run.
+            training: settings that the user chose, by name; None for none.
 
         Raises:
             ParameterError: for another strategy.
@@ -119,7 +126,7 @@ class BoxAnnotating:
         if tile:
             train = tiled_pictures(train, truth, tile, self.side, seed=context.seed)
             truth = list(train.labelled()[1])
-        kept, record = train_if_better(Labelled(train, truth, task), start, name, self.side, context)
+        kept, record = train_if_better(Labelled(train, truth, task), start, name, self.side, context, training=training)
         if kept is start:
             return start, record
         head, told = _tiled(kept.head, tile)

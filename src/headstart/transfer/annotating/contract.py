@@ -12,6 +12,7 @@ from headstart.heads.annotating.contract import AnnotationHead
 from headstart.registry import Registry
 from headstart.transfer.stages.context import RunContext
 from headstart.tune import Strategy
+from headstart.tune.training.chosen import Chosen
 from headstart.types import Dataset, Source
 
 __all__ = ["ANNOTATING", "Annotating", "Annotator", "Solved"]
@@ -63,7 +64,12 @@ class Annotating(Protocol):
         ...
 
     def fine_tune(
-        self, train: Dataset, start: Solved, strategy: str | Strategy, context: RunContext
+        self,
+        train: Dataset,
+        start: Solved,
+        strategy: str | Strategy,
+        context: RunContext,
+        training: Chosen | None = None,
     ) -> tuple[Solved, Mapping[str, Any]]:
         """The better of ``start`` and a trained head or body, by groups that were held out of the training.
 
@@ -72,6 +78,7 @@ class Annotating(Protocol):
             start: what `solve` gave.
             strategy: ``"auto"`` (train where the evidence says that it pays) or the name of a strategy.
             context: of the run.
+            training: settings that the user chose, by name; None for none.
 
         Returns:
             What is kept, and what was decided and why as plain JSON values.

@@ -115,7 +115,7 @@ def judge_annotations(
             kept = methods.solve(part, source, context)
         starts.append(kept)
         if not options.is_frozen:
-            kept, decision = methods.fine_tune(part, kept, options.strategy, context)
+            kept, decision = methods.fine_tune(part, kept, options.strategy, context, options.training)
         with reporter.progress("judging") as step:
             found += kept.head.annotate(kept.source, dataset.take(test).items, engine=context.engine, progress=step)
     if len(plan.parts) > 1:

@@ -12,6 +12,7 @@ from headstart.heads.masks.solve import solve_masks
 from headstart.sources.positions.maps import MapSource
 from headstart.transfer.annotating.contract import Solved
 from headstart.transfer.stages.context import RunContext
+from headstart.tune.training.chosen import Chosen, with_chosen
 from headstart.types import Dataset
 
 if TYPE_CHECKING:
@@ -32,7 +33,13 @@ FEWEST_EPOCHS, MOST_EPOCHS = 16, 60  # of 25 steps each
 
 
 def train_if_better(
-    train: Dataset, start: Solved, name: str, maps: MapSource, context: RunContext
+    train: Dataset,
+    start: Solved,
+    name: str,
+    maps: MapSource,
+    context: RunContext,
+    *,
+    training: Chosen | None = None,
 ) -> tuple[Solved, dict[str, Any]]:
     """The trained decoder if it is better than the closed-form head on held-out pictures, else the closed-form head.
 
@@ -46,6 +53,7 @@ def train_if_better(
         name: of `STRATEGIES`.
         maps: how the pictures are read.
         context: of the run.
+        training: settings that the user chose, by name; None for none.
 
     Examples:
         >>> from headstart.reporting import SilentReporter
@@ -59,7 +67,8 @@ def train_if_better(
         return start, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head", "reason": reason}
     inner, held = held_out_pictures(train, context.seed)
     choosing, outer = choosing_and_judging(held, context.seed)
-    made = _trained(inner, choosing, name, maps, context)
+    settings = with_chosen(training_for(len(inner.items)), training)
+    made = _trained(inner, choosing, name, maps, context, settings=settings)
     trained = made.found
     if outer is not choosing and made.head is not None:
         trained = made.head.annotate(maps.source, outer.items, engine=context.engine)
@@ -82,6 +91,7 @@ def train_if_better(
         "chosen_on": len(choosing.items), "optimistic": outer is choosing,
         "candidates": [{"name": who, **values} for who, values in figures.items()], "gain": gain.to_dict(),
         "epochs": made.outcome.epochs, "seconds": made.outcome.seconds, "weights": made.outcome.kept,
+        "chosen": dict(training or {}),
     }  # fmt: skip
     context.reporter.line(
         "strategy",
@@ -178,7 +188,9 @@ def _why_not(train: Dataset, start: Solved, name: str, context: RunContext) -> s
     return ""
 
 
-def _trained(inner: Dataset, outer: Dataset, name: str, maps: MapSource, context: RunContext) -> TrainedMasks:
+def _trained(
+    inner: Dataset, outer: Dataset, name: str, maps: MapSource, context: RunContext, *, settings: MaskTraining
+) -> TrainedMasks:
     from headstart.tune.masks.train import train_masks
     from headstart.tune.training.settings import Budget
 
@@ -187,6 +199,4 @@ def _trained(inner: Dataset, outer: Dataset, name: str, maps: MapSource, context
     limits += [0.7 * left] if left is not None else []  # the rest is for the comparison
     with context.reporter.progress("training") as step:
         budget = Budget(seconds=min(limits, default=None), progress=step)
-        return train_masks(
-            maps, inner, outer, training_for(len(inner.items)), engine=context.engine, seed=context.seed, budget=budget
-        )
+        return train_masks(maps, inner, outer, settings, engine=context.engine, seed=context.seed, budget=budget)

@@ -23,6 +23,7 @@ from headstart.transfer.annotating.mask_pictures import mask_examples
 from headstart.transfer.annotating.mask_training import STRATEGIES, train_if_better
 from headstart.transfer.stages.context import RunContext
 from headstart.tune import Strategy
+from headstart.tune.training.chosen import Chosen
 from headstart.types import Dataset, Source
 
 __all__ = ["MASKS", "MaskAnnotating", "settings_for"]
@@ -79,7 +80,12 @@ class MaskAnnotating:
         )
 
     def fine_tune(
-        self, train: Dataset, start: Solved, strategy: str | Strategy, context: RunContext
+        self,
+        train: Dataset,
+        start: Solved,
+        strategy: str | Strategy,
+        context: RunContext,
+        training: Chosen | None = None,
     ) -> tuple[Solved, Mapping[str, Any]]:
         """The better of the closed-form head and a trained decoder, on pictures that both have not seen.
 
@@ -88,6 +94,7 @@ class MaskAnnotating:
             start: what `solve` gave.
             strategy: ``"auto"`` (train where it pays), ``"decoder"`` or ``"frozen"`` (train nothing).
             context: of the run.
+            training: settings that the user chose, by name; None for none.
 
         Raises:
             ParameterError: for another strategy.
@@ -98,7 +105,7 @@ class MaskAnnotating:
                 f"For masks a decoder is trained on the frozen body: the strategy must be one of "
                 f"{', '.join(STRATEGIES)}. Got {name!r:.40} instead."
             )
-        return train_if_better(train, start, name, self.maps(train, start.source), context)
+        return train_if_better(train, start, name, self.maps(train, start.source), context, training=training)
 
     def baselines(self, train: Dataset, start: Solved, context: RunContext) -> Mapping[str, Callable[[], Annotator]]:
         """The same head on colour and local statistics alone, and on the body with random weights.

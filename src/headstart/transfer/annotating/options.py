@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from headstart.errors import ParameterError
 from headstart.tasks.annotations import ANNOTATION_TASKS
-from headstart.transfer.stages.options import FitOptions
+from headstart.transfer.stages.options import FitOptions, refuse_unused_training
+from headstart.tune import STRATEGIES
+from headstart.tune.training.chosen import check_chosen, own_settings
 
-__all__ = ["STRATEGIES_OF", "check_options", "is_own_strategy"]
+__all__ = ["STRATEGIES_OF", "UNUSED", "check_options", "is_own_strategy"]
 
 STRATEGIES_OF = {
     "token": ("frozen", "auto", "random_field", "lp_ft", "full", "lora", "bitfit", "norm_only"),
@@ -14,6 +16,16 @@ STRATEGIES_OF = {
     "mask": ("frozen", "auto", "decoder"),
 }
 """The names of strategies by kind of task."""
+
+_OF_ITEMS = ("augmentation", "mixup", "cutmix", "label_smoothing")
+_OF_BODIES = ("freeze", "unfreeze", "batch_statistics")
+UNUSED = {
+    "random_field": (*_OF_ITEMS, *_OF_BODIES, "micro_batch"),
+    "token": _OF_ITEMS,
+    "box": (*_OF_ITEMS, "micro_batch", "dropout"),
+    "mask": (*_OF_ITEMS, *_OF_BODIES, "micro_batch", "dropout"),
+}
+"""The training settings that have no effect: of the random field, and by kind of task of what else is trained."""
 
 OWN = ("random_field", "decoder")  # of annotated items alone
 
@@ -68,3 +80,16 @@ def check_options(options: FitOptions, kind: str) -> None:
             f"A fit of {ANNOTATION_TASKS[kind].annotations} takes one of the strategies {', '.join(known)}. Got "
             f"'{options.strategy}' instead."
         )
+    _check_training(options, kind)
+
+
+def _check_training(options: FitOptions, kind: str) -> None:
+    """Raise for a training setting that this training does not have."""
+    if not options.training:
+        return
+    if options.is_frozen:
+        refuse_unused_training(options.training)
+    name = options.strategy if isinstance(options.strategy, str) else options.strategy.name
+    own = own_settings(STRATEGIES[name]) if kind == "token" and name in STRATEGIES else None
+    unused = UNUSED[name if name in UNUSED else kind]
+    check_chosen(options.training, f"'{name}' on {ANNOTATION_TASKS[kind].annotations}", own=own, unused=unused)

@@ -27,6 +27,7 @@ from headstart.transfer.annotating.word_rows import labelled_words
 from headstart.transfer.stages.context import RunContext
 from headstart.tune import STRATEGIES, Strategy
 from headstart.tune.moving.contract import MovingStrategy
+from headstart.tune.training.chosen import Chosen, with_chosen
 from headstart.types import Dataset, Source
 
 __all__ = ["train_words"]
@@ -72,7 +73,7 @@ class _Trained:
 
 
 def train_words(
-    train: Dataset, start: Solved, strategy: str | Strategy, context: RunContext
+    train: Dataset, start: Solved, strategy: str | Strategy, context: RunContext, training: Chosen | None = None
 ) -> tuple[Solved, Mapping[str, Any]]:
     """The better of the closed-form head and what is trained, on sentences that were held out of the training.
 
@@ -82,6 +83,7 @@ def train_words(
         strategy: ``"frozen"``; ``"random_field"``, which trains on the frozen rows alone; ``"auto"`` or one of
             `headstart.tune.words.body.STRATEGIES_OF_WORDS`, which fine-tune the body beside that.
         context: of the run; a training ends in time for what follows it.
+        training: settings that the user chose, by name: of the random field where it is named, else of the body.
 
     Returns:
         What is kept, and what was decided and why as plain JSON values.
@@ -96,7 +98,8 @@ def train_words(
         >>> train_words(data, None, "frozen", RunContext(SilentReporter()))[1]["kept"]
         'closed-form head'
     """
-    chosen = _strategy(strategy)
+    chosen = with_chosen(_strategy(strategy), training)
+    of_field = training if strategy == FIELD_ALONE else None
     if strategy == FROZEN or not isinstance(start.head, WordsHead):
         return start, {"kept": START, "why": "no training was asked for", "candidates": []}
     groups = len(train) if train.group_codes is None else int(train.group_codes.max()) + 1
@@ -104,7 +107,7 @@ def train_words(
         why = f"{groups} groups of sentences are too few to hold one out of a training"
         return start, {"kept": START, "why": why, "candidates": []}
     held = _held_out(train, context.seed)
-    work = _WordTraining(train, start.head, start.source, held, context)
+    work = _WordTraining(train, start.head, start.source, held, context, of_field=of_field)
     tried = [work.field(), None if chosen is None else work.body(chosen, named=strategy != AUTO)]
     trained = [one for one in tried if one is not None]
     best = max((one for one in trained if one.pays), key=lambda one: one.f1, default=None)
@@ -116,6 +119,7 @@ def train_words(
         "why": why,
         "candidates": [{"name": START, "span_f1": work.start_f1}, *(one.plain() for one in trained)],
         "left_out": work.left_out,
+        "chosen": dict(training or {}),
     }
     context.reporter.line("training", why)
     if best is None:
@@ -164,8 +168,10 @@ class _WordTraining:
     """Training and held-out sentences, the closed-form head of the former, and the candidates."""
 
     def __init__(
-        self, train: Dataset, head: WordsHead, source: Source, held: NDArray[np.bool_], context: RunContext
-    ) -> None:
+        self, train: Dataset, head: WordsHead, source: Source, held: NDArray[np.bool_], context: RunContext,
+        *, of_field: Chosen | None,
+    ) -> None:  # fmt: skip
+        self._of_field = of_field
         self._train, self._source, self._context, self._held = train, source, context, held
         self._columns = Columns(head.blocks, head.context)
         self._full_head = head
@@ -189,8 +195,8 @@ class _WordTraining:
         began = time.perf_counter()
         with self._context.reporter.progress(f"training: {FIELD}") as step:
             head, outcome = train_on_rows(
-                self._part, self._start.head, valid=self._valid, training=FROZEN_ROWS, seed=self._context.seed,
-                budget=self._budget(step),
+                self._part, self._start.head, valid=self._valid, training=with_chosen(FROZEN_ROWS, self._of_field),
+                seed=self._context.seed, budget=self._budget(step),
             )  # fmt: skip
         marks = head.mark(self._valid.rows, self._valid.offsets)
         found = self._judged(FIELD, head, self._source, marks)
@@ -200,7 +206,7 @@ class _WordTraining:
         """The random field, trained on all sentences for as many epochs as were best."""
         from headstart.tune.words.frozen_rows import FROZEN_ROWS, train_on_rows
 
-        settings = replace(FROZEN_ROWS, epochs=max(1, round(epochs)))
+        settings = replace(with_chosen(FROZEN_ROWS, self._of_field), epochs=max(1, round(epochs)))
         with self._context.reporter.progress(f"training on all sentences: {FIELD}") as step:
             return train_on_rows(
                 self._words, self._full_head, training=settings, seed=self._context.seed, budget=self._budget(step)

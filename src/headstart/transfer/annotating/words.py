@@ -25,6 +25,7 @@ from headstart.transfer.annotating.word_rows import labelled_words
 from headstart.transfer.annotating.word_training import train_words
 from headstart.transfer.stages.context import RunContext
 from headstart.tune import Strategy
+from headstart.tune.training.chosen import Chosen
 from headstart.types import Dataset, Source
 
 __all__ = ["WORDS", "WordAnnotating"]
@@ -102,7 +103,12 @@ class WordAnnotating:
         return Solved(solved.head, source, CLOSED_FORM, solved.left_out, _record(solved), _notes(solved))
 
     def fine_tune(
-        self, train: Dataset, start: Solved, strategy: str | Strategy, context: RunContext
+        self,
+        train: Dataset,
+        start: Solved,
+        strategy: str | Strategy,
+        context: RunContext,
+        training: Chosen | None = None,
     ) -> tuple[Solved, Mapping[str, Any]]:
         """The better of ``start`` and what is trained, by groups of sentences that were held out of the training.
 
@@ -111,11 +117,12 @@ class WordAnnotating:
             start: what `solve` gave.
             strategy: as in `headstart.transfer.annotating.word_training.train_words`.
             context: of the run.
+            training: settings that the user chose, by name; None for none.
 
         Raises:
             ParameterError: for a strategy that is not made for words.
         """
-        return train_words(train, start, strategy, context)
+        return train_words(train, start, strategy, context, training)
 
     def baselines(self, train: Dataset, start: Solved, context: RunContext) -> Mapping[str, Callable[[], Annotator]]:
         """The dictionary of the labelled spans, and the same closed-form head on the body with random weights.

@@ -28,6 +28,7 @@ from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune.moving.contract import MovingStrategy, ReplaysSource, with_settings
 from headstart.tune.registry import MOVING, Strategy
+from headstart.tune.training.chosen import Chosen, own_settings, with_chosen
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset
 
@@ -68,6 +69,7 @@ def decide(
     folder: Path | None,
     logs: Path | None = None,
     source_data: Dataset | None = None,
+    training: Chosen | None = None,
 ) -> Decision:
     """Fine-tune the body if a strategy was requested, or if it is expected to pay.
 
@@ -81,6 +83,7 @@ def decide(
         folder: for checkpoints; None keeps none.
         logs: for the training logs; None writes none.
         source_data: for a strategy that replays the source task and has no data of its own.
+        training: settings that the user chose, by name; they replace those of the strategy.
 
     Raises:
         SourceError: if a strategy was named and the source has no body that can be fine-tuned.
@@ -114,7 +117,7 @@ def decide(
             )
             return Decision(None, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head"})
         name = strategy_for(train, kind, alone=prepared.engine.ray is None, weighted=weighted)
-        trial = Trial(sized(moving_strategy(name), train), prepared, train, seed)
+        trial = Trial(sized(moving_strategy(name), train, training), prepared, train, seed)
         name = trial.strategy.name
         forecast = make_forecast(trial, judged, seconds=seconds, reporter=reporter)
         reporter.line("strategy", describe_forecast(name, forecast))
@@ -122,7 +125,7 @@ def decide(
             record = {"name": name, "forecast": forecast.to_dict(), "candidates": [], "kept": "head"}
             return Decision(None, record)
     else:
-        trial = Trial(_named(wanted, train, source_data), prepared, train, seed)
+        trial = Trial(_named(wanted, train, source_data, training), prepared, train, seed)
         name = trial.strategy.name
     reserve = 0.0  # seconds kept for encoding with the trained body and evaluating it
     if seconds is not None:
@@ -137,7 +140,16 @@ def decide(
     # a cross-fitted training (one process only) fits every candidate on all items, so the comparison is already fair
     if prepared.engine.ray is not None or not trial.cross_fitted:
         on_all_items = leave_one_out_losses(judged.model.head, train, moved.valid)
-    return _keep(moved, name, forecast, on_all_items, forced=wanted != AUTO, reporter=reporter)
+    kept = _keep(moved, name, forecast, on_all_items, forced=wanted != AUTO, reporter=reporter)
+    return replace(kept, record={**kept.record, **_settings(trial.strategy, moved, training)})
+
+
+def _settings(strategy: MovingStrategy, moved: Moved, chosen: Chosen | None) -> dict[str, Any]:
+    """The settings of the training, with the learning rate that the body got, and those that the user chose."""
+    from headstart.tune.training.optimizer import learning_rate_for
+
+    settings = replace(strategy.training, learning_rate=learning_rate_for(moved.network.body, strategy.training))
+    return {"settings": {**own_settings(strategy), **settings.describe()}, "chosen": dict(chosen or {})}
 
 
 def _body_kind(prepared: Prepared) -> str:
@@ -150,11 +162,13 @@ def _body_kind(prepared: Prepared) -> str:
         return ""
 
 
-def _named(wanted: str | Strategy | MovingStrategy, train: Dataset, source_data: Dataset | None) -> MovingStrategy:
+def _named(
+    wanted: str | Strategy | MovingStrategy, train: Dataset, source_data: Dataset | None, chosen: Chosen | None
+) -> MovingStrategy:
     """A named strategy with epochs for this number of items, or the given one; with source data if it lacks them."""
-    strategy = moving_strategy(wanted)
+    strategy = with_chosen(moving_strategy(wanted), chosen)
     if isinstance(wanted, str) and wanted in MOVING:
-        strategy = sized(strategy, train)
+        strategy = sized(strategy, train, chosen)
     if source_data is not None and isinstance(strategy, ReplaysSource) and strategy.source_data is None:
         strategy = with_settings(strategy, source_data=source_data)
     return strategy

@@ -27,9 +27,11 @@ from headstart.sources.bodies.trainable import TrainableSource, trainable
 from headstart.transfer.gate.decision import decide
 from headstart.transfer.gate.strategy_choice import AUTO, REPLAYING, UNWEIGHTED, moving_strategy
 from headstart.transfer.stages.judge import FEW_ITEMS, Judged, affordable_folds, judge
+from headstart.transfer.stages.options import refuse_unused_training
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune import MOVING, STRATEGIES, Strategy
 from headstart.tune.moving.contract import ChecksBody, ReplaysSource, check_replayed
+from headstart.tune.training.chosen import Chosen, check_chosen, with_chosen
 from headstart.types import Dataset, Source
 
 FROZEN_BODY = "frozen"
@@ -74,19 +76,22 @@ class MovedBody:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def check_strategy(strategy: object, class_weight: str | None = None, source_data: object = None) -> None:
-    """Raise unless this is a strategy or the name of one, and it is compatible with class weights and source data.
+def check_strategy(
+    strategy: object, class_weight: str | None = None, source_data: object = None, training: Chosen | None = None
+) -> None:
+    """Raise unless this is a strategy or the name of one, and it is compatible with the other arguments.
 
     Args:
         strategy: as in `headstart.transfer.fit.fit`.
         class_weight: as in `headstart.transfer.fit.fit`.
         source_data: as in `headstart.transfer.fit.fit`.
+        training: as in `headstart.transfer.fit.fit`.
 
     Raises:
         UnknownNameError: for an unknown name.
         DataError: for a strategy that replays the source task, without source data.
-        ParameterError: for any other type, for a strategy without a plan, or for class weights with a strategy that
-            does not use them.
+        ParameterError: for any other type, for a strategy without a plan, for class weights with a strategy that
+            does not use them, or for a setting that the strategy does not have.
 
     Examples:
         >>> check_strategy("lpft")
@@ -95,12 +100,18 @@ def check_strategy(strategy: object, class_weight: str | None = None, source_dat
     """
     if isinstance(strategy, str) and strategy not in (AUTO, *STRATEGIES):
         raise UnknownNameError("strategy", strategy, [AUTO, *STRATEGIES])
+    if strategy == FROZEN_BODY:
+        refuse_unused_training(training)
+    elif strategy == AUTO:
+        check_chosen(training or {}, "the strategy that 'auto' chooses")
     imported = not isinstance(strategy, str) or strategy not in (AUTO, FROZEN_BODY, *MOVING)
+    imported |= bool(training) and strategy not in (AUTO, FROZEN_BODY)
     found = moving_strategy(strategy) if imported else None
     name = str(strategy) if found is None else found.name
     if isinstance(found, ReplaysSource) or name in REPLAYING:
         own = found.source_data if isinstance(found, ReplaysSource) else None
         check_replayed(name, source_data if own is None else own)
+    with_chosen(found, training)
     if class_weight is not None and name in UNWEIGHTED:
         raise ParameterError(
             f"The strategy '{name}' samples its items class by class, so each class already counts the same. Got "
@@ -142,6 +153,7 @@ def move_body(
     seconds: float | None,
     reporter: Reporter,
     source_data: Dataset | None = None,
+    training: Chosen | None = None,
 ) -> MovedBody:
     """Let the gate decide, and evaluate the model that it keeps.
 
@@ -152,6 +164,7 @@ def move_body(
         seconds: remaining time; None for no limit.
         reporter: receives progress and results.
         source_data: labelled items of the source task, on which forgetting is measured and which ``"joint"`` replays.
+        training: settings that the user chose, by name.
 
     Raises:
         SourceError: if a strategy was named and the source has no body that can be fine-tuned.
@@ -172,10 +185,10 @@ def move_body(
     """
     folder, began = None, time.perf_counter()
     if prepared.engine.cache:
-        folder = training_entry(_key(prepared, judged, strategy), prepared.source.info.name, "fine-tuning")
+        folder = training_entry(_key(prepared, judged, (strategy, training)), prepared.source.info.name, "fine-tuning")
     decision = decide(
         prepared, judged, strategy, seed=judged.seed, seconds=seconds, reporter=reporter, folder=folder,
-        logs=None if folder is None else folder / "logs", source_data=source_data,
+        logs=None if folder is None else folder / "logs", source_data=source_data, training=training,
     )  # fmt: skip
     if decision.model is None:
         over = seconds is not None and time.perf_counter() - began >= seconds
@@ -190,7 +203,7 @@ def move_body(
     return MovedBody(_with_body(prepared, judged, decision.model, reporter), judged.outputs, record, folder)
 
 
-def _key(prepared: Prepared, judged: Judged, strategy: str | Strategy) -> str:
+def _key(prepared: Prepared, judged: Judged, strategy: object) -> str:
     """The key of the checkpoints: a killed fit with the same data, strategy, search and seed resumes from them."""
     return recipe_key(
         "training", prepared.source.info.name, prepared.source.info.sha256, prepared.content, repr(strategy),

@@ -92,6 +92,11 @@ class Pilot:
     seconds: float
 
 
+def _half(epochs: int) -> int:
+    """Half of the epochs, at least 2 where there are as many."""
+    return min(epochs, max(2, epochs // 2))
+
+
 @dataclass(frozen=True, eq=False)
 class Trial:
     """A strategy with its source and items: the gate times it, tries it on half of the items, and runs it.
@@ -173,7 +178,7 @@ class Trial:
         parts = [test for _, test in folds(y, base_kind(task), together, n_folds=PARTS, seed=self.seed)]
         half = train.take(np.sort(np.concatenate(parts[:2])))
         judging = train.take(parts[3])
-        training = replace(self.strategy.training, epochs=max(2, self.strategy.training.epochs // 2))
+        training = replace(self.strategy.training, epochs=_half(self.strategy.training.epochs))
         moved = move(
             with_settings(self.strategy, training=training), self.prepared.source, half, valid=train.take(parts[2]),
             seed=self.seed, budget=Budget(seconds=seconds, progress=progress), search=search,

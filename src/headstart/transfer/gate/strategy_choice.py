@@ -11,6 +11,7 @@ from headstart.errors import ParameterError
 from headstart.tasks import is_classification
 from headstart.tune.moving.contract import CrossFits, MovingStrategy, with_settings
 from headstart.tune.registry import STRATEGIES, Strategy
+from headstart.tune.training.chosen import Chosen, with_chosen
 from headstart.types import Dataset
 
 M = TypeVar("M", bound=MovingStrategy)
@@ -95,7 +96,7 @@ def is_cross_fitted(strategy: MovingStrategy, train: Dataset) -> bool:
     return isinstance(strategy, CrossFits) and strategy.cross_fits(train)
 
 
-def sized(strategy: M, train: Dataset) -> M:
+def sized(strategy: M, train: Dataset, chosen: Chosen | None = None) -> M:
     """The strategy with the number of epochs that gives about 300 steps, at least 3 and at most 15.
 
     If the strategy leaves augmentation open, images are augmented only with more than 5 epochs. The head fits few items
@@ -105,18 +106,23 @@ def sized(strategy: M, train: Dataset) -> M:
     Args:
         strategy: with its training settings.
         train: the training items.
+        chosen: settings that the user chose, which replace those of the strategy and those that follow from the items.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
         >>> parts = [Dataset([0] * n, tuple(map(str, range(n))), "vector") for n in (200, 1200, 9000)]
         >>> [sized(LP_FT, part).training.epochs for part in parts]
         [15, 8, 3]
+        >>> sized(LP_FT, parts[0], {"epochs": 2}).training.epochs
+        2
     """
+    strategy = with_chosen(strategy, chosen)
     if is_cross_fitted(strategy, train):
         return strategy
     steps = max(1, len(train) // strategy.training.batch_size)
     epochs = int(np.clip(round(STEPS / steps), FEWEST_EPOCHS, MOST_EPOCHS))
+    epochs = (chosen or {}).get("epochs", epochs)
     training = replace(strategy.training, epochs=epochs)
-    if epochs <= FEW_EPOCHS and training.augmentation == "auto":
+    if epochs <= FEW_EPOCHS and training.augmentation == "auto" and "augmentation" not in (chosen or {}):
         training = replace(training, augmentation="none")
     return with_settings(strategy, training=training)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from headstart.engine.capabilities import Releasing
 from headstart.engine.extract import extract
+from headstart.engine.options import Engine
 from headstart.evaluate.baselines import baseline_rows, majority_outputs
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.formatting import figure
@@ -21,13 +22,15 @@ from headstart.heads.estimator.threads import threads_for
 from headstart.heads.problem import LayerChoice, TargetRows
 from headstart.reporting import Reporter
 from headstart.tasks import TASKS
+from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
 from headstart.types import Block, Dataset, Rows, Source
 
-__all__ = ["FROZEN", "Baseline", "compare"]
+__all__ = ["FROZEN", "Baseline", "compare", "compare_in_time"]
 
 FROZEN = "frozen features"
+SAMPLE = 32  # items that are encoded to estimate the time of all
 CHOSEN_IN_EACH_PART = "TF-IDF of words or characters"
 
 
@@ -45,6 +48,49 @@ class Baseline:
     name: str
     evaluation: Evaluation
     gain: Gain
+
+
+def compare_in_time(
+    prepared: Prepared, judged: Judged, which: str, context: RunContext, *, frozen: NDArray[np.float64] | None = None
+) -> tuple[Baseline, ...]:
+    """The baselines that fit into the time limit, as in `compare`; those that do not are reported.
+
+    Args:
+        prepared: encoded items.
+        judged: the model and its outputs.
+        which: ``"all"``, ``"fast"`` or ``"none"``.
+        context: of the run.
+        frozen: as in `compare`.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> compare_in_time(None, None, "none", RunContext(SilentReporter()))
+        ()
+    """
+    if which == "none":
+        return ()
+    left, reporter = context.clock.left(), context.reporter
+    if context.clock.is_over:
+        reporter.warning(
+            "The baselines were skipped: the time limit is over. Without them the gain from transfer is unknown."
+        )
+        return ()
+    # 20% on top of the estimate for loading the body and solving its heads
+    if which == "all" and left is not None and left < 1.2 * _encoding_seconds(prepared):
+        reporter.warning("The untrained body was skipped: it would not fit into the time limit.")
+        which = "fast"
+    return tuple(compare(prepared, judged, which, reporter, frozen=frozen))
+
+
+def _encoding_seconds(prepared: Prepared) -> float:
+    """Estimated time of the body for all items, whether it has just run or the rows were cached."""
+    done, n = prepared.extraction, len(prepared.dataset)
+    # cached rows give no timing, so a few items are encoded without the cache
+    few = min(SAMPLE, n)
+    if done.encoded < few:
+        plain = Engine(prepared.engine.backend, cache=False)
+        done = extract(prepared.source, prepared.dataset.take(np.arange(few)).items, engine=plain)
+    return done.seconds * n / max(done.encoded, 1)
 
 
 def compare(

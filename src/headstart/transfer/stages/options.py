@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from headstart.errors import ParameterError
 from headstart.heads import HeadSearch
@@ -16,7 +16,10 @@ from headstart.transfer.stages.label_texts import LabelText
 from headstart.tune import Strategy
 from headstart.types import Source
 
-__all__ = ["AUTO_SOURCE", "FROZEN_BODY", "FitOptions", "check_choices", "check_several", "check_together"]
+__all__ = [
+    "AUTO_SOURCE", "FROZEN_BODY", "FitOptions", "check_choices", "check_several", "check_together",
+    "refuse_unused_training",
+]  # fmt: skip
 
 AUTO_SOURCE = "auto"
 FROZEN_BODY = "frozen"
@@ -45,6 +48,7 @@ class FitOptions:
         source_data: labelled data of the source's own task, or None.
         baselines: ``"all"``, ``"fast"`` or ``"none"``.
         report_items: the largest number of items that the report shows.
+        training: settings of the training that replace those of the strategy, by name.
 
     Examples:
         >>> FitOptions("toy").strategy, FitOptions("auto").ranks_sources
@@ -59,6 +63,7 @@ class FitOptions:
     source_data: object = None
     baselines: str = "all"
     report_items: int = 200
+    training: Mapping[str, Any] | None = None
 
     @property
     def ranks_sources(self) -> bool:
@@ -146,6 +151,28 @@ def check_together(options: FitOptions) -> None:
 def _estimators(names: Sequence[str]) -> list[str]:
     """Those of the heads that are scikit-learn estimators, and ``"auto"``, which includes such heads."""
     return [name for name in names if name == AUTO or isinstance(HEADS[name], EstimatorHead)]
+
+
+def refuse_unused_training(training: Mapping[str, Any] | None) -> None:
+    """Raise if settings of a training are given where nothing is trained.
+
+    Args:
+        training: as in `headstart.transfer.fit.fit`.
+
+    Raises:
+        ParameterError: says what to add.
+
+    Examples:
+        >>> refuse_unused_training({"epochs": 3})
+        Traceback (most recent call last):
+        headstart.errors.ParameterError: The training settings 'epochs' need a strategy that trains. Got the ...
+    """
+    if training:
+        raise ParameterError(
+            f"The training settings {', '.join(map(repr, training))} need a strategy that trains. Got the strategy "
+            "'frozen', which trains nothing; name another one, such as 'lp_ft' or 'auto' (--strategy lp_ft), or leave "
+            "them out."
+        )
 
 
 def check_several(source: Source, search: HeadSearch) -> None:

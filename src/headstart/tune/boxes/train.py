@@ -26,6 +26,7 @@ from headstart.sources.positions.pyramid import Level, levels_of, square
 from headstart.tune.boxes.augmentation import BoxAugmentation
 from headstart.tune.boxes.batches import BoxBatches, shares_of
 from headstart.tune.boxes.network import DetectorModule, detect
+from headstart.tune.training.frozen_parts import trained_groups
 from headstart.tune.training.job import Job, Outcome, ParameterGroup
 from headstart.tune.training.run import run_training, training_key
 from headstart.tune.training.settings import Budget, Training
@@ -267,7 +268,10 @@ def _groups(body: Trainable, module: DetectorModule, settings: DetectorSettings)
     head = tuple(name for name in named if name.startswith("head."))
     rate = 1.0 if settings.scratch else settings.body_rate
     body_group = ParameterGroup(own, rate=rate, begin=settings.head_first)
-    return (body_group, ParameterGroup(head)) if rate else (ParameterGroup(head),)
+    if not rate:
+        return (ParameterGroup(head),)
+    blocks = [[f"body.{name}" for name in group] for group in body.groups]
+    return trained_groups((body_group, ParameterGroup(head)), blocks, settings.training)
 
 
 @dataclass(frozen=True, eq=False)

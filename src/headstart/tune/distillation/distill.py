@@ -37,6 +37,7 @@ from headstart.tune.distillation.teachers import Teacher, teacher_targets
 from headstart.tune.losses.distillation import RowLoss, kd_loss, row_loss
 from headstart.tune.training.batches import Batch, ItemBatches
 from headstart.tune.training.device import autocast, best_device, to_device
+from headstart.tune.training.frozen_parts import trained_groups
 from headstart.tune.training.job import Job, Outcome, ParameterGroup, check_trained
 from headstart.tune.training.optimizer import learning_rate_for
 from headstart.tune.training.run import run_training, training_key
@@ -194,8 +195,9 @@ def distilled(
     def trained_student() -> Source:
         return student.with_module(frozen_copy(network.body), name)
 
+    groups = trained_groups(network.groups, network.blocks, training)
     job = Job(
-        network, network.groups, training_items, measured, lambda: measured.of_all(held_out, targets[seen:], training),
+        network, groups, training_items, measured, lambda: measured.of_all(held_out, targets[seen:], training),
         measure=None if probe is None else lambda: {"probe": probe(trained_student())},
     )  # fmt: skip
     key = training_key(("distill", body_key(student), loss, training, seed), targets.data.cast("B"))
@@ -246,10 +248,15 @@ class _StudentWithMaps(nn.Module):
         self.body, self.maps, self._trainable = trainable.module, nn.ModuleList(maps), trainable
 
     @property
+    def blocks(self) -> list[list[str]]:
+        """Names of the body's parameters, by block."""
+        known = dict(self.body.named_parameters())
+        return [[f"body.{name}" for name in group if name in known] for group in self._trainable.groups]
+
+    @property
     def groups(self) -> tuple[ParameterGroup, ...]:
         """The body's parameters, and those of the maps without weight decay."""
-        known = dict(self.body.named_parameters())
-        body = [f"body.{name}" for group in self._trainable.groups for name in group if name in known]
+        body = [name for block in self.blocks for name in block]
         maps = [f"maps.{name}" for name, _ in self.maps.named_parameters()]
         return ParameterGroup(tuple(body)), ParameterGroup(tuple(maps), weight_decay=0.0)
 

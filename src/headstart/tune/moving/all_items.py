@@ -14,7 +14,7 @@ from headstart.sources.bodies.copies import frozen_copy
 from headstart.sources.bodies.trainable import TrainableSource, body_key
 from headstart.tune.moving.contract import MovingStrategy
 from headstart.tune.moving.move import make_job, make_setting, solved_start
-from headstart.tune.moving.plan import Setting
+from headstart.tune.moving.plan import Setting, plan_of
 from headstart.tune.training.job import Outcome
 from headstart.tune.training.run import run_training, training_key
 from headstart.tune.training.settings import Budget
@@ -74,7 +74,7 @@ def train_network(
     began = time.perf_counter()
     start = solved_start(source, train_part, search=HeadSearch(), seed=seed, engine=engine)
     setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget)
-    plan = strategy.plan(setting)
+    plan = plan_of(strategy, setting)
     before = setting.network.state()
     outcome = run_training(
         make_job(setting, plan, train_part, None), setting.training, key=_key(strategy, setting, train_part),

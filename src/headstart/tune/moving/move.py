@@ -31,7 +31,7 @@ from headstart.tasks import base_dataset, is_regression, task_methods
 from headstart.tune.augmentation.choice import augmentation_of, mixed
 from headstart.tune.moving.candidates import Moved, make_candidates
 from headstart.tune.moving.contract import BringsBody, MovingStrategy, ReplaysSource, check_replayed
-from headstart.tune.moving.plan import Plan, Setting
+from headstart.tune.moving.plan import Plan, Setting, plan_of
 from headstart.tune.moving.validation import Validation
 from headstart.tune.network.body_and_head import Network
 from headstart.tune.network.prefix_batches import kept_batches, prefix_of
@@ -143,7 +143,7 @@ def move(
     network = setting.network
     validation = Validation(task, valid, source, network.trainable.collate, weights)
     before = network.state()
-    plan = strategy.plan(setting)
+    plan = plan_of(strategy, setting)
     cluster = None
     if engine.ray is not None:
         parts, here = (train_part, valid), replace(engine, ray=None, workers=None)
@@ -172,7 +172,7 @@ def _worker_job(
     start = TransferModel(source, part.labelled()[0], head, engine=engine)
     setting = make_setting(strategy, source, part, start, seed=seed, budget=budget, class_weights=weights)
     validation = Validation(setting.task, valid, source, setting.network.trainable.collate, weights)
-    plan = strategy.plan(setting)
+    plan = plan_of(strategy, setting)
     if plan.batches is not None:
         raise ParameterError(
             f"The strategy '{strategy.name}' needs all items of a batch in one process, so it cannot be trained on a "

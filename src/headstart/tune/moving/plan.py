@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,12 @@ from torch import Tensor
 from headstart.model import TransferModel
 from headstart.tune.network.body_and_head import Network, task_loss
 from headstart.tune.training.batches import Batch, ItemBatches
+from headstart.tune.training.frozen_parts import trained_groups
 from headstart.tune.training.job import Batches, ParameterGroup
 from headstart.tune.training.settings import Training
 from headstart.types import Source, Task
 
-__all__ = ["ULMFIT_DECAY", "Plan", "Setting", "body_groups", "decayed_rates", "head_group"]
+__all__ = ["ULMFIT_DECAY", "Plan", "Setting", "body_groups", "decayed_rates", "head_group", "plan_of"]
 
 Penalty = Callable[[Batch, Sequence[Tensor], Tensor], Tensor]
 
@@ -89,6 +90,33 @@ class Plan:
     loss: Callable[[Batch], Tensor] | None = None
     batches: Batches | None = None
     finish: Callable[[], None] = lambda: None
+
+
+class _Plans(Protocol):
+    def plan(self, setting: Setting) -> Plan: ...
+
+
+def plan_of(strategy: _Plans, setting: Setting) -> Plan:
+    """The strategy's plan, without the parameters that the user wants frozen.
+
+    Args:
+        strategy: how the body is fine-tuned.
+        setting: what it is given; ``freeze`` and ``unfreeze`` of its training settings are followed here.
+
+    Raises:
+        ParameterError: if they name nothing that is trained, or nothing of the body remains.
+
+    Examples:
+        >>> from dataclasses import replace
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> strategy = replace(LP_FT, training=Training(freeze=2))
+        >>> [group.names[0] for group in plan_of(strategy, toy_setting(strategy)).groups]
+        ['body.blocks.2.0.weight', 'head.weight']
+    """
+    blocks = setting.network.groups  # before the strategy adds any
+    plan = strategy.plan(setting)
+    return replace(plan, groups=trained_groups(plan.groups, blocks, setting.training))
 
 
 def head_group(network: Network, rate: float = 1.0) -> ParameterGroup:

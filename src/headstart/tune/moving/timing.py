@@ -10,6 +10,7 @@ from headstart.engine.options import Engine
 from headstart.heads import HeadSearch
 from headstart.tune.moving.contract import MovingStrategy, with_settings
 from headstart.tune.moving.move import make_job, make_setting, solved_start
+from headstart.tune.moving.plan import plan_of
 from headstart.tune.training.run import run_training
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Source
@@ -39,7 +40,7 @@ def seconds_per_step(
     once = with_settings(strategy, training=replace(strategy.training, epochs=1))
     start = solved_start(source, few, search=HeadSearch(("ridge",)), seed=seed, engine=engine)
     setting = make_setting(once, source, few, start, seed=seed, budget=Budget())
-    plan = once.plan(setting)
+    plan = plan_of(once, setting)
     ticks: list[float] = []
     budget = Budget(progress=lambda done, total, detail="": ticks.append(time.perf_counter()))  # noqa: ARG005
     began = time.perf_counter()

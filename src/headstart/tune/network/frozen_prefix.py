@@ -102,10 +102,14 @@ class FrozenPrefix:
 
     def _blank(self, cached: Mapping[str, Tensor]) -> Any:
         """A batch in which zeros replace all that only the stubs read; expanded, so that it takes no memory."""
-        entering = cached[INPUT]
+        entering, mask = cached[INPUT], cached.get(f"{BATCH}attention_mask")
+        columns = _size(self.example).get("columns")
 
         def blank(tensor: Tensor) -> Tensor:
-            return tensor.new_zeros(1, device=entering.device).expand(len(entering), *tensor.shape[1:])
+            shape = list(tensor.shape[1:])
+            if mask is not None and shape[:1] == [columns]:  # embedded words, which are as long as the batch's texts
+                shape[0] = mask.shape[1]
+            return tensor.new_zeros(1, device=entering.device).expand(len(entering), *shape)
 
         if not isinstance(self.example, Mapping):
             return blank(self.example)

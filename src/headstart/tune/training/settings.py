@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from headstart.errors import ParameterError
 from headstart.params import check_choice, check_number
 from headstart.reporting import Progress
 
@@ -53,6 +54,10 @@ class Training:
             the pretrained statistics, since small batches of a new task disturb the features at first. The default
             learning rate is smaller then.
         dropout: share of the rows' entries that are dropped before the head, 0.
+        freeze: how many blocks of the body stay frozen, counted from the first, 0; or the start of the names of the
+            parameters that do, such as ``"layer1"``.
+        unfreeze: exceptions to ``freeze``: how many blocks, counted from the last, or the start of names; without
+            ``freeze`` all others stay frozen. 0 for none. Both only leave out parameters that the strategy trains.
 
     Examples:
         >>> Training(epochs=2).batch_size
@@ -80,6 +85,8 @@ class Training:
     label_smoothing: float = 0.0
     dropout: float = 0.0
     batch_statistics: bool = True
+    freeze: int | str = 0
+    unfreeze: int | str = 0
 
     def __post_init__(self) -> None:
         owner = "Training"
@@ -96,10 +103,23 @@ class Training:
             check_number(getattr(self, name), name, owner, low=0)
         for name in ("warmup", "ema", "label_smoothing", "dropout"):
             check_number(getattr(self, name), name, owner, low=0, high=0.9999)
+        for name in ("freeze", "unfreeze"):
+            _check_part(getattr(self, name), name, owner)
 
     def describe(self) -> dict[str, object]:
         """The settings as plain values, for keys and manifests."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _check_part(value: object, name: str, owner: str) -> None:
+    """Raise unless this is a number of blocks or the start of a name."""
+    if not isinstance(value, str):
+        check_number(value, name, owner, low=0, integer=True)
+    elif not value:
+        raise ParameterError(
+            f"The '{name}' parameter of {owner} must be a number of blocks or the start of parameter names. Got an "
+            "empty text instead."
+        )
 
 
 @dataclass(frozen=True)

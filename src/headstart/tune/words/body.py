@@ -24,7 +24,7 @@ from headstart.model import TransferModel
 from headstart.sources.bodies.trainable import Trainable, TrainableSource, body_key, trainable
 from headstart.sources.positions.words import PreparedSentence, WordsSource
 from headstart.tune.moving.contract import MovingStrategy
-from headstart.tune.moving.plan import Plan, Setting
+from headstart.tune.moving.plan import Plan, Setting, plan_of
 from headstart.tune.network.body_and_head import Network
 from headstart.tune.network.solved_head import TorchHead
 from headstart.tune.training.batches import Batch, ItemBatches
@@ -140,7 +140,7 @@ def fine_tune_words(
         network, start.source, start.task, train.items, np.zeros(len(train)), np.zeros((len(train), 1)), batches,
         start, training, seed,
     )  # fmt: skip
-    plan = strategy.plan(setting)
+    plan = plan_of(strategy, setting)
     chain = _Chain(head)
     job = Job(
         network, plan.groups, batches, _loss(network, plan, chain, train.codes),
