@@ -157,9 +157,7 @@ def training_of(args: argparse.Namespace) -> dict[str, Any]:
         >>> training_of(build_parser().parse_args(words))
         {'epochs': 3, 'batch_size': 8, 'rank': 4}
     """
-    from headstart.cli.parser.training import KNOBS
-
-    found = {name: getattr(args, name) for name in (*KNOBS, "batch_size") if getattr(args, name) is not None}
+    found = {name: getattr(args, name) for name in args.settings if getattr(args, name) is not None}
     for name, value in args.set:
         if name in found:
             raise UsageError(f"The training setting '{name}' is given twice; leave one of them out.")

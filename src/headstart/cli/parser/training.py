@@ -65,6 +65,7 @@ def add_training(parser: Parser, title: str, defaults: Training | None = None) -
         (3, 2, [('mixup', 0.2)])
     """
     group = parser.add_argument_group(title)
+    parser.set_defaults(settings=(*KNOBS, "batch_size"))
     hints = get_type_hints(Training)
     for name, text in KNOBS.items():
         value = None if defaults is None else getattr(defaults, name)

@@ -41,7 +41,7 @@ def trained_groups(
     if not (training.freeze or training.unfreeze):
         return tuple(groups)
     names = [name for group in groups for name in group.names if name.startswith(BODY)]
-    parts = _Parts(names, [block for block in blocks if block])
+    parts = _TrainedNames(names, [block for block in blocks if block])
     frozen = parts.named(training.freeze, "freeze") if training.freeze else set(names)
     if training.unfreeze:
         frozen -= parts.named(training.unfreeze, "unfreeze")
@@ -54,7 +54,7 @@ def trained_groups(
     return tuple(group for group in left if group.names)
 
 
-class _Parts:
+class _TrainedNames:
     """The trained parameters of the body, and the block of each."""
 
     def __init__(self, names: Sequence[str], blocks: Sequence[Sequence[str]]) -> None:
