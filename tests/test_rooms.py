@@ -78,11 +78,11 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "random_features": {"contenders", "estimator", "knn", "logistic"},
         "knn": {"estimator"},
         "logistic": {"estimator"},
-        "words": set(),
-        "boxes": set(),
+        "words": {"annotating"},
+        "boxes": {"annotating"},
         "attention": set(),
         "feature_map": set(),
-        "masks": set(),
+        "masks": {"annotating"},
         "loss_summary": {"standard_error"},
         "registry": {"estimator"},
         "standard_error": set(),
@@ -141,7 +141,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "built_in": {"bodies", "local", "timm", "timm_bodies", "transformers", "weight_files"},
     },
     "transfer": {
-        "annotating": {"stages"},
+        "annotating": {"stages", "teaching"},
         "stages": set(),
         "comparing": {"stages"},
         "gate": {"stages"},
@@ -191,7 +191,7 @@ ENTRIES = {
     "serve.on_ray": "replicas on a Ray cluster",
     "tune.pretraining": "a method: a source task that is trained from scratch",
 }
-REGISTRIES = ("registry", "annotating.contract")  # modules that hold a registry
+REGISTRIES = ("registry", "annotating.contract", "annotating.sums")  # modules that hold a registry
 MOST_MODULES = 35  # of one folder: what a reader can still look over; the commands are the most
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from headstart.annotations import Boxes, Sentence
+import numpy as np
+
+from headstart.annotations import Boxes, Mask, Sentence
 from headstart.attributions import Explanation
 from headstart.data.annotations.annotated import object_array
 from headstart.data.annotations.words import sentence_of_text
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ItemError
 from headstart.heads.annotating.contract import AnnotationHead
+from headstart.heads.annotating.sums import HeadSums
 from headstart.io import atomic_folder, check_replaceable, write_json
 from headstart.model.files.annotation_model import read_annotation_model, write_annotation_model
 from headstart.model.files.version_files import version_folder
@@ -75,6 +78,7 @@ class AnnotationModel:
         card: the content of ``metrics.json``.
         engine: how items are encoded.
         folder: where it was loaded from.
+        sums: what a closed-form head was solved from, for exact update and removal; None if not kept.
 
     Examples:
         >>> from headstart import fit
@@ -91,6 +95,7 @@ class AnnotationModel:
     card: Mapping[str, Any] = field(default_factory=dict, repr=False)
     engine: Engine = Engine()
     folder: Path | None = field(default=None, compare=False)
+    sums: HeadSums | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         """Task, source and head, one per line."""
@@ -200,6 +205,98 @@ class AnnotationModel:
         found: Explanation = OPERATIONS["explain annotations"](self, item, **options)
         return found
 
+    def update(self, items: Sequence[Any], annotations: Sequence[Any]) -> AnnotationModel:
+        """A new model that is also fitted on these items, exactly; what was chosen (columns, λ, decoding) is kept.
+
+        Args:
+            items: n items, as `predict` takes them.
+            annotations: of each: `headstart.annotations.Span` objects, whose new types the model learns, a ``Boxes`` or
+                a ``Mask``.
+
+        Raises:
+            DataError: if the head was trained, its sums were not kept, or the annotations do not fit the task.
+            ItemError: if an item cannot be read.
+
+        Examples:
+            >>> from headstart import fit
+            >>> from headstart.annotations import Sentence, Span
+            >>> from headstart.cli.demo_annotations import made_sentences
+            >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
+            >>> sentence = Sentence.of_words(["Mercury", "rose"])
+            >>> run.model.update([sentence], [[Span(0, 1, "planet")]]).task.labels[-1]
+            'planet'
+        """
+        return self.updated(self._annotated(items, annotations))
+
+    def forget(self, items: Sequence[Any], annotations: Sequence[Any]) -> AnnotationModel:
+        """A new model that was not fitted on these items: their sums are subtracted.
+
+        Args:
+            items: n items of the fit, unchanged.
+            annotations: those that they had there.
+
+        Raises:
+            DataError: as `update`, and for types that the model does not know.
+            ParameterError: if the model cannot have been fitted on these items.
+        """
+        dataset = self._annotated(items, annotations)
+        new = dataset.labelled()[0].labels[len(self.task.labels) :]
+        if new:
+            raise DataError(f"The model does not know the type '{new[0]}', so no item of its fit has it.")
+        left = self.kept_sums() - self.kept_sums().of_items(self.head, self.source, dataset, engine=self.engine)
+        return replace(self, head=left.solved(self.head, self.task), sums=left)
+
+    def updated(self, dataset: Dataset, *, progress: Progress | None = None) -> AnnotationModel:
+        """As `update`, from labelled data.
+
+        Args:
+            dataset: n items, coded by the types of the model and further ones behind them.
+            progress: receives what is done.
+
+        Raises:
+            DataError: as `update`.
+            ItemError: if an item cannot be read.
+        """
+        task = replace(self.task, labels=dataset.labelled()[0].labels)
+        kept = self.kept_sums().for_task(task)
+        total = kept + kept.of_items(self.head, self.source, dataset, engine=self.engine, progress=progress)
+        return replace(self, task=task, head=total.solved(self.head, task), sums=total)
+
+    def kept_sums(self) -> HeadSums:
+        """What the head was solved from.
+
+        Raises:
+            DataError: if the head was trained, or its sums were not kept.
+        """
+        if self.sums is not None:
+            return self.sums
+        made = str(dict(self.card.get("head") or {}).get("name") or f"the head '{self.head.name}'")
+        if made.startswith("closed-form"):
+            raise DataError("This model was saved without its moments, so it cannot be updated; fit again on all data.")
+        raise DataError(
+            f"This model was trained ({made:.80}), so there is no exact update; fit again on the old and new items "
+            "together: headstart fit ALL_DATA --out RUN --strategy auto."
+        )
+
+    def _annotated(self, items: Sequence[Any], annotations: Sequence[Any]) -> Dataset:
+        """Items and annotations as labelled data; new types of spans stand behind those of the model."""
+        if isinstance(items, str | bytes | os.PathLike):
+            raise DataError(f"A single {type(items).__name__} was given; give a list of items, even for one item.")
+        if len(items) != len(annotations) or not len(items):
+            raise DataError(
+                f"{len(items)} items and {len(annotations)} annotations were given; give one for each item."
+            )
+        wanted = {"token": list | tuple, "box": Boxes, "mask": Mask}[self.task.kind]
+        wrong = next((one for one in annotations if not isinstance(one, wanted)), None)
+        if wrong is not None:
+            raise DataError(f"The annotations of this model are of the task '{self.task.kind}'. Got {wrong!r:.60}.")
+        y = np.empty(len(items), object)
+        y[:] = [tuple(one) if isinstance(one, list) else one for one in annotations]
+        new = {span.label for one in y for span in one} - set(self.task.labels) if self.task.kind == "token" else set()
+        task = replace(self.task, labels=(*self.task.labels, *sorted(new)))
+        names = tuple(map(str, range(len(items))))
+        return Dataset([self.as_item(item) for item in items], names, self.source.info.modality, task, y)
+
     def save(
         self, folder: str | Path, *, extra: Mapping[str, Mapping[str, Any]] | None = None, overwrite: bool = True
     ) -> Path:
@@ -221,9 +318,14 @@ class AnnotationModel:
             self.write(scratch)
         return Path(folder)
 
-    def write(self, folder: Path) -> None:
-        """Write the model's files into an existing folder (`save` is the atomic way)."""
-        write_annotation_model(folder, self.source, self.task, self.head)
+    def write(self, folder: Path, *, like: Path | None = None) -> None:
+        """Write the model's files into an existing folder (`save` is the atomic way).
+
+        Args:
+            folder: the folder.
+            like: a folder of a model with the same body, which is then linked, not written.
+        """
+        write_annotation_model(folder, self.source, self.task, self.head, sums=self.sums, like=like)
 
     @classmethod
     def load(
@@ -250,7 +352,7 @@ class AnnotationModel:
         """
         place = version_folder(Path(folder), version)
         parts = read_annotation_model(place, source)
-        return cls(parts.source, parts.task, parts.head, parts.card, engine, place)
+        return cls(parts.source, parts.task, parts.head, parts.card, engine, place, parts.sums)
 
 
 def _shifted(progress: Progress, before: int, total: int) -> Progress:

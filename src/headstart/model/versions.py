@@ -51,7 +51,7 @@ from headstart.model.files.version_files import (
     version_folder,
     write_pointer,
 )
-from headstart.model.transfer_model import TransferModel
+from headstart.model.files.writing import WritableModel
 
 __all__ = ["Version", "current_version", "describe_version", "moves_of", "purge", "rollback", "versions_of",
            "write_version"]  # fmt: skip
@@ -197,7 +197,7 @@ def _writing(run: Path) -> Iterator[bool]:
 
 def write_version(
     run: str | Path,
-    model: TransferModel,
+    model: WritableModel,
     about: Mapping[str, Any],
     *,
     base: int | None = None,
@@ -228,10 +228,10 @@ def write_version(
         >>> import headstart, tempfile
         >>> rows, labels = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3, ["low"] * 3 + ["high"] * 3
         >>> run = headstart.fit((rows, labels * 3), baselines="none", verbose=False).save(tempfile.mkdtemp())
-        >>> model = TransferModel.load(run).update([[1.0]], ["middle"])
+        >>> model = headstart.load(run).update([[1.0]], ["middle"])
         >>> write_version(run, model, {"what": "update"}).number, current_version(run)
         (2, 2)
-        >>> TransferModel.load(run).task.labels, TransferModel.load(run, version=1).task.labels
+        >>> headstart.load(run).task.labels, headstart.load(run, version=1).task.labels
         (('high', 'low', 'middle'), ('high', 'low'))
     """
     run = Path(run)
@@ -264,7 +264,7 @@ def write_version(
     return describe_version(run, number)
 
 
-def _shares_body(run: Path, model: TransferModel) -> bool:
+def _shares_body(run: Path, model: WritableModel) -> bool:
     """Whether a model was opened from a version of this run, whose body it therefore has."""
     folder = model.folder
     return folder is not None and is_file(folder / "config.json") and folder.resolve().is_relative_to(run.resolve())
@@ -293,8 +293,8 @@ def rollback(run: str | Path, number: int | None = None) -> Version:
         >>> import headstart, tempfile
         >>> rows, labels = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3, ["low"] * 3 + ["high"] * 3
         >>> run = headstart.fit((rows, labels * 3), baselines="none", verbose=False).save(tempfile.mkdtemp())
-        >>> _ = write_version(run, TransferModel.load(run).update([[1.0]], ["middle"]), {"what": "update"})
-        >>> rollback(run).number, TransferModel.load(run).task.labels
+        >>> _ = write_version(run, headstart.load(run).update([[1.0]], ["middle"]), {"what": "update"})
+        >>> rollback(run).number, headstart.load(run).task.labels
         (1, ('high', 'low'))
     """
     run = Path(run)
@@ -360,7 +360,7 @@ def purge(run: str | Path, numbers: Sequence[int]) -> None:
         >>> import headstart, tempfile
         >>> rows, labels = [[0.0], [0.1], [0.2], [2.0], [2.1], [2.2]] * 3, ["low"] * 3 + ["high"] * 3
         >>> run = headstart.fit((rows, labels * 3), baselines="none", verbose=False).save(tempfile.mkdtemp())
-        >>> _ = write_version(run, TransferModel.load(run).forget([[0.0]], ["low"]), {"what": "forget"})
+        >>> _ = write_version(run, headstart.load(run).forget([[0.0]], ["low"]), {"what": "forget"})
         >>> purge(run, [1])
         >>> [version.number for version in versions_of(run)], sorted(path.name for path in run.glob("[a-z]*"))
         ([2], ['config.json', 'current', 'versions'])

@@ -14,18 +14,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from headstart.data import ReadOptions
 from headstart.engine.options import Engine
 from headstart.engine.pipeline.kept_rows import row_keys
-from headstart.model import TransferModel, Updater
+from headstart.model import AnnotationModel, TransferModel, Updater
 from headstart.model.as_fitted import part_of, read_for
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.wording import name_some, plural
 from headstart.tasks import is_multilabel, task_methods
+from headstart.transfer.annotating.run import AnnotationRun
+from headstart.transfer.annotating.update import open_to_update, update_annotations
 from headstart.transfer.run import Run
 from headstart.transfer.teaching.drift import drift_of
 from headstart.transfer.teaching.known_items import (
@@ -55,7 +57,7 @@ __all__ = ["update"]
 
 
 def update(
-    model: TransferModel | Run | str | Path,
+    model: TransferModel | Run | AnnotationModel | AnnotationRun | str | Path,
     data: Any,
     *,
     test: Any = None,
@@ -84,7 +86,8 @@ def update(
     those of a multi-label model, further labels, which no item of the fit counts as having.
 
     Args:
-        model: a run folder, or a run that has one; a model in memory gives a new model, and nothing is written.
+        model: a run folder, or a run that has one; a model in memory gives a new model, and nothing is written. A model
+            that annotates items keeps λ and all other choices.
         data: labelled data, as in `fit`, or a `headstart.types.Dataset` that is coded by the labels of the model.
         test: labelled data on which the model is judged before and after; default: none.
         relabel: whether an item with the content of one of the fit and another label corrects that label.
@@ -130,8 +133,12 @@ def update(
         modality=modality, annotations=annotations,
     )  # fmt: skip
     reporter, clock = chosen_reporter(reporter, verbose=verbose), timed()
+    if (annotating := open_to_update(model, engine)) is not None:
+        return update_annotations(
+            annotating, data, reading, reporter, test=test, relabel=relabel, split=split, command=command, about=about
+        )
     with clock("read"):
-        base = open_for_change(model, engine, opened=opened)
+        base = open_for_change(cast("TransferModel | Run | str | Path", model), engine, opened=opened)
         updater, known = Updater(base.model), known_items(base.model)
         is_read = isinstance(data, Dataset)
         dataset = data if is_read else _part(read_for(base.model, data, reading, new_labels=True), split)
@@ -155,7 +162,7 @@ def update(
             found = replace(found, before=judge(base.model), after=judge(updater.model))
     if plan.changes:
         with clock("write"):
-            noted = {**(about or {}), **_about(found, command, clock.seconds)}
+            noted = {**(about or {}), **found.noted(command, clock.seconds)}
             write = partial(_write_table, known=known, plan=plan)
             found = replace(found, version=base.write(found.model, noted, write))
     found = replace(found, seconds=dict(clock.seconds))
@@ -263,17 +270,6 @@ def _notes(before: TransferModel, updater: Updater, plan: _Teaching, anew: bool 
         found.append("No left-out scores can be computed without these rows, so no coverage can be promised any more.")
     note = moved_note(before, "update")
     return found + ([note] if note else [])
-
-
-def _about(found: Taught, command: str | None, seconds: Mapping[str, float]) -> dict[str, Any]:
-    plain = found.to_dict()
-    names = ("what", "added", "relabelled", "new_labels", "drift", "chosen_anew", "penalty", "notes")
-    return {
-        **{name: plain[name] for name in names},
-        "metrics": None if plain["after"] is None else plain["after"]["metrics"],
-        "seconds": dict(seconds),
-        "command": command,
-    }
 
 
 def _write_table(folder: Path, known: KnownItems, plan: _Teaching) -> None:

@@ -12,8 +12,9 @@ from headstart.engine.body.machine import BF16_SWITCH
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.heads.boxes.cells import centres, object_cells
-from headstart.heads.boxes.solve import SolvedFit, _choose, _Learned, _sample, _Solved, _sums, solve_boxes
+from headstart.heads.boxes.solve import SolvedFit, _choose, _sample, _Solved, solve_boxes
 from headstart.heads.boxes.solved import STRIDE, SolvedBoxes
+from headstart.heads.boxes.sums import ridge_weights, sum_cells
 from headstart.sources.positions.maps import maps_of
 from headstart.sources.timm import TimmSource, random_weights
 from headstart.sources.timm_bodies.module import TimmSpec
@@ -85,8 +86,8 @@ def test_left_out_pictures_equal_a_fit_without_them(source, pictures, fitted) ->
     maps, sample, head = maps_of(source, fitted.head.settings), [3], fitted.head
 
     def sums(kept: list[int], wanted: set[int]):  # type: ignore[no-untyped-def]
-        learned = _Learned([items[k] for k in kept], [truth[k] for k in kept], 2, usual, SIDE)
-        return _sums(learned, maps, head, wanted, engine=TORCH, progress=None)
+        own = [items[k] for k in kept], [truth[k] for k in kept]
+        return sum_cells(*own, maps, head, classes=2, wanted=wanted, engine=TORCH)
 
     every = sums(codes.tolist(), set(sample))
     solved = _Solved.of(every)
@@ -94,12 +95,12 @@ def test_left_out_pictures_equal_a_fit_without_them(source, pictures, fitted) ->
     [left_out] = _choose(solved, blank, every, [truth[3]], codes[sample]).found
     without = sums([k for k in codes.tolist() if k != 3], set())
     # the same columns and the same λ as with all pictures
-    from headstart.heads.boxes.solve import _mean, _weights
+    from headstart.heads.boxes.solve import _mean
     from headstart.linear.spectrum import Spectrum
 
     choice = _choose(solved, blank, every, [truth[3]], codes[sample])
     heat, box = (
-        _weights(Spectrum.from_moments(moments), factor * _mean(full))
+        ridge_weights(Spectrum.from_moments(moments), factor * _mean(full))
         for moments, factor, full in zip(
             (without.heat, without.box), choice.factors, (solved.heat, solved.box), strict=True
         )

@@ -38,8 +38,8 @@ def test_scores_are_those_of_a_fit_without_the_group(words, columns):
     """The columns are standardised over all words, which no tag enters; the fit itself leaves the group out."""
     solved = SolvedWords.of(words, columns)
     places = np.array([*(range(2) if "a" in columns.blocks else ()), 2, 3, 4, 5])
-    x = with_neighbours(words.rows[:, places].astype(np.float32), words.offsets, columns.context) - solved.shift
-    x, y = x / solved.scale, np.eye(3)[words.codes]
+    x = with_neighbours(words.rows[:, places].astype(np.float32), words.offsets, columns.context) - solved.fit.shift
+    x, y = x / solved.fit.scale, np.eye(3)[words.codes]
     owner = np.repeat(words.groups, np.diff(words.offsets))
     lam = 2.0
     lda, ridge = solved.left_out([lam], np.arange(len(words)))
@@ -79,8 +79,8 @@ def test_small_chunks_change_nothing(words, monkeypatch):
 
 def test_the_map_of_rows_gives_the_scores_of_the_fit_on_all(words):
     solved = SolvedWords.of(words, Columns(("a", "b")))
-    weight, bias = solved.weights("ridge", 1.0)
-    x = (words.rows - solved.shift) / solved.scale
+    weight, bias = solved.fit.weights("ridge", 1.0)
+    x = (words.rows - solved.fit.shift) / solved.fit.scale
     own, intercept = ridge_coefficients(solved.spectrum, 1.0)
     np.testing.assert_allclose(words.rows @ weight + bias, x @ own + intercept, atol=1e-8)
 
@@ -89,4 +89,4 @@ def test_a_constant_column_is_left_as_it_is():
     rows = np.array([[1.0, 7.0, 0.0]] * 3 + [[2.0, 7.0, 0.0]] * 3)
     blocks = (Block("a", 3),)
     words = LabelledWords(rows, np.array([0, 3, 6]), blocks, np.array([0, 0, 0, 1, 0, 1]), np.arange(2), TAGS)
-    assert SolvedWords.of(words, Columns(("a",))).scale.tolist() == [0.5, 1.0, 1.0]
+    assert SolvedWords.of(words, Columns(("a",))).fit.scale.tolist() == [0.5, 1.0, 1.0]

@@ -14,11 +14,10 @@ from headstart.decode.average_precision import average_precision, match_boxes
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.heads.boxes.calibration import UNCALIBRATED, ScoreCalibration, calibrate_scores
-from headstart.heads.boxes.cells import ObjectCells, centres, object_cells
-from headstart.heads.boxes.solved import AT_ONCE, STRIDE, SolvedBoxes, grid_settings
+from headstart.heads.boxes.solved import AT_ONCE, SolvedBoxes, grid_settings
+from headstart.heads.boxes.sums import BoxSums, CellSums, ridge_weights, sum_cells
 from headstart.linear.leave_out import leave_one_group_out
 from headstart.linear.moments import Moments
-from headstart.linear.running import RunningMoments
 from headstart.linear.spectrum import Spectrum
 from headstart.reporting import Progress
 from headstart.sources.positions.maps import MapSource, maps_of
@@ -51,6 +50,7 @@ class SolvedFit:
         found: what the head found in each of them without having seen it, with calibrated scores.
         candidates: left-out figures of each λ of the heat, as plain JSON values.
         blocks: the blocks that are read.
+        sums: what it was solved from.
     """
 
     head: SolvedBoxes
@@ -59,27 +59,7 @@ class SolvedFit:
     found: list[Boxes]
     candidates: list[dict[str, Any]]
     blocks: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Learned:
-    """The pictures, their boxes, and how they are read."""
-
-    items: Sequence[Any]
-    truth: Sequence[Boxes]
-    classes: int
-    usual: tuple[float, float]
-    side: int
-
-
-@dataclass(frozen=True, eq=False)
-class _CellSums:
-    """The moments of all pictures, and the rows of those that are left out in turn."""
-
-    heat: Moments
-    box: Moments
-    rows: dict[int, Array]
-    targets: dict[int, ObjectCells]
+    sums: BoxSums
 
 
 def solve_boxes(
@@ -121,26 +101,28 @@ def solve_boxes(
         (32.0, 32.0)
     """
     maps = _coarse(source, side)
-    learned = _Learned(items, truth, classes, _usual(truth, side), side)
     codes = np.arange(len(items)) if groups is None else np.asarray(groups)
     with_boxes = np.array([bool((~one.ignored).any()) for one in truth])
     # without the only group that has boxes there would be nothing to fit
     sample = _sample(codes, seed) if len(np.unique(codes[with_boxes])) > 1 else np.empty(0, np.intp)
     columns = _columns(items, maps, engine)
     nothing = np.empty((0, classes)), np.empty((0, 4))
-    blank = SolvedBoxes(maps.settings, columns, *nothing, learned.usual, UNCALIBRATED)
-    sums = _sums(learned, maps, blank, set(sample.tolist()), engine=engine, progress=progress)
+    blank = SolvedBoxes(maps.settings, columns, *nothing, _usual(truth, side), UNCALIBRATED)
+    wanted = set(sample.tolist())
+    sums = sum_cells(items, truth, maps, blank, classes=classes, wanted=wanted, engine=engine, progress=progress)
     solved = _Solved.of(sums)
     choice = _choose(solved, blank, sums, [truth[k] for k in sample.tolist()], codes[sample])
     heat, box = (
         factor * _mean(spectrum) for factor, spectrum in zip(choice.factors, (solved.heat, solved.box), strict=True)
     )
     head = replace(
-        blank, heat=_weights(solved.heat, heat), box=_weights(solved.box, box),
+        blank, heat=ridge_weights(solved.heat, heat), box=ridge_weights(solved.box, box),
         calibration=choice.calibration, penalties=(heat, box),
     )  # fmt: skip
     found = [choice.calibration.on(one) for one in choice.found]
-    return SolvedFit(head, choice.ap50, sample, found, list(choice.candidates), tuple(maps.settings.blocks or ()))
+    blocks = tuple(maps.settings.blocks or ())
+    kept = BoxSums(sums.heat, sums.box)
+    return SolvedFit(head, choice.ap50, sample, found, list(choice.candidates), blocks, kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +133,7 @@ class _Solved:
     box: Spectrum
 
     @classmethod
-    def of(cls, sums: _CellSums) -> _Solved:
+    def of(cls, sums: CellSums) -> _Solved:
         return cls(Spectrum.from_moments(sums.heat), Spectrum.from_moments(sums.box))
 
 
@@ -184,7 +166,7 @@ class _ChosenPenalties:
 
 
 def _choose(
-    solved: _Solved, blank: SolvedBoxes, sums: _CellSums, truth: Sequence[Boxes], groups: NDArray[np.int64]
+    solved: _Solved, blank: SolvedBoxes, sums: CellSums, truth: Sequence[Boxes], groups: NDArray[np.int64]
 ) -> _ChosenPenalties:
     if not sums.rows:
         return _ChosenPenalties()
@@ -232,48 +214,8 @@ def _sample(codes: NDArray[np.int64], seed: int) -> NDArray[np.intp]:
     return np.sort(np.array(chosen, np.intp))
 
 
-def _sums(
-    learned: _Learned,
-    maps: MapSource,
-    head: SolvedBoxes,
-    wanted: set[int],
-    engine: Engine,
-    *,
-    progress: Progress | None,
-) -> _CellSums:
-    cells = learned.side // STRIDE
-    points, scale = centres(cells, STRIDE), (float(STRIDE), *learned.usual)
-    heat, box = RunningMoments(), RunningMoments()
-    rows, targets = dict[int, Array](), dict[int, ObjectCells]()
-    for start in range(0, len(learned.items), AT_ONCE):
-        some = learned.items[start : start + AT_ONCE]
-        encoded = extract(maps, some, engine=engine, on_error="raise").rows.reshape(len(some), cells**2, -1)
-        for k, own in enumerate(encoded, start):
-            seen = head.seen(own)
-            target = object_cells(_squared(learned.truth[k], learned.side), points, learned.classes, scale)
-            heat.add(seen, target.heat, target.weights)
-            if len(target.inner):
-                box.add(seen[target.inner], target.boxes, None)
-            if k in wanted:
-                rows[k], targets[k] = seen, target
-        if progress is not None:
-            progress(min(start + AT_ONCE, len(learned.items)), len(learned.items), "")
-    return _CellSums(Moments(**heat.fields()), Moments(**box.fields()), rows, targets)
-
-
-def _squared(true: Boxes, side: int) -> Boxes:
-    """Boxes in pixels of the square, cut at its edges."""
-    return replace(true, xyxy=np.clip(true.xyxy / np.tile(np.maximum(true.size, 1), 2), 0, 1) * side)
-
-
 def _mean(spectrum: Spectrum) -> float:
     return max(float(spectrum.values.sum() / max(len(spectrum.mean), 1)), TINY)
-
-
-def _weights(spectrum: Spectrum, lam: float) -> Array:
-    """(d + 1, k) weights, the intercept last."""
-    inner = spectrum.vectors @ (spectrum.cross / (spectrum.values + lam)[:, None])
-    return np.concatenate([inner, (spectrum.target_mean - spectrum.mean @ inner)[None]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,7 +227,7 @@ class _LeftOut:
     factor: float
 
 
-def _left_out(sums: _CellSums, solved: _Solved, groups: NDArray[np.int64]) -> _LeftOut:
+def _left_out(sums: CellSums, solved: _Solved, groups: NDArray[np.int64]) -> _LeftOut:
     """Predictions for each picture in ``sums.rows`` by the fits without its group, exactly."""
     rows = np.concatenate(list(sums.rows.values()))
     targets = list(sums.targets.values())

@@ -21,6 +21,7 @@ from headstart.heads.masks.class_moments import ClassMoments, ClassSums
 from headstart.heads.masks.decoder_choice import DecoderTrial
 from headstart.heads.masks.linear_map import LinearMap, linear_maps
 from headstart.heads.masks.mask_head import MaskHead
+from headstart.heads.masks.sums import MaskSums
 from headstart.linear.moments import Moments
 from headstart.reporting import Progress
 from headstart.sources.positions.map_settings import MapSettings
@@ -59,6 +60,7 @@ class SolvedMasks:
         count: how many pictures were left out.
         parts: in how many parts, each at once: eight, fewer if there are fewer groups or their sums need 8 GiB.
         moments: of all cells, by class.
+        sums: what the head was solved from: the moments of the columns that it reads.
 
     Examples:
         >>> from headstart.heads.masks.toy import toy_masks
@@ -77,6 +79,7 @@ class SolvedMasks:
     count: int
     parts: int
     moments: ClassMoments
+    sums: MaskSums
 
 
 def solve_masks(
@@ -131,7 +134,7 @@ def solve_masks(
     decoder, left_out = trial.choose()
     head = MaskHead(fit.settings(best), fit.linear(total, best), decoder, dataset.labelled()[0].num_outputs)
     candidates = tuple({**each.to_dict(), "miou": value, "chosen": each == best} for each, value in table.items())
-    return SolvedMasks(head, candidates, left_out, trial.count, len(parts), total)
+    return SolvedMasks(head, candidates, left_out, trial.count, len(parts), total, fit.kept(total, best))
 
 
 @dataclass(frozen=True)
@@ -250,6 +253,10 @@ class _Fit:
     def linear(self, moments: ClassMoments, candidate: _Candidate) -> LinearMap:
         taken = _taken(moments.balanced(candidate.beta), self.columns(candidate.blocks))
         return linear_maps(taken, [candidate.lam], [candidate.kind])[0]
+
+    def kept(self, moments: ClassMoments, candidate: _Candidate) -> MaskSums:
+        columns = self.columns(candidate.blocks)
+        return MaskSums(ClassMoments(tuple(_taken(part, columns) for part in moments.parts)), candidate.beta)
 
     @property
     def subsets(self) -> list[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from headstart.decode.spans import OUTSIDE, TagSet
 from headstart.decode.viterbi import Chain, best_paths
 from headstart.linear.calibration import fit_temperature, log_loss
 
-__all__ = ["CountsApart", "Decoding", "JudgedWords", "shares_of", "span_f1", "transitions"]
+__all__ = ["CountsApart", "Decoding", "JudgedWords", "TagCounts", "shares_of", "span_f1", "transitions"]
 
 Array = NDArray[np.float64]
 
@@ -63,6 +64,66 @@ class Decoding:
         return own
 
 
+@dataclass(frozen=True, eq=False)
+class TagCounts:
+    """How often tags begin a sentence and follow each other.
+
+    Attributes:
+        first: (tags,) counts of first tags.
+        pairs: (tags, tags) counts of each tag after another.
+
+    Examples:
+        >>> counts = TagCounts.of(TagSet(("PER",)), np.array([0, 1, 2, 0]), np.array([0, 3, 4]))
+        >>> first, steps = counts.log_probabilities()
+        >>> np.exp(first).round(2), np.exp(steps[1]).round(2)
+        (array([0.71, 0.14, 0.14]), array([0.2, 0.2, 0.6]))
+        >>> (counts + counts - counts).words
+        array([2., 1., 1.])
+    """
+
+    first: Array
+    pairs: Array
+
+    @classmethod
+    def of(cls, tags: TagSet, codes: NDArray[np.int64], offsets: NDArray[np.int64]) -> Self:
+        """Count the tags of sentences.
+
+        Args:
+            tags: the tags.
+            codes: (words,) of the sentences.
+            offsets: (n + 1,) where the words of each begin and end.
+        """
+        return cls(*tags.bigrams(codes[a:b] for a, b in pairwise(offsets)))
+
+    @property
+    def words(self) -> Array:
+        """(tags,) how many words have each tag."""
+        return np.asarray(self.first + self.pairs.sum(axis=0))
+
+    def __add__(self, other: TagCounts) -> TagCounts:
+        """The counts of the sentences of both."""
+        return TagCounts(self.first + other.first, self.pairs + other.pairs)
+
+    def __sub__(self, other: TagCounts) -> TagCounts:
+        """The counts without those of ``other``."""
+        return TagCounts(self.first - other.first, self.pairs - other.pairs)
+
+    def padded(self, size: int) -> TagCounts:
+        """The same counts among ``size`` tags, of which the last ones are new."""
+        new = size - len(self.first)
+        return TagCounts(np.pad(self.first, (0, new)), np.pad(self.pairs, (0, new)))
+
+    def log_probabilities(self) -> tuple[Array, Array]:
+        """Of the first tag (tags,) and of each tag after another (tags, tags), with ½ added to counts."""
+        first, pairs = self.first + UNSEEN, self.pairs + UNSEEN
+        return np.log(first / first.sum()), np.log(pairs / pairs.sum(axis=1, keepdims=True))
+
+    def shares(self) -> Array:
+        """(tags,) the shares of the tags among words, with ½ added to counts."""
+        counts = self.words + UNSEEN
+        return np.asarray(counts / counts.sum())
+
+
 def transitions(tags: TagSet, codes: NDArray[np.int64], offsets: NDArray[np.int64]) -> tuple[Array, Array]:
     """Log probabilities of the first tag (tags,) and of each tag after another (tags, tags), with ½ added to counts.
 
@@ -76,9 +137,7 @@ def transitions(tags: TagSet, codes: NDArray[np.int64], offsets: NDArray[np.int6
         >>> np.exp(first).round(2), np.exp(steps[1]).round(2)
         (array([0.71, 0.14, 0.14]), array([0.2, 0.2, 0.6]))
     """
-    first, pairs = tags.bigrams(codes[a:b] for a, b in pairwise(offsets))
-    first, pairs = first + UNSEEN, pairs + UNSEEN
-    return np.log(first / first.sum()), np.log(pairs / pairs.sum(axis=1, keepdims=True))
+    return TagCounts.of(tags, codes, offsets).log_probabilities()
 
 
 def shares_of(tags: TagSet, codes: NDArray[np.int64]) -> Array:

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from headstart.heads.words.word_rows import Columns, LabelledWords
 from headstart.linear.lda_leave_out import left_out_scores
 from headstart.linear.leave_out import leave_one_group_out
+from headstart.linear.moments import Moments
 from headstart.linear.optimal_scoring import optimal_scoring
 from headstart.linear.ridge import ridge_coefficients
 from headstart.linear.spectrum import Spectrum
 
-__all__ = ["KINDS", "LeftOutScores", "SolvedWords"]
+__all__ = ["KINDS", "LeftOutScores", "SolvedWords", "StandardisedFit"]
 
 Array = NDArray[np.float64]
 KINDS = ("lda", "ridge")
@@ -47,18 +48,60 @@ class LeftOutScores:
 
 
 @dataclass(frozen=True, eq=False)
-class SolvedWords:
-    """The spectrum of standardised word rows.
+class StandardisedFit:
+    """The spectrum of standardised rows, from which the fit of any kind and penalty follows.
 
     Columns are standardised by the mean and the deviation over all words, which no tag enters: some columns of a
     transformer are a hundred times larger than the rest.
 
     Attributes:
-        words: the labelled words.
-        columns: what is read of a word.
         shift: (d,) means.
         scale: (d,) standard deviations; 1 for a constant column.
         spectrum: of the standardised rows, with the tags as one-hot targets.
+
+    Examples:
+        >>> fit = StandardisedFit.of(Moments.from_rows(np.array([[0.0], [2.0]]), np.eye(2)))
+        >>> fit.weights("ridge", 2.0)
+        (array([[-0.25,  0.25]]), array([0.75, 0.25]))
+    """
+
+    shift: Array
+    scale: Array
+    spectrum: Spectrum
+
+    @classmethod
+    def of(cls, moments: Moments) -> Self:
+        """Decompose the moments of word rows with one-hot targets."""
+        deviation = np.sqrt(np.maximum(moments.scatter.diagonal() / moments.w, 0.0))
+        scale = np.where(
+            deviation > FLAT * np.maximum(np.abs(moments.mean), deviation.max(initial=0.0)), deviation, 1.0
+        )
+        return cls(moments.mean, scale, Spectrum.from_moments(moments.rescaled(moments.mean, scale)))
+
+    def weights(self, kind: str, lam: float) -> tuple[Array, Array]:
+        """The map from word rows to the scores of a kind of fit, W (d, tags) and b (tags,).
+
+        Args:
+            kind: ``"lda"`` or ``"ridge"``.
+            lam: the penalty λ.
+        """
+        weight, bias = ridge_coefficients(self.spectrum, lam)
+        if kind == "lda":
+            scoring = optimal_scoring(self.spectrum, lam, self.spectrum.target_mean)
+            weight, bias = scoring.coefficients(weight, bias)
+        weight = weight / self.scale[:, None]
+        return weight, bias - self.shift @ weight
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedWords:
+    """Labelled words with the spectrum of their rows.
+
+    Attributes:
+        words: the labelled words.
+        columns: what is read of a word.
+        moments: of their rows, with the tags as one-hot targets.
+        fit: the spectrum of the standardised rows.
 
     Examples:
         >>> from headstart.decode.spans import TagSet
@@ -73,19 +116,19 @@ class SolvedWords:
 
     words: LabelledWords
     columns: Columns
-    shift: Array
-    scale: Array
-    spectrum: Spectrum
+    moments: Moments
+    fit: StandardisedFit
 
     @classmethod
     def of(cls, words: LabelledWords, columns: Columns) -> Self:
         """Sum the moments of all words, chunk by chunk, and decompose them."""
         moments = words.moments(columns)
-        deviation = np.sqrt(np.maximum(moments.scatter.diagonal() / moments.w, 0.0))
-        scale = np.where(
-            deviation > FLAT * np.maximum(np.abs(moments.mean), deviation.max(initial=0.0)), deviation, 1.0
-        )
-        return cls(words, columns, moments.mean, scale, Spectrum.from_moments(moments.rescaled(moments.mean, scale)))
+        return cls(words, columns, moments, StandardisedFit.of(moments))
+
+    @property
+    def spectrum(self) -> Spectrum:
+        """Of the standardised rows, with the tags as one-hot targets."""
+        return self.fit.spectrum
 
     @cached_property
     def lambdas(self) -> Array:
@@ -107,7 +150,7 @@ class SolvedWords:
             (kind, lam): np.empty((int(place[-1]), size), np.float32) for kind in KINDS for lam in range(len(lambdas))
         }
         for chunk in words.chunks(self.columns, sentences):
-            x = (words.read(self.columns, chunk) - self.shift) / self.scale
+            x = (words.read(self.columns, chunk) - self.fit.shift) / self.fit.scale
             y = words.one_hot(chunk)
             groups = np.repeat(words.groups[chunk.sentences], np.diff(chunk.offsets))
             own = zip(chunk.sentences.tolist(), np.diff(chunk.offsets).tolist(), strict=True)
@@ -117,17 +160,3 @@ class SolvedWords:
                 found["lda", number][to] = left_out_scores(self.spectrum, one, y, groups)
         for (kind, number), scores in found.items():
             yield LeftOutScores(kind, lambdas[number], scores)
-
-    def weights(self, kind: str, lam: float) -> tuple[Array, Array]:
-        """The map from word rows to the scores of a kind of fit, W (d, tags) and b (tags,).
-
-        Args:
-            kind: ``"lda"`` or ``"ridge"``.
-            lam: the penalty λ.
-        """
-        weight, bias = ridge_coefficients(self.spectrum, lam)
-        if kind == "lda":
-            scoring = optimal_scoring(self.spectrum, lam, self.spectrum.target_mean)
-            weight, bias = scoring.coefficients(weight, bias)
-        weight = weight / self.scale[:, None]
-        return weight, bias - self.shift @ weight

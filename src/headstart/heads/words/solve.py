@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.words.decoding import CountsApart, JudgedWords, shares_of, transitions
+from headstart.heads.words.decoding import CountsApart, JudgedWords, TagCounts, shares_of, transitions
 from headstart.heads.words.head import WordsHead
 from headstart.heads.words.left_out import SolvedWords
+from headstart.heads.words.sums import WordChoices, WordSums
 from headstart.heads.words.word_rows import Columns, LabelledWords
 from headstart.types import group_codes
 
@@ -49,6 +50,7 @@ class SolvedHead:
         record: what was compared, as plain JSON values.
         columns: what the head reads.
         lam: the penalty λ.
+        sums: what it was solved from.
     """
 
     head: WordsHead
@@ -56,6 +58,7 @@ class SolvedHead:
     record: Mapping[str, Any]
     columns: Columns
     lam: float
+    sums: WordSums
 
 
 def solve_words(
@@ -92,19 +95,18 @@ def solve_words(
     solved = SolvedWords.of(words, columns)
     judged = _sample(words, MOST_JUDGED, seed)
     part = words.chunk(judged)
-    steps, shares = transitions(words.tags, words.codes, words.offsets), shares_of(words.tags, words.codes)
-    apart = _counts_apart(words, judged)
-    judge = JudgedWords(words.tags, words.codes[part.words], part.offsets, shares, *steps, apart)
+    counts = TagCounts.of(words.tags, words.codes, words.offsets)
+    steps, apart = counts.log_probabilities(), _counts_apart(words, judged)
+    judge = JudgedWords(words.tags, words.codes[part.words], part.offsets, counts.shares(), *steps, apart)
     found = list(solved.left_out(solved.lambdas.tolist(), judged))
     say("choosing λ and the decoding")
     f1 = [judge.f1(one.scores) for one in found]
     chosen = found[int(np.argmax(f1))]
     decoding, value, tried = judge.choose(chosen.scores)
-    weight, bias = solved.weights(chosen.kind, chosen.lam)
+    sums = WordSums(solved.moments, counts, WordChoices(chosen.kind, chosen.lam, decoding))
     head = WordsHead(
-        words.tags.labels, columns.blocks, weight / decoding.temperature,
-        _finite(bias / decoding.temperature) + decoding.offset(shares), decoding.kappa * steps[0],
-        decoding.kappa * steps[1], columns.context, pooling, words.tags.scheme,
+        words.tags.labels, columns.blocks, **sums.arrays(solved.fit), context=columns.context, pooling=pooling,
+        scheme=words.tags.scheme,
     )  # fmt: skip
     record = {
         "features": columns.name, "head": chosen.kind, "lambda": chosen.lam, "kappa": decoding.kappa,
@@ -113,7 +115,7 @@ def solve_words(
             {"head": one.kind, "lambda": one.lam, "span_f1": own} for one, own in zip(found, f1, strict=True)
         ],
     }  # fmt: skip
-    return SolvedHead(head, value, record, columns, chosen.lam)
+    return SolvedHead(head, value, record, columns, chosen.lam, sums)
 
 
 def _counts_apart(words: LabelledWords, judged: NDArray[np.int64]) -> tuple[CountsApart, ...]:
@@ -132,12 +134,6 @@ def _counts_apart(words: LabelledWords, judged: NDArray[np.int64]) -> tuple[Coun
         counts = shares_of(words.tags, tags), *transitions(words.tags, tags, rest.offsets)
         found.append(CountsApart(places, offsets, *counts))
     return tuple(found)
-
-
-def _finite(bias: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A tag without training words has the prior 0 and the bias -inf: far below the others instead."""
-    seen = np.isfinite(bias)
-    return np.where(seen, bias, bias[seen].min(initial=0.0) - 30.0)
 
 
 def choose_columns(

@@ -9,6 +9,7 @@ from typing import Any
 
 from headstart.errors import HeadstartError, ModelFolderError, NoModelError
 from headstart.heads.annotating.contract import ANNOTATION_HEADS, AnnotationHead
+from headstart.heads.annotating.sums import ANNOTATION_SUMS, HeadSums
 from headstart.io import file_digest, is_file, read_json, read_tensors, write_json, write_tensors
 from headstart.model.files.format import (
     FORMAT_VERSION,
@@ -18,12 +19,14 @@ from headstart.model.files.format import (
     open_body,
 )
 from headstart.model.files.soundness import check_task
+from headstart.model.files.writing import linked_body
 from headstart.tasks.annotations import ANNOTATION_TASKS
 from headstart.types import ANNOTATION_KINDS, Source, Task
 
 __all__ = ["AnnotationParts", "annotation_kind", "read_annotation_model", "write_annotation_model"]
 
-KEY = "annotation_head"
+KEY, SUMS = "annotation_head", "annotation_sums"
+MOMENTS = "moments.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +38,14 @@ class AnnotationParts:
         task: the label schema.
         head: the head.
         card: the content of ``metrics.json``.
+        sums: what a closed-form head was solved from; None if not kept.
     """
 
     source: Source
     task: Task
     head: AnnotationHead
     card: Mapping[str, Any]
+    sums: HeadSums | None = None
 
 
 def annotation_kind(folder: Path) -> str | None:
@@ -63,7 +68,15 @@ def annotation_kind(folder: Path) -> str | None:
     return str(kind) if KEY in config and kind in ANNOTATION_KINDS else None
 
 
-def write_annotation_model(folder: Path, source: Source, task: Task, head: AnnotationHead) -> None:
+def write_annotation_model(
+    folder: Path,
+    source: Source,
+    task: Task,
+    head: AnnotationHead,
+    *,
+    sums: HeadSums | None = None,
+    like: Path | None = None,
+) -> None:
     """Write all files of such a model into an existing folder.
 
     Args:
@@ -71,6 +84,8 @@ def write_annotation_model(folder: Path, source: Source, task: Task, head: Annot
         source: the body.
         task: the label schema.
         head: the head.
+        sums: what it was solved from; None for none.
+        like: a folder of a model with the same body, which is then linked, not written; None for none.
 
     Examples:
         >>> import tempfile
@@ -82,8 +97,15 @@ def write_annotation_model(folder: Path, source: Source, task: Task, head: Annot
         >>> annotation_kind(Path(folder)), read_annotation_model(Path(folder), None).task.labels
         ('token', ('firm', 'person', 'place'))
     """
-    reference = source.save(folder / "body")
+    digests: dict[str, str] = {}
+    reference: Any
+    if like is None:
+        reference = source.save(folder / "body")
+    else:
+        reference, digests = linked_body(folder, like)
     write_tensors(folder / "model.safetensors", dict(head.tensors()), {"format": "headstart"})
+    if sums is not None:
+        write_tensors(folder / MOMENTS, dict(sums.tensors()))
     write_json(folder / "calibration.json", {})
     names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
     config = {
@@ -91,8 +113,8 @@ def write_annotation_model(folder: Path, source: Source, task: Task, head: Annot
         **describe_source(source, reference),
         "format_version": FORMAT_VERSION,
         KEY: {"name": head.name, "facts": dict(head.facts())},
-        "sha256": {name: file_digest(folder / name) for name in names},
-    }
+        "sha256": {name: digests.get(name) or file_digest(folder / name) for name in names},
+    } | ({} if sums is None else {SUMS: dict(sums.facts())})
     write_json(folder / "config.json", config)
 
 
@@ -152,9 +174,19 @@ def _checked(folder: Path, config: Mapping[str, Any], source: Source | None) -> 
         raise ValueError(f"the head '{saved['name']}' for a task of the kind '{task.kind}'")
     head = kind.from_saved(read_tensors(folder / "model.safetensors"), saved["facts"], task)
     metrics = folder / "metrics.json"
+    card = read_json(metrics) if metrics.is_file() else {}
     return AnnotationParts(
-        open_body(folder, config["source"], source), task, head, read_json(metrics) if metrics.is_file() else {}
+        open_body(folder, config["source"], source), task, head, card, _sums(folder, config, head, task)
     )
+
+
+def _sums(folder: Path, config: Mapping[str, Any], head: AnnotationHead, task: Task) -> HeadSums | None:
+    if not (folder / MOMENTS).is_file():
+        return None
+    facts = config[SUMS]
+    if not isinstance(facts, dict):
+        raise ValueError("the facts of the moments are no mapping")
+    return ANNOTATION_SUMS[head.name].from_saved(read_tensors(folder / MOMENTS), facts, head, task)
 
 
 def _task(config: Mapping[str, Any]) -> Task:

@@ -83,7 +83,7 @@ def read_parts(folder: Path, source: Source | None) -> Parts:
         if (kind := annotation_kind(folder)) is not None:
             raise NoModelError(
                 f"'{folder}' holds a model of the task '{kind}', which annotates items; this takes models with one "
-                "answer for each item. 'headstart predict', 'evaluate', 'serve' and 'explain' take it, and "
+                "answer for each item. 'headstart predict', 'evaluate', 'update', 'serve' and 'explain' take it, and "
                 "headstart.load opens it."
             )
         config = read_json(folder / "config.json")

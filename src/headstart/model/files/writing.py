@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from headstart.heads import FittedHead
 from headstart.io import file_digest, link_or_copy, read_json, write_json, write_tensors
@@ -13,9 +13,29 @@ from headstart.model.files.certainty import write_certainty
 from headstart.model.files.format import describe_head, describe_source, describe_task, write_head
 from headstart.types import Source, Task
 
-__all__ = ["write_model"]
+__all__ = ["WritableModel", "linked_body", "write_model"]
 
 BODY = "body"
+
+
+class WritableModel(Protocol):
+    """A model as versions of a run folder need it.
+
+    Examples:
+        >>> from headstart import zero_shot
+        >>> model: WritableModel = zero_shot(["parcel", "refund"], source="toy", verbose=False)
+        >>> model.folder is None
+        True
+    """
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it was loaded from."""
+        ...
+
+    def write(self, folder: Path, *, like: Path | None = None) -> None:
+        """Write its files into an existing folder; of a folder with the same body, that is linked."""
+        ...
 
 
 def write_model(
@@ -57,7 +77,7 @@ def write_model(
     if like is None:
         reference = source.save(folder / BODY)
     else:
-        reference, digests = _linked_body(folder, like)
+        reference, digests = linked_body(folder, like)
     write_head(folder, head)
     if moments is not None:
         write_tensors(folder / "moments.safetensors", moments.to_arrays())
@@ -74,8 +94,20 @@ def write_model(
     write_json(folder / "config.json", config)
 
 
-def _linked_body(folder: Path, like: Path) -> tuple[Any, dict[str, str]]:
-    """Link the body of another version; its reference and the digests of its files are those of that version."""
+def linked_body(folder: Path, like: Path) -> tuple[Any, dict[str, str]]:
+    """Link the body of another version; its reference and the digests of its files are those of that version.
+
+    Args:
+        folder: of the new version.
+        like: of the other version.
+
+    Examples:
+        >>> import tempfile
+        >>> from headstart import zero_shot
+        >>> old = zero_shot(["parcel", "refund"], source="toy", verbose=False).save(tempfile.mkdtemp())
+        >>> linked_body(Path(tempfile.mkdtemp()), old)
+        ({'name': 'toy'}, {})
+    """
     saved = read_json(like / "config.json")
     for file in sorted((like / BODY).rglob("*")):
         if file.is_file():

@@ -19,6 +19,7 @@ from headstart.heads.annotating.contract import AnnotationHead
 from headstart.heads.boxes.dense import DenseBoxes
 from headstart.heads.boxes.solve import SIDE, solve_boxes
 from headstart.heads.boxes.solved import SolvedBoxes, picture_size
+from headstart.heads.boxes.sums import with_size
 from headstart.heads.boxes.tiled import TiledBoxes
 from headstart.transfer.annotating.box_tiles import tile_side, tiled_pictures
 from headstart.transfer.annotating.box_training import Labelled, train_if_better
@@ -91,7 +92,7 @@ class BoxAnnotating:
         codes = train.group_codes
         if codes is not None and np.isin(codes, codes[made.left_out]).sum() > len(made.left_out):
             notes += ("Every group is large, so a part of one was left out: the left-out figure is optimistic",)
-        return Solved(head, source, "closed-form head on cells", made.ap50, record, notes)
+        return Solved(head, source, "closed-form head on cells", made.ap50, record, notes, made.sums)
 
     def fine_tune(
         self,
@@ -210,10 +211,7 @@ def with_sizes(dataset: Dataset) -> tuple[Task, list[Boxes]]:
         (3, 2)
     """
     task, y = dataset.labelled()
-    return task, [
-        one if min(one.size) > 0 else replace(one, size=picture_size(item))
-        for item, one in zip(dataset.items, y, strict=True)
-    ]
+    return task, [with_size(item, one) for item, one in zip(dataset.items, y, strict=True)]
 
 
 def _tiled(head: AnnotationHead, tile: int) -> tuple[AnnotationHead, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from headstart.evaluate.evaluation import Evaluation
 from headstart.evaluate.gain import Gain
 from headstart.heads.annotating.contract import AnnotationHead
+from headstart.heads.annotating.sums import HeadSums
 from headstart.registry import Registry
 from headstart.transfer.stages.context import RunContext
 from headstart.tune import Strategy
@@ -33,6 +34,7 @@ class Solved:
             is no such figure.
         record: choices, candidates and reasons as plain JSON values, for ``metrics.json`` and the report.
         notes: what the user should know, one sentence each.
+        sums: what a closed-form head was solved from; None for another one.
     """
 
     head: AnnotationHead
@@ -41,6 +43,7 @@ class Solved:
     left_out: float | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sums: HeadSums | None = None
 
 
 class Annotating(Protocol):

@@ -30,7 +30,7 @@ from headstart.transfer.stages.result_folder import ResultFolder
 from headstart.transfer.stages.training_items import are_among, training_contents
 from headstart.types import Dataset
 
-__all__ = ["ANNOTATION_EVALUATION", "AnnotationEvaluation", "evaluate_annotations"]
+__all__ = ["ANNOTATION_EVALUATION", "AnnotationEvaluation", "as_fitted", "coded", "evaluate_annotations"]
 
 FILES = {"metrics.json", "predictions.jsonl", "report.html"}
 ANNOTATION_EVALUATION = ResultFolder("an evaluation", "evaluation of headstart", "metrics.json", FILES)
@@ -162,7 +162,7 @@ def evaluate_annotations(
         headstart.errors.DataError: The task of the data that the demo makes is mask, but that of the model is ...
     """
     clock = Clock.start()
-    used, part = part_of(_coded(read_labelled(data, _as_fitted(reading, model)), model), split)
+    used, part = part_of(coded(read_labelled(data, as_fitted(reading, model)), model), split)
     for note in used.notes:
         reporter.line("read", note)
     with reporter.progress("predicting") as step:
@@ -207,30 +207,58 @@ def evaluate_annotations(
     return AnnotationEvaluation(evaluation, judged, found.found, failures, fitted_on, record)
 
 
-def _as_fitted(reading: ReadOptions, model: AnnotationModel) -> ReadOptions:
+def as_fitted(reading: ReadOptions, model: AnnotationModel) -> ReadOptions:
+    """The options with the task of the model where they name none.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
+        >>> as_fitted(ReadOptions(), run.model).task
+        'token'
+    """
     return replace(reading, task=reading.task or model.task.kind)
 
 
-def _coded(dataset: Dataset, model: AnnotationModel) -> Dataset:
-    """The data with types coded as the model's."""
+def coded(dataset: Dataset, model: AnnotationModel, *, new_labels: bool = False) -> Dataset:
+    """The data with types coded as the model's.
+
+    Args:
+        dataset: annotated data.
+        model: the model.
+        new_labels: whether types that the model does not have are new ones, which stand behind its own; else, and for
+            masks, they are refused.
+
+    Raises:
+        DataError: if the data are of another task, or have types that are refused.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> data = made_sentences(12)
+        >>> run = fit(data, source="toy", baselines="none", verbose=False)
+        >>> coded(data, run.model).task == run.model.task
+        True
+    """
     task, y = dataset.labelled()
     if task.kind != model.task.kind:
         raise DataError(
             f"The task of {dataset.origin} is {task.kind}, but that of the model is {model.task.kind}; give data of "
             "that kind."
         )
-    unknown = [label for label in task.labels if label not in model.task.labels]
-    if unknown:
+    unknown = tuple(sorted(label for label in task.labels if label not in model.task.labels))
+    if unknown and (not new_labels or task.kind == "mask"):
         known = ", ".join(model.task.labels[:10])
         raise DataError(
             f"{dataset.origin} has the type '{unknown[0]}', which the model does not know; its types are: {known}."
         )
-    if task.labels == model.task.labels or task.kind == "token":
-        return replace(dataset, task=model.task)
-    codes = np.array([model.task.labels.index(label) for label in task.labels])
-    coded = np.empty(len(y), object)
-    coded[:] = [_renumbered(one, codes) for one in y]
-    return replace(dataset, task=model.task, y=coded)
+    wanted = replace(model.task, labels=model.task.labels + unknown)
+    if task.labels == wanted.labels or task.kind == "token":
+        return replace(dataset, task=wanted)
+    codes = np.array([wanted.labels.index(label) for label in task.labels])
+    renumbered = np.empty(len(y), object)
+    renumbered[:] = [_renumbered(one, codes) for one in y]
+    return replace(dataset, task=wanted, y=renumbered)
 
 
 def _renumbered(annotation: Any, codes: np.ndarray[Any, np.dtype[np.int64]]) -> Any:

@@ -16,10 +16,11 @@ from headstart.engine.pipeline.sketches import kept_sketches
 from headstart.errors import DataError, SourceError
 from headstart.evaluate.formatting import figure
 from headstart.evaluate.held_out import SplitPlan
+from headstart.heads.annotating.sums import MOST_BYTES, HeadSums
 from headstart.model.annotator import AnnotationModel
 from headstart.sources import open_source
 from headstart.tasks.annotations import ANNOTATION_TASKS
-from headstart.transfer.annotating.contract import ANNOTATING
+from headstart.transfer.annotating.contract import ANNOTATING, Solved
 from headstart.transfer.annotating.judge import (
     JudgedAnnotations,
     compare_annotations,
@@ -101,11 +102,24 @@ def fit_annotations(
     fitted = time.perf_counter()
     _report(judged, plan, context)
     compared = tuple(compare_annotations(used, plan, judged, options.baselines, context))
-    model = AnnotationModel(judged.final.source, task, judged.final.head, engine=context.engine)
+    final = judged.final
+    model = AnnotationModel(final.source, task, final.head, engine=context.engine, sums=_kept_sums(final, context))
     if context.clock.is_over:
         context.reporter.warning("The fit took longer than its time limit: solving and judging are not cut short.")
     seconds = {"solving": fitted - began, "baselines": time.perf_counter() - fitted}
     return FittedAnnotations(model, used, checked, clusters, plan, judged, compared, seconds)
+
+
+def _kept_sums(final: Solved, context: RunContext) -> HeadSums | None:
+    """The sums of the head, where a run folder can hold them."""
+    sums = final.sums
+    if sums is None or sums.nbytes <= MOST_BYTES:
+        return sums
+    context.reporter.warning(
+        f"The moments would fill {sums.nbytes / 2**20:,.0f} MiB and were not kept: this model predicts, but cannot be "
+        "updated."
+    )
+    return None
 
 
 def _audited(dataset: Dataset, context: RunContext) -> tuple[Dataset, Audit, NDArray[np.int64]]:

@@ -113,9 +113,11 @@ def judge_annotations(
         part = dataset.take(train)
         with reporter.progress("solving" if len(plan.parts) == 1 else f"solving {number + 1} of {len(plan.parts)}"):
             kept = methods.solve(part, source, context)
-        starts.append(kept)
+        # of folds only the choices are of use: their sums would fill the memory
+        starts.append(kept if len(plan.parts) == 1 else replace(kept, sums=None))
         if not options.is_frozen:
             kept, decision = methods.fine_tune(part, kept, options.strategy, context, options.training)
+            kept = kept if kept.head is starts[-1].head else replace(kept, sums=None)
         with reporter.progress("judging") as step:
             found += kept.head.annotate(kept.source, dataset.take(test).items, engine=context.engine, progress=step)
     if len(plan.parts) > 1:

@@ -77,6 +77,7 @@ class MaskAnnotating:
             made.left_out["miou"],
             _record(made, maps),
             _notes(made, maps, train),
+            made.sums,
         )
 
     def fine_tune(

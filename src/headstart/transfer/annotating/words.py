@@ -100,7 +100,7 @@ class WordAnnotating:
         """
         words = labelled_words(train, source, context)
         solved = solve_words(words, seed=context.seed)
-        return Solved(solved.head, source, CLOSED_FORM, solved.left_out, _record(solved), _notes(solved))
+        return Solved(solved.head, source, CLOSED_FORM, solved.left_out, _record(solved), _notes(solved), solved.sums)
 
     def fine_tune(
         self,

@@ -8,12 +8,13 @@ from typing import Any
 
 from headstart.evaluate.evaluation import Evaluation
 from headstart.linear.mean_drift import MeanDrift
-from headstart.model import TransferModel
+from headstart.model import AnnotationModel, TransferModel
 from headstart.model.versions import Version
 from headstart.reporting import Reporter
 from headstart.reporting.summary import summary_html, summary_text
 from headstart.reporting.wording import name_some, plural
 from headstart.tasks import is_multilabel
+from headstart.types import ANNOTATION_KINDS, Task
 
 __all__ = ["Taught", "change_of", "report_change"]
 
@@ -48,7 +49,7 @@ class Taught:
         '1 item was added.'
     """
 
-    model: TransferModel
+    model: TransferModel | AnnotationModel
     what: str
     version: Version | None = None
     added: tuple[str, ...] = ()
@@ -83,7 +84,8 @@ class Taught:
         elif self.removed:
             done.append(f"{plural(len(self.removed), 'item was', 'items were')} removed")
         if self.new_labels:
-            words = ("label is", "labels are") if is_multilabel(self.model.task) else ("class is", "classes are")
+            one, more = _kinds_of_labels(self.model.task)
+            words = f"{one} is", f"{more} are"
             done.append(f"{plural(len(self.new_labels), *words)} new")
         return ("; ".join(done) or "Nothing changed") + "."
 
@@ -110,6 +112,22 @@ class Taught:
             "certificate": None if self.certificate is None else dict(self.certificate),
         }
 
+    def noted(self, command: str | None, seconds: Mapping[str, float]) -> dict[str, Any]:
+        """What the description of a version keeps of an update.
+
+        Args:
+            command: the command line.
+            seconds: wall time by step.
+        """
+        plain = self.to_dict()
+        names = ("what", "added", "relabelled", "new_labels", "drift", "chosen_anew", "penalty", "notes")
+        return {
+            **{name: plain[name] for name in names},
+            "metrics": None if plain["after"] is None else plain["after"]["metrics"],
+            "seconds": dict(seconds),
+            "command": command,
+        }
+
     def __repr__(self) -> str:
         """What was done, one fact per line."""
         return summary_text(*self._facts())
@@ -125,6 +143,13 @@ class Taught:
         if self.drift is not None:
             facts.append(("drift", self.drift.sentence))
         return f"{self.what.capitalize()}: {self.sentence}", facts + [("note", note) for note in self.notes]
+
+
+def _kinds_of_labels(task: Task) -> tuple[str, str]:
+    """What a label of a task is called, one and several."""
+    if task.kind in ANNOTATION_KINDS:
+        return ("type", "types")
+    return ("label", "labels") if is_multilabel(task) else ("class", "classes")
 
 
 def change_of(before: Evaluation, after: Evaluation) -> str:
@@ -160,8 +185,7 @@ def report_change(found: Taught, reporter: Reporter) -> None:
         >>> report_change(made, SilentReporter())
     """
     if found.new_labels:
-        kind = "new labels" if is_multilabel(found.model.task) else "new classes"
-        reporter.line(kind, name_some(found.new_labels))
+        reporter.line(f"new {_kinds_of_labels(found.model.task)[1]}", name_some(found.new_labels))
     if found.penalty is not None and found.changed:
         how = "chosen anew" if found.chosen else "kept"
         reporter.line("penalty", f"{found.penalty[1]:.4g} ({how}; before {found.penalty[0]:.4g})")
