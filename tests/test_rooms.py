@@ -54,7 +54,13 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "leave_one_word_out": {"asking", "registry"},
         "checking": {"asking", "explain", "leave_one_word_out", "registry"},
     },
-    "export": {"checking": set(), "folders": {"checking"}, "graph": {"checking"}, "readers": set()},
+    "export": {
+        "checking": set(),
+        "folders": {"checking"},
+        "graph": {"checking"},
+        "readers": set(),
+        "annotations": {"checking", "folders", "graph", "readers"},
+    },
     "evaluate": {
         "annotations": {"evaluation", "gain", "intervals"},
         "metrics": set(),

@@ -26,11 +26,11 @@ def run(args: argparse.Namespace) -> int:
         2
     """
     from headstart.export import export
-    from headstart.model import TransferModel
+    from headstart.model.loading import load
 
     reporter = reporter_of(args, sys.stderr)
     chosen = _format(args)
-    model = TransferModel.load(args.model, engine=engine_of(args))
+    model = load(args.model, engine=engine_of(args))
     with reporter.progress("exporting and comparing"):
         found = export(
             model, chosen, args.out, check=args.check, tolerance=args.tolerance, overwrite=args.overwrite
@@ -59,6 +59,7 @@ def _format(args: argparse.Namespace) -> ExportFormat:
 
 
 def _print(found: Exported) -> None:
+    from headstart.export.annotations.comparing import AnnotationParity
     from headstart.export.checking.second import second_sentence
 
     parity = found.parity
@@ -66,6 +67,10 @@ def _print(found: Exported) -> None:
     for name, size in found.sizes.items():
         write_pair("file", f"{name}, {size / 1e6:,.1f} MB" if size >= 1e5 else f"{name}, {size / 1e3:,.1f} kB")
     write_pair("parity", parity.sentence)
+    if isinstance(parity, AnnotationParity):
+        if said := parity.predict_sentence:
+            write_pair("", said)
+        return
     if second := second_sentence(parity):
         write_pair("", second)
     if fitted := parity.facts.get("from_the_fitted_model"):

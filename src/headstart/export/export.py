@@ -12,22 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import UsageError
+from headstart.export.annotations.answers import model_annotations
+from headstart.export.annotations.comparing import NEAR_BOX, AnnotationParity, annotation_gap
+from headstart.export.annotations.files import as_given, refuse_annotations
 from headstart.export.checking.as_files import as_files
 from headstart.export.checking.items import CheckItems, items_to_check, spaced
 from headstart.export.checking.parity import TOLERANCE, Parity, difference
-from headstart.export.checking.process import run_reader, time_limit
+from headstart.export.checking.process import run_annotator, run_reader, time_limit
 from headstart.export.checking.reference import model_answers
 from headstart.export.checking.same_numbers import MOST_SAME, same_numbers
 from headstart.export.checking.second import check_second, run_second
-from headstart.export.registry import FORMATS, ExportFormat, Written
+from headstart.export.registry import FORMATS, AnnotationFormat, ExportFormat, Written
 from headstart.io import atomic_folder, check_writable, file_digest, follow_umask, write_json
 from headstart.model import TransferModel
+from headstart.model.annotator import AnnotationModel
 from headstart.params import check_number
 from headstart.tasks import is_regression
 
 __all__ = ["PARITY", "Exported", "export"]
 
 PARITY = "parity.json"
+MOST_PICTURES, MOST_SENTENCES = 24, 200  # to compare on, of models that annotate
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Exported:
 
     format: str
     folder: Path
-    parity: Parity
+    parity: Parity | AnnotationParity
     sizes: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,7 +74,7 @@ class Exported:
 
 
 def export(
-    model: TransferModel,
+    model: TransferModel | AnnotationModel,
     chosen: str | ExportFormat,
     folder: str | Path,
     *,
@@ -90,7 +95,9 @@ def export(
             found them, with the same content, and else examples of the install.
         tolerance: the largest difference of a probability that is allowed (of a value: in units of its standard
             deviation over the items); default 0.01. A label that differs is never allowed, unless its two most probable
-            labels are within 0.001.
+            labels are within 0.001. Models that annotate are compared on up to 200 sentences or 24 pictures: all spans
+            must be equal, all boxes that are shown (intersection over union above 0.999), and 99.9% of the pixels of
+            each mask.
         overwrite: whether an earlier export in the folder may be replaced.
 
     Returns:
@@ -117,12 +124,7 @@ def export(
     target = Path(folder)
     _check_target(target, overwrite=overwrite)
     with atomic_folder(target) as scratch:
-        written = found.write(model, scratch)
-        given = items_to_check(written.model or model, check)
-        parity = _compared(model, given, found, scratch / written.reader, written)
-        parity = replace(parity, tolerance=float(tolerance))
-        parity.check(found.name)
-        check_second(parity, found.name)
+        parity = _checked(model, found, scratch, check, float(tolerance))
         files = {path.relative_to(scratch).as_posix(): path for path in sorted(scratch.rglob("*")) if path.is_file()}
         digests = {name: file_digest(path) for name, path in files.items()}
         about = {"format": found.name, "headstart": version("headstart"), "machine": platform.machine()}
@@ -130,6 +132,45 @@ def export(
         follow_umask(scratch)
         sizes = {name: path.stat().st_size for name, path in files.items()}
     return Exported(found.name, target, parity, sizes)
+
+
+def _checked(
+    model: TransferModel | AnnotationModel, chosen: ExportFormat, scratch: Path, check: Any, tolerance: float
+) -> Parity | AnnotationParity:
+    """Write a model, run what was written, and compare; raises where the answers differ too much."""
+    if isinstance(model, AnnotationModel):
+        if not isinstance(chosen, AnnotationFormat):
+            raise refuse_annotations(chosen.name, model.task)
+        annotated = _annotated(
+            model, chosen.write_annotations(model, scratch), chosen, scratch, check=check, tolerance=tolerance
+        )
+        annotated.check(chosen.name)
+        return annotated
+    written = chosen.write(model, scratch)
+    given = items_to_check(written.model or model, check)
+    parity = replace(_compared(model, given, chosen, scratch / written.reader, written), tolerance=tolerance)
+    parity.check(chosen.name)
+    check_second(parity, chosen.name)
+    return parity
+
+
+def _annotated(
+    model: AnnotationModel, written: Written, chosen: ExportFormat, scratch: Path, *, check: Any, tolerance: float
+) -> AnnotationParity:
+    """The annotations of a reader and those of the model, for the items that the model can read."""
+    started, kind = time.perf_counter(), model.task.kind
+    given = items_to_check(model, check, most=MOST_SENTENCES if kind == "token" else MOST_PICTURES)
+    answers = model_annotations(model, given.items)
+    seconds = time.perf_counter() - started
+    with tempfile.TemporaryDirectory(prefix="headstart-items-") as place:
+        items = as_given(answers.items, Path(place))
+        limit = time_limit(len(items), seconds)
+        found = run_annotator(scratch / written.reader, items, written.packages, chosen.banned, seconds=limit)
+    exact = annotation_gap(answers.exact, found.found, model.task.labels)
+    predicted = annotation_gap(answers.predicted, found.found, model.task.labels, same_box=NEAR_BOX)
+    return AnnotationParity(
+        kind, len(items), given.origin, exact, predicted, tolerance, found.packages, found.seconds, written.facts
+    )
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:

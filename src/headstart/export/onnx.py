@@ -22,11 +22,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.errors import UsageError
+from headstart.export.annotations.files import READER, write_annotator
 from headstart.export.graph.onnx_file import model_graph, write_onnx
 from headstart.export.graph.with_decoder import refuse_decoder, write_with_decoder
 from headstart.export.readers.places import copy_reader
 from headstart.export.registry import Written
 from headstart.model import TransferModel
+from headstart.model.annotator import AnnotationModel
 
 __all__ = ["ONNX", "Onnx"]
 
@@ -81,6 +84,12 @@ class Onnx:
         return Written(
             reader, packages, second=second, second_packages=("numpy", "onnxruntime", "onnxruntime-extensions")
         )
+
+    def write_annotations(self, model: AnnotationModel, folder: Path) -> Written:
+        """Write ``model.onnx``, ``reader.py``, ``facts.json`` and what the reader needs beside them."""
+        if self.with_decoder:
+            raise UsageError("--with-decoder is for models with one answer for each item; leave it out.")
+        return Written(READER, write_annotator(model, folder, self.name, "onnx"))
 
 
 ONNX = Onnx()

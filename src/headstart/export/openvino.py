@@ -21,12 +21,14 @@ from typing import Any
 from headstart.engine.backends.choice import availability_error
 from headstart.engine.backends.openvino import import_openvino, no_telemetry
 from headstart.errors import MissingExtraError
+from headstart.export.annotations.files import READER, refuse_annotations, write_annotator
 from headstart.export.graph.bodies import BodyGraph
 from headstart.export.graph.onnx_file import model_facts, model_graph, write_onnx
 from headstart.export.readers.places import copy_reader
 from headstart.export.registry import Written
 from headstart.io import write_json
 from headstart.model import TransferModel
+from headstart.model.annotator import AnnotationModel
 
 __all__ = ["OPENVINO", "OpenVinoFolder", "write_openvino"]
 
@@ -76,6 +78,16 @@ class OpenVinoFolder:
             core.set_property({"ENABLE_MMAP": False})  # the file is deleted right after
             weights = "fp16" if self.compressed else "fp32"
             return write_openvino(model, graph, core.read_model(file), folder, weights=weights, multiplied_in="fp32")
+
+    def write_annotations(self, model: AnnotationModel, folder: Path) -> Written:
+        """Write ``model.xml``, ``model.bin``, ``reader.py``, ``facts.json`` and what the reader needs beside them.
+
+        Raises:
+            SourceError: for compressed weights, with which boxes and masks would not be the model's.
+        """
+        if self.compressed:
+            raise refuse_annotations(self.name, model.task)
+        return Written(READER, write_annotator(model, folder, self.name, "openvino"))
 
 
 def write_openvino(

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from headstart.model import TransferModel
+from headstart.model.annotator import AnnotationModel
 from headstart.registry import Registry
 
-__all__ = ["FORMATS", "ExportFormat", "Written"]
+__all__ = ["FORMATS", "AnnotationFormat", "ExportFormat", "Written"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,25 @@ class ExportFormat(Protocol):
 
     def write(self, model: TransferModel, folder: Path) -> Written:
         """Write a model into an empty folder.
+
+        Raises:
+            ExportError: if the format cannot hold the model.
+            MissingExtraError: if a package that writes it is not installed.
+        """
+        ...
+
+
+@runtime_checkable
+class AnnotationFormat(ExportFormat, Protocol):
+    """An export format that also holds models which mark words, or draw boxes or masks.
+
+    Examples:
+        >>> [name for name in FORMATS if isinstance(FORMATS[name], AnnotationFormat)]
+        ['onnx', 'openvino', 'openvino_fp16']
+    """
+
+    def write_annotations(self, model: AnnotationModel, folder: Path) -> Written:
+        """Write a model into an empty folder; the reader has a function ``annotations(items)``.
 
         Raises:
             ExportError: if the format cannot hold the model.

@@ -19,6 +19,7 @@ from headstart.errors import DataError, ItemError
 from headstart.heads.annotating.contract import AnnotationHead
 from headstart.heads.annotating.sums import HeadSums
 from headstart.io import atomic_folder, check_replaceable, write_json
+from headstart.model.exporting import export_model
 from headstart.model.files.annotation_model import read_annotation_model, write_annotation_model
 from headstart.model.files.version_files import version_folder
 from headstart.registry import OPERATIONS
@@ -204,6 +205,8 @@ class AnnotationModel:
         """
         found: Explanation = OPERATIONS["explain annotations"](self, item, **options)
         return found
+
+    export = export_model
 
     def update(self, items: Sequence[Any], annotations: Sequence[Any]) -> AnnotationModel:
         """A new model that is also fitted on these items, exactly; what was chosen (columns, λ, decoding) is kept.

@@ -28,7 +28,8 @@ def test_a_reader_is_python_on_its_own(file):
     text = file.read_text()
     tree = ast.parse(text)
     assert not re.search(r"^\s*(import|from) headstart", text, re.MULTILINE)
-    assert {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} >= {"probabilities"}
+    asked = "annotations" if file.name.startswith("annotated_") else "probabilities"
+    assert {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} >= {asked}
     assert max(map(len, text.splitlines())) <= 120
 
 
@@ -54,7 +55,7 @@ def loaded(file, probabilities):
     names = {"__doc__": ast.get_docstring(tree), "__file__": "/folder/model.py", "sys": sys, "np": np, "Any": Any}
     names |= {"Image": Any, "WIDTH": 2, "FACTS": {"columns": ["a", "b"], "input": "numbers"}, "torch": torch_types}
     exec(compile(ast.Module(kept, []), file.name, "exec"), names)
-    names |= {"answers": lambda found: found, "probabilities": probabilities}
+    names |= {"answers": lambda found: found, "probabilities": probabilities, "annotations": probabilities}
     return names["main"]
 
 
@@ -67,9 +68,9 @@ def test_a_reader_says_how_it_is_called(file, capsys):
     """Without items with the code of a wrong call, and on request, for which no item is read."""
     main = loaded(file, lambda items: pytest.fail(f"it reads {items}"))
     assert main([]) == 2
-    assert re.search(r"python model\w*\.py", capsys.readouterr().err)
+    assert re.search(r"python (model\w*|reader)\.py", capsys.readouterr().err)
     assert main(["--help"]) == 0
-    assert re.search(r"python model\w*\.py", capsys.readouterr().out)
+    assert re.search(r"python (model\w*|reader)\.py", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)

@@ -14,6 +14,8 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -21,7 +23,7 @@ from pathlib import Path
 
 from headstart.errors import ParameterError
 
-__all__ = ["bf16_setting", "cores", "cpu_kind", "gpu_hint", "native_bf16", "package_version"]
+__all__ = ["bf16_setting", "cores", "cpu_kind", "gpu_hint", "native_bf16", "package_version", "without_bf16"]
 
 BF16_SWITCH = "HEADSTART_BF16"
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
@@ -71,6 +73,26 @@ def bf16_setting() -> str:
             f"CPU has no native bf16). Got {setting!r} instead."
         )
     return setting
+
+
+@contextmanager
+def without_bf16() -> Iterator[None]:
+    """Compute in fp32 inside, as with ``HEADSTART_BF16=0``; what already runs is not changed.
+
+    Examples:
+        >>> with without_bf16():
+        ...     native_bf16()
+        False
+    """
+    before = os.environ.get(BF16_SWITCH)
+    os.environ[BF16_SWITCH] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[BF16_SWITCH]
+        else:
+            os.environ[BF16_SWITCH] = before
 
 
 def native_bf16() -> bool:

@@ -1,6 +1,7 @@
 """Run the reader of an exported folder on items, with packages in the way of its imports that it must do without.
 
-Started as a script, in a process of its own: guarded.py READER ITEMS.json OUT.npy PACKAGES BANNED.
+Started as a script, in a process of its own: guarded.py READER ITEMS.json OUT PACKAGES BANNED. The answers are
+probabilities where OUT ends in .npy, and annotations, as arrays by name for each item, where it ends in .npz.
 """
 
 from __future__ import annotations
@@ -29,8 +30,13 @@ class ImportGuard(importlib.abc.MetaPathFinder):
             raise ImportError(f"an exported model must run without '{name}'")
 
 
-def run(reader: Path, items: list[Any]) -> tuple[Any, float]:
-    """What the reader answers, (n, k), and the seconds that it took without loading.
+def run(reader: Path, items: list[Any], asked: str = "probabilities") -> tuple[Any, float]:
+    """What the reader answers, (n, k) or n mappings, and the seconds that it took without loading.
+
+    Args:
+        reader: the file.
+        items: n items.
+        asked: the function of the reader.
 
     Examples:
         >>> import tempfile
@@ -45,7 +51,8 @@ def run(reader: Path, items: list[Any]) -> tuple[Any, float]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     started = time.perf_counter()
-    return module.probabilities(items), time.perf_counter() - started
+    answer = getattr(module, asked)
+    return answer(items), time.perf_counter() - started
 
 
 def _main() -> None:
@@ -53,8 +60,14 @@ def _main() -> None:
 
     reader, items, out, packages, banned = sys.argv[1:]
     sys.meta_path.insert(0, ImportGuard(frozenset(json.loads(banned))))
-    found, seconds = run(Path(reader), json.loads(Path(items).read_text(encoding="utf-8")))
-    np.save(out, np.asarray(found, np.float64), allow_pickle=False)
+    given = json.loads(Path(items).read_text(encoding="utf-8"))
+    found, seconds = run(Path(reader), given, "probabilities" if out.endswith(".npy") else "annotations")
+    if out.endswith(".npy"):
+        np.save(out, np.asarray(found, np.float64), allow_pickle=False)
+    else:
+        np.savez(
+            out, **{f"{k}.{name}": np.asarray(value) for k, one in enumerate(found) for name, value in one.items()}
+        )
     facts = {"seconds": seconds, "packages": {name: version(name) for name in json.loads(packages)}}
     sys.stdout.write(json.dumps(facts) + "\n")
 

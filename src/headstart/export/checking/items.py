@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from headstart.annotations import Sentence
 from headstart.data import ReadOptions, align_columns, audit
+from headstart.data.table.files import table_kind
 from headstart.errors import DataError, HeadstartError, ParameterError
 from headstart.io import read_json, read_parquet
 from headstart.model import TransferModel
+from headstart.model.annotator import AnnotationModel
 from headstart.model.as_fitted import read_as_fitted
 from headstart.sources.bodies.seeded import example_pictures
 from headstart.tasks import base_dataset
@@ -21,6 +24,7 @@ from headstart.types import Dataset
 
 __all__ = ["MOST", "CheckItems", "items_to_check", "spaced"]
 
+Model = TransferModel | AnnotationModel
 MOST = 500
 PICTURES = 16  # of the examples
 TEXTS = "support_requests.csv"
@@ -40,7 +44,7 @@ class CheckItems:
     origin: str
 
 
-def items_to_check(model: TransferModel, check: Any = None, *, most: int = MOST) -> CheckItems:
+def items_to_check(model: Model, check: Any = None, *, most: int = MOST) -> CheckItems:
     """Items on which an exported folder is compared with its model.
 
     Args:
@@ -83,23 +87,29 @@ def spaced(count: int, most: int) -> list[int]:
     return [int(k) for k in np.unique(np.linspace(0, count - 1, min(count, most)).round())]
 
 
-def _given(model: TransferModel, check: Any) -> CheckItems:
+def _given(model: Model, check: Any) -> CheckItems:
     if not isinstance(check, str | Path):
         return CheckItems(list(check), "items given") if isinstance(check, list | np.ndarray) else _read(model, check)
     return _read(model, check)
 
 
-def _read(model: TransferModel, data: Any) -> CheckItems:
+def _read(model: Model, data: Any) -> CheckItems:
     dataset = _dataset(model, data)
     return CheckItems(dataset.items, f"'{data}'" if isinstance(data, str | Path) else "items given")
 
 
-def _dataset(model: TransferModel, data: Any) -> Dataset:
+def _dataset(model: Model, data: Any) -> Dataset:
+    if isinstance(model, AnnotationModel):
+        place = Path(data) if isinstance(data, str | Path) else None
+        # the cells of a table do not show what they mean (a text may be a path): the model does
+        is_table = place is not None and place.is_file() and table_kind(place) is not None
+        modality = model.source.info.modality if is_table else None
+        return read_as_fitted(data, model, ReadOptions.of(modality=modality, labelled=False, task=model.task.kind))
     dataset = read_as_fitted(data, model, ReadOptions.of(modality=model.source.info.modality, labelled=False))
     return align_columns(dataset, model.columns)
 
 
-def _of_the_fit(model: TransferModel, folder: Path, most: int) -> CheckItems | None:
+def _of_the_fit(model: Model, folder: Path, most: int) -> CheckItems | None:
     """Items of the fit whose content is what it was; None where none is found."""
     table, record = folder / "splits.parquet", folder / "manifest.json"
     if not table.is_file() or not record.is_file():
@@ -123,12 +133,20 @@ def _same_content(dataset: Dataset, table: Path, place: str, most: int) -> Check
     if not there:
         return None
     part = dataset.take([there[k] for k in spaced(len(there), most)])
-    found = audit(base_dataset(part), near=False).content
+    found = audit(_plain(part), near=False).content
     same = [k for k, name in enumerate(part.ids) if str(found[k]) == contents[name]]
     return CheckItems([part.items[k] for k in same], f"the fit ('{place}')") if same else None
 
 
-def _examples(model: TransferModel, most: int) -> CheckItems:
+def _plain(part: Dataset) -> Dataset:
+    """The items with the labels that decide on their content: those of annotated items do not."""
+    if part.task is None or part.task.unit == "item":
+        return base_dataset(part)
+    texts = [item.text for item in part.items if isinstance(item, Sentence)]
+    return replace(part, task=None, y=None, items=texts or part.items)
+
+
+def _examples(model: Model, most: int) -> CheckItems:
     """Items that come with the install."""
     kind, origin = model.source.info.modality, "the examples of the install"
     if kind == "image":

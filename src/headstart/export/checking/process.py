@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from headstart.errors import ParityError
 
-__all__ = ["Answers", "run_reader", "time_limit"]
+__all__ = ["Annotated", "Answers", "run_annotator", "run_reader", "time_limit"]
 
 LAST = 300  # characters of an error that are shown
 LOADING = 300.0  # seconds for the libraries and the model, on a slow disk
@@ -37,6 +37,21 @@ class Answers:
     """
 
     outputs: NDArray[np.float64]
+    seconds: float
+    packages: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Annotated:
+    """What an exported folder that annotates items answered.
+
+    Attributes:
+        found: arrays by name for each of n items.
+        seconds: how long it took, without loading.
+        packages: the versions of the packages that ran it.
+    """
+
+    found: list[dict[str, NDArray[Any]]]
     seconds: float
     packages: Mapping[str, str]
 
@@ -77,13 +92,55 @@ def run_reader(
         array([[2.],
                [1.]])
     """
+    limit = time_limit(len(items)) if seconds is None else seconds
     with tempfile.TemporaryDirectory(prefix="headstart-export-") as place:
-        listed, out = Path(place) / "items.json", Path(place) / "out.npy"
+        out = Path(place) / "out.npy"
+        facts = _answer(reader, items, packages, banned, out=out, limit=limit)
+        return Answers(np.load(out, allow_pickle=False), float(facts["seconds"]), facts["packages"])
+
+
+def run_annotator(
+    reader: Path, items: Sequence[Any], packages: Sequence[str], banned: Sequence[str], *, seconds: float
+) -> Annotated:
+    """As `run_reader`, for a reader with a function ``annotations(items)``, which returns arrays by name for each item.
+
+    Args:
+        reader: the Python file.
+        items: n files, texts or lists of words.
+        packages: those whose versions are wanted.
+        banned: those that must not be imported.
+        seconds: after which it and the processes that it started are ended.
+
+    Raises:
+        ParityError: if it fails, or takes too long.
+
+    Examples:
+        >>> file = Path(tempfile.mkdtemp()) / "reader.py"
+        >>> _ = file.write_text("def annotations(items): return [{'size': len(item)} for item in items]")
+        >>> run_annotator(file, ["ab", "c"], ["numpy"], ["torch"], seconds=99).found
+        [{'size': array(2)}, {'size': array(1)}]
+    """
+    with tempfile.TemporaryDirectory(prefix="headstart-export-") as place:
+        out = Path(place) / "out.npz"
+        facts = _answer(reader, items, packages, banned, out=out, limit=seconds)
+        found: list[dict[str, NDArray[Any]]] = [{} for _ in items]
+        with np.load(out, allow_pickle=False) as arrays:
+            for name in arrays.files:
+                position, _, key = name.partition(".")
+                found[int(position)][key] = arrays[name]
+        return Annotated(found, float(facts["seconds"]), facts["packages"])
+
+
+def _answer(
+    reader: Path, items: Sequence[Any], packages: Sequence[str], banned: Sequence[str], *, out: Path, limit: float
+) -> dict[str, Any]:
+    """Run a reader; its answers go into ``out``, and its facts are returned."""
+    with tempfile.TemporaryDirectory(prefix="headstart-export-") as place:
+        listed = Path(place) / "items.json"
         listed.write_text(json.dumps(list(items)), encoding="utf-8")
         script = Path(__file__).with_name("guarded.py")
         alone = ["-I"] if "headstart" in banned else ["-P"]  # without -I, the paths of this process hold
         words = [sys.executable, *alone, "-B", str(script), str(reader.absolute()), str(listed), str(out)]
-        limit = time_limit(len(items)) if seconds is None else seconds
         try:
             code, out_text, error_text = _run(
                 [*words, json.dumps(list(packages)), json.dumps(list(banned))], place, limit
@@ -96,8 +153,8 @@ def run_reader(
         if code:
             said = error_text.strip().splitlines() or [f"it ended with the code {code}"]
             raise ParityError(f"The exported model does not run by itself: {said[-1][:LAST]}.")
-        facts = json.loads(out_text.splitlines()[-1])
-        return Answers(np.load(out, allow_pickle=False), float(facts["seconds"]), facts["packages"])
+        facts: dict[str, Any] = json.loads(out_text.splitlines()[-1])
+        return facts
 
 
 def _run(words: Sequence[str], place: str, limit: float) -> tuple[int, str, str]:

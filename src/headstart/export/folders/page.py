@@ -7,6 +7,7 @@ from pathlib import Path
 
 from headstart.export.folders.linear_layer import LinearLayer
 from headstart.model import TransferModel
+from headstart.model.annotator import AnnotationModel
 
 __all__ = ["chance_note", "write_licence", "write_page"]
 
@@ -14,8 +15,9 @@ MOST_LABELS = 20
 
 
 def write_page(
-    model: TransferModel, folder: Path, title: str, code: str, *, limits: str, needs: str, alone: bool = True
-) -> None:
+    model: TransferModel | AnnotationModel, folder: Path, title: str, code: str, *, limits: str, needs: str,
+    alone: bool = True, reader: str = "model.py", more: str = "",
+) -> None:  # fmt: skip
     """Write README.md: what the folder is, the lines that load it, its limits, and where the body comes from.
 
     Args:
@@ -26,6 +28,8 @@ def write_page(
         limits: sentences.
         needs: the packages to install.
         alone: whether the folder runs without Headstart.
+        reader: the file that does the same from a command line.
+        more: further sections, before the limits.
 
     Examples:
         >>> import tempfile
@@ -39,6 +43,7 @@ def write_page(
     info, labels = model.source.info, model.task.labels
     names = ", ".join(labels[:MOST_LABELS]) + (f" and {len(labels) - MOST_LABELS} more" * (len(labels) > MOST_LABELS))
     what = "outputs" if model.task.kind == "regression" else "labels"
+    answers = "labels" if model.task.unit == "item" else "annotations"
     runs = "It runs without Headstart" if alone else "It needs Headstart, which its requirements name"
     origin = [f"Body: {info.name}"] + [
         f"{key} {value}" for key, value in (
@@ -48,15 +53,15 @@ def write_page(
     text = (
         f"# {title}\n\nA {model.task.kind} model with the {what} {names}. {runs}:\n\n"
         f"```bash\n{needs}\n```\n\n```python\n{code.strip()}\n```\n\n"
-        f"`model.py` does the same from files or texts to labels: `python model.py ITEM ...`.\n\n"
-        f"## Limits\n\n{limits}\n\n`parity.json` says on how many items the folder was run and compared with the "
+        f"`{reader}` does the same from files or texts to {answers}: `python {reader} ITEM ...`.\n\n"
+        f"{more}## Limits\n\n{limits}\n\n`parity.json` says on how many items the folder was run and compared with the "
         f"model before it was handed over, and how far its answers were from the model's.\n\n"
         f"## Origin\n\n{', '.join(origin)}.\n"
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def write_licence(model: TransferModel, folder: Path) -> None:
+def write_licence(model: TransferModel | AnnotationModel, folder: Path) -> None:
     """Copy the licence of a body that comes with Headstart or with one of its extras to ``LICENSE``.
 
     Examples:

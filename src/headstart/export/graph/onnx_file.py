@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from importlib.metadata import version
@@ -26,7 +26,9 @@ from headstart.tasks import is_multilabel, is_regression
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["OPSET", "model_facts", "model_graph", "traced_module", "write_onnx"]
+__all__ = [
+    "OPSET", "exported", "import_onnx", "model_facts", "model_graph", "save_onnx", "traced_module", "write_onnx",
+]  # fmt: skip
 
 OPSET = 18  # the first one whose Resize has antialiasing
 MOST_BYTES = 2**31 - 2**24  # of a protocol buffer, less what is not weights
@@ -164,49 +166,103 @@ def write_onnx(model: TransferModel, graph: BodyGraph, file: Path) -> None:
         >>> [(one.name, one.type.tensor_type.shape.dim[0].dim_param) for one in onnx.load(file).graph.output]
         [('probabilities', 'n')]
     """
+    onnx = import_onnx()
+    proto = exported(traced_module(model, graph), graph.examples, graph.dynamic, ("outputs",), model.source.info.name)
+    _name_axes(proto, graph, "values" if is_regression(model.task) else "probabilities")
+    if graph.transform is not None:
+        _put_before(proto, graph.transform)
+    onnx.helper.set_model_props(proto, model_facts(model, graph))
+    save_onnx(proto, file)
+
+
+def import_onnx() -> Any:
+    """The package onnx; raises `MissingExtraError` unless it and onnxscript are installed.
+
+    Examples:
+        >>> import_onnx().helper.make_opsetid("", OPSET).version
+        18
+    """
     try:
         import onnx
         import onnxscript  # noqa: F401 (torch imports it while exporting)
     except ImportError as error:
         raise MissingExtraError("Writing ONNX", "onnx") from error
-    proto = _exported(model, graph)
-    _name_axes(proto, graph, "values" if is_regression(model.task) else "probabilities")
-    if graph.transform is not None:
-        _put_before(proto, graph.transform)
+    return onnx
+
+
+def save_onnx(proto: Any, file: Path) -> None:
+    """Write a model and check it; weights above 2 GB go beside it, to ``NAME.data``.
+
+    Args:
+        proto: the model.
+        file: where to write.
+
+    Examples:
+        >>> import tempfile
+        >>> import torch
+        >>> proto = exported(torch.nn.Identity(), {"x": torch.zeros(2, 3)}, {"x": {0: "n"}}, ("y",), "nothing")
+        >>> place = Path(tempfile.mkdtemp()) / "same.onnx"
+        >>> save_onnx(proto, place)
+        >>> place.stat().st_size > 0
+        True
+    """
+    onnx = import_onnx()
     proto.producer_name, proto.producer_version = "headstart", version("headstart")
-    onnx.helper.set_model_props(proto, model_facts(model, graph))
     big = proto.ByteSize() > MOST_BYTES
     onnx.save(proto, str(file), save_as_external_data=big, location=f"{file.name}.data" if big else None)
     onnx.checker.check_model(str(file))
 
 
-def _exported(model: TransferModel, graph: BodyGraph) -> Any:
+def exported(
+    module: nn.Module, examples: Mapping[str, Tensor], dynamic: Mapping[str, Mapping[int, str]],
+    outputs: Sequence[str], body: str,
+) -> Any:  # fmt: skip
+    """A module as an ONNX model.
+
+    Args:
+        module: from the inputs, in their order, to the outputs.
+        examples: an example of each input, by name.
+        dynamic: for each input, the axes that may have any length.
+        outputs: their names.
+        body: the name of its body, for messages.
+
+    Raises:
+        HeadstartError: if torch cannot export it.
+
+    Examples:
+        >>> import torch
+        >>> proto = exported(torch.nn.ReLU(), {"x": torch.zeros(2, 3)}, {"x": {0: "n"}}, ("y",), "nothing")
+        >>> [node.op_type for node in proto.graph.node], proto.graph.output[0].name
+        (['Relu'], 'y')
+    """
     import torch
 
-    module, names = traced_module(model, graph), list(graph.examples)
-    shapes = tuple(dict.fromkeys(graph.dynamic[name], torch.export.Dim.DYNAMIC) for name in names)
+    names = list(examples)
+    shapes = tuple(dict.fromkeys(dynamic[name], torch.export.Dim.DYNAMIC) for name in names)
     fused = torch.backends.mha.get_fastpath_enabled()
     with EXPORTING, _quiet():
         torch.backends.mha.set_fastpath_enabled(False)  # its operator is in no opset
         try:
             with torch.no_grad():
                 program = torch.onnx.export(
-                    module, tuple(graph.examples.values()), dynamo=True, opset_version=OPSET, input_names=names,
-                    output_names=["outputs"], dynamic_shapes={"inputs": shapes}, verbose=False,
+                    module, tuple(examples.values()), dynamo=True, opset_version=OPSET, input_names=names,
+                    output_names=list(outputs), dynamic_shapes=_shapes(module, shapes), verbose=False,
                 )  # fmt: skip
         except torch.onnx.errors.OnnxExporterError as error:
             reason = " ".join(str(error.__cause__ or error).split())[:200]
             raise HeadstartError(
-                f"The body '{model.source.info.name}' cannot be exported to ONNX ({reason}); fit again with "
-                "another source."
+                f"The body '{body}' cannot be exported to ONNX ({reason}); fit again with another source."
             ) from error
         finally:
             torch.backends.mha.set_fastpath_enabled(fused)
     if program is None:
-        raise HeadstartError(
-            f"torch exported nothing of the body '{model.source.info.name}'; fit again with another source."
-        )
+        raise HeadstartError(f"torch exported nothing of the body '{body}'; fit again with another source.")
     return program.model_proto
+
+
+def _shapes(module: nn.Module, shapes: tuple[Any, ...]) -> Any:
+    """The shapes as torch wants them: a module that takes ``*inputs`` has one argument of that name."""
+    return {"inputs": shapes} if isinstance(module, _module_class()) else shapes
 
 
 @contextmanager

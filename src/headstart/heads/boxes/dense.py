@@ -82,7 +82,7 @@ class DenseBoxes:
             some = items[start : start + AT_ONCE]
             maps = pyramid.maps(extract(pyramid, some, engine=engine, on_error="raise").rows)
             with torch.inference_mode():
-                said = self._network([torch.from_numpy(level) for level in maps])
+                said = self.network([torch.from_numpy(level) for level in maps])
                 boxes, scores = said.boxes.double().numpy(), said.scores().double().numpy()
             for item, own, values in zip(some, boxes, scores, strict=True):
                 found.append(self.calibration.on(as_boxes(own, values, picture_size(item))))
@@ -91,7 +91,8 @@ class DenseBoxes:
         return found
 
     @cached_property
-    def _network(self) -> DenseHead:
+    def network(self) -> DenseHead:
+        """The network with its weights; built once."""
         import torch
 
         from headstart.heads.boxes.network import DenseHead, HeadShape
@@ -133,7 +134,7 @@ class DenseBoxes:
             state, calibration_of(facts.get("calibration")),
         )  # fmt: skip
         try:
-            made._network  # noqa: B018 - built here, so that weights of other shapes are noticed on loading
+            made.network  # noqa: B018 - built here, so that weights of other shapes are noticed on loading
         except RuntimeError as error:
             raise ValueError(
                 f"the weights of the head of boxes do not fit: {' '.join(str(error).split())[:200]}"

@@ -107,7 +107,7 @@ class TrainedMaskHead:
         """(height, width, k) of one window."""
         import torch
 
-        network = self._network()
+        network = self.network()
         blocks = [
             torch.from_numpy(np.ascontiguousarray(np.moveaxis(block, 2, 0)))[None] for block in maps.unpacked(row)
         ]
@@ -115,7 +115,8 @@ class TrainedMaskHead:
             logits = network(blocks, torch.from_numpy(np.require(window, requirements=["C", "W"]))[None])
             return np.asarray(logits.softmax(1)[0].permute(1, 2, 0).numpy(), dtype=np.float32)
 
-    def _network(self) -> MapDecoder:
+    def network(self) -> MapDecoder:
+        """The network with its weights; built once."""
         if "network" not in self._opened:
             self._opened["network"] = _built(self.widths, self.strides, self._outputs, self.weights)
         network: MapDecoder = self._opened["network"]

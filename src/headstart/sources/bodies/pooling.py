@@ -189,12 +189,18 @@ class _AllFound(Exception):  # noqa: N818 - an outcome, not a mistake
 def _collect_and_stop(
     module: nn.Module, names: Sequence[str], run: Callable[[], object], keep: Callable[[str, Any], Any]
 ) -> dict[str, Any]:
-    """As `collect_outputs`, without what runs after the last of the named submodules."""
+    """As `collect_outputs`, without what runs after the last of the named submodules.
+
+    While torch exports a graph, everything runs: its tracer cannot be left, and drops what nothing reads.
+    """
+    import torch
+
     found: dict[str, Any] = {}
+    exporting = torch.compiler.is_compiling()  # also while `torch.export` runs
 
     def keep_or_stop(name: str, output: Output) -> Any:
         found[name] = keep(name, output)
-        if len(found) == len(names):
+        if len(found) == len(names) and not exporting:
             raise _AllFound
         return found[name]
 

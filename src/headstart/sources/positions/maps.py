@@ -124,6 +124,11 @@ class MapSource:
         return self._info
 
     @property
+    def shapes(self) -> list[tuple[int, int, int]]:
+        """(rows, columns, channels) of the map of each of the body's blocks in a window."""
+        return list(self._shapes)
+
+    @property
     def width(self) -> int:
         """Numbers a cell."""
         return sum(block.width for block in self._info.blocks)
