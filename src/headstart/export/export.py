@@ -22,7 +22,7 @@ from headstart.export.checking.process import run_annotator, run_reader, time_li
 from headstart.export.checking.reference import model_answers
 from headstart.export.checking.same_numbers import MOST_SAME, same_numbers
 from headstart.export.checking.second import check_second, run_second
-from headstart.export.registry import FORMATS, AnnotationFormat, ExportFormat, Written
+from headstart.export.registry import FORMATS, ExportFormat, HoldsAnnotations, Written
 from headstart.io import atomic_folder, check_writable, file_digest, follow_umask, write_json
 from headstart.model import TransferModel
 from headstart.model.annotator import AnnotationModel
@@ -139,7 +139,7 @@ def _checked(
 ) -> Parity | AnnotationParity:
     """Write a model, run what was written, and compare; raises where the answers differ too much."""
     if isinstance(model, AnnotationModel):
-        if not isinstance(chosen, AnnotationFormat):
+        if not isinstance(chosen, HoldsAnnotations):
             raise refuse_annotations(chosen.name, model.task)
         annotated = _annotated(
             model, chosen.write_annotations(model, scratch), chosen, scratch, check=check, tolerance=tolerance

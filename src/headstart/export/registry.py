@@ -11,7 +11,7 @@ from headstart.model import TransferModel
 from headstart.model.annotator import AnnotationModel
 from headstart.registry import Registry
 
-__all__ = ["FORMATS", "AnnotationFormat", "ExportFormat", "Written"]
+__all__ = ["FORMATS", "ExportFormat", "HoldsAnnotations", "Written"]
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ class ExportFormat(Protocol):
 
 
 @runtime_checkable
-class AnnotationFormat(ExportFormat, Protocol):
+class HoldsAnnotations(ExportFormat, Protocol):
     """An export format that also holds models which mark words, or draw boxes or masks.
 
     Examples:
-        >>> [name for name in FORMATS if isinstance(FORMATS[name], AnnotationFormat)]
+        >>> [name for name in FORMATS if isinstance(FORMATS[name], HoldsAnnotations)]
         ['onnx', 'openvino', 'openvino_fp16']
     """
 

@@ -91,7 +91,7 @@ def _solved_class() -> Any:
     import torch
     from torch.nn.functional import pad
 
-    class SolvedCells(torch.nn.Module):
+    class SolvedBoxGraph(torch.nn.Module):
         """What the cells say of the classes and of their boxes."""
 
         def __init__(self, maps: nn.Module, intercept: NDArray[np.float64], head: SolvedBoxes) -> None:
@@ -118,7 +118,7 @@ def _solved_class() -> Any:
             half = torch.exp(torch.minimum(box[..., 2:], self.get_buffer("limit"))) * self.get_buffer("usual") / 2
             return torch.cat([middle - half, middle + half], dim=-1) / self.side, heat
 
-    return SolvedCells
+    return SolvedBoxGraph
 
 
 def _dense(head: DenseBoxes, source: Source) -> tuple[nn.Module, Mapping[str, Any]]:
@@ -138,7 +138,7 @@ def _dense(head: DenseBoxes, source: Source) -> tuple[nn.Module, Mapping[str, An
 def _dense_class() -> Any:
     import torch
 
-    class DenseCells(torch.nn.Module):
+    class DenseBoxGraph(torch.nn.Module):
         """Body and dense head."""
 
         def __init__(self, body: nn.Module, run: Any, shapes: Any, head: nn.Module) -> None:
@@ -150,4 +150,4 @@ def _dense_class() -> Any:
             said = self.head([block.float().reshape(-1, *shape) for block, shape in blocks])
             return said.boxes, said.scores()
 
-    return DenseCells
+    return DenseBoxGraph

@@ -103,7 +103,7 @@ def _solved(head: MaskHead, maps: MapSource, body: FrozenBody, grid: tuple[int, 
 def _solved_class() -> Any:
     import torch
 
-    class SolvedMasks(torch.nn.Module):
+    class SolvedMaskGraph(torch.nn.Module):
         """Scores of cells as probabilities."""
 
         def __init__(self, maps: nn.Module, weight: Any, bias: Any, kind: str) -> None:
@@ -118,7 +118,7 @@ def _solved_class() -> Any:
                 scores = scores + statistics @ self.get_buffer("weight")
             return (scores.clamp(0, 1) if self.kind == "ridge" else scores.softmax(3),)
 
-    return SolvedMasks
+    return SolvedMaskGraph
 
 
 def _trained(head: TrainedMaskHead, maps: MapSource, body: FrozenBody) -> nn.Module:
@@ -131,7 +131,7 @@ def _trained(head: TrainedMaskHead, maps: MapSource, body: FrozenBody) -> nn.Mod
 def _trained_class() -> Any:
     import torch
 
-    class TrainedMasks(torch.nn.Module):
+    class TrainedMaskGraph(torch.nn.Module):
         """Body and decoder."""
 
         def __init__(self, body: nn.Module, run: Any, shapes: Any, decoder: nn.Module) -> None:
@@ -143,4 +143,4 @@ def _trained_class() -> Any:
             maps = [block.float().reshape(-1, *shape).permute(0, 3, 1, 2) for block, shape in blocks]
             return (self.decoder(maps, pixels).softmax(1).permute(0, 2, 3, 1),)
 
-    return TrainedMasks
+    return TrainedMaskGraph

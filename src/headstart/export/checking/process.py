@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from headstart.errors import ParityError
 
-__all__ = ["Annotated", "Answers", "run_annotator", "run_reader", "time_limit"]
+__all__ = ["AnnotatedAnswers", "Answers", "run_annotator", "run_reader", "time_limit"]
 
 LAST = 300  # characters of an error that are shown
 LOADING = 300.0  # seconds for the libraries and the model, on a slow disk
@@ -42,7 +42,7 @@ class Answers:
 
 
 @dataclass(frozen=True, eq=False)
-class Annotated:
+class AnnotatedAnswers:
     """What an exported folder that annotates items answered.
 
     Attributes:
@@ -101,7 +101,7 @@ def run_reader(
 
 def run_annotator(
     reader: Path, items: Sequence[Any], packages: Sequence[str], banned: Sequence[str], *, seconds: float
-) -> Annotated:
+) -> AnnotatedAnswers:
     """As `run_reader`, for a reader with a function ``annotations(items)``, which returns arrays by name for each item.
 
     Args:
@@ -128,7 +128,7 @@ def run_annotator(
             for name in arrays.files:
                 position, _, key = name.partition(".")
                 found[int(position)][key] = arrays[name]
-        return Annotated(found, float(facts["seconds"]), facts["packages"])
+        return AnnotatedAnswers(found, float(facts["seconds"]), facts["packages"])
 
 
 def _answer(
