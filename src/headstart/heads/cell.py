@@ -96,6 +96,11 @@ class CellHead(BaseEstimator):  # type: ignore[misc]
         check_number(self.decay, "decay", "CellHead", low=0)
         rows = self._rows(X)
         targets = self._targets(y, len(rows))
+        self._train(self._scaled(rows), targets, plan)
+        return self
+
+    def _scaled(self, rows: Array) -> Array:
+        """Standardise rows, block by block."""
         self.n_features_in_ = rows.shape[1]
         self.mean_ = rows.mean(axis=0)
         centred = rows - self.mean_
@@ -105,8 +110,15 @@ class CellHead(BaseEstimator):  # type: ignore[misc]
                 for a, b in self._ranges()
             ]
         )
-        self._train(centred / self.scale_, targets, plan)
-        return self
+        return np.asarray(centred / self.scale_)
+
+    def untrained(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
+        """The output (n, width) of the nodes for rows (n, d), with the weights that a training begins with."""
+        plan, rows = CellPlan.parse(self.cell), self._scaled(self._rows(X))
+        drawn = _start(
+            np.random.default_rng(self.seed), self._ranges(), matrices=plan.matrices, width=self.width, outputs=1
+        )
+        return np.asarray(self._outputs(rows, plan, drawn, numpy_library(), np.stack))
 
     def _targets(self, y: ArrayLike, n: int) -> Array | NDArray[np.int64]:
         labels = np.asarray(y)
@@ -153,9 +165,13 @@ class CellHead(BaseEstimator):  # type: ignore[misc]
         self.projection_, self.matrices_, self.biases_, self.weight_, self.bias_ = arrays
 
     def _scores(self, x: Any, plan: CellPlan, parameters: Sequence[Any], library: Any, stack: Any) -> Any:
-        projection, matrices, biases, weight, bias = parameters
+        *_, weight, bias = parameters
+        return self._outputs(x, plan, parameters, library, stack) @ weight + bias
+
+    def _outputs(self, x: Any, plan: CellPlan, parameters: Sequence[Any], library: Any, stack: Any) -> Any:
+        projection, matrices, biases = parameters[:3]
         tokens = stack([x[:, a:b] @ projection[a:b] for a, b in self._ranges()], 1)
-        return apply_cell(plan, tokens, matrices, biases, library) @ weight + bias
+        return apply_cell(plan, tokens, matrices, biases, library)
 
     def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Logits of the classes or labels, or values, (n, k)."""

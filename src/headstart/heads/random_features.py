@@ -140,6 +140,10 @@ class RandomFeatures(BaseEstimator):  # type: ignore[misc]
         centred = checked_rows(self, X) - self.mean_
         return self._mapped(centred @ self.components_ if self.components_.size else centred)
 
+    def fit_transform(self, X: ArrayLike, y: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
+        """Draw projection and features for rows, and map them; no head is fitted."""
+        return self._expanded(X, y)
+
     def decision_function(self, X: ArrayLike) -> Array:  # noqa: N803 (scikit-learn's name)
         """Scores (n, k) of the inner head."""
         rows = np.asarray(X)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from headstart.heads.problem import Problem
 from headstart.registry import Registry
 from headstart.search.space import Point, Space
 
-__all__ = ["SEARCH_METHODS", "Bench", "SearchMethod", "Searcher"]
+__all__ = ["SEARCH_METHODS", "Bench", "HasFindings", "SearchMethod", "Searcher"]
 
 Remember = Callable[[str, Callable[[], Any]], Any]
 
@@ -57,6 +57,15 @@ class Searcher(Protocol):
         ...
 
 
+@runtime_checkable
+class HasFindings(Protocol):
+    """A running search that has something to say at its end, such as a discretisation gap."""
+
+    def findings(self) -> list[str]:
+        """Clauses for the report."""
+        ...
+
+
 class SearchMethod(Protocol):
     """A way to go through a space.
 
@@ -80,3 +89,6 @@ class SearchMethod(Protocol):
 SEARCH_METHODS: Registry[SearchMethod] = Registry("search method")
 SEARCH_METHODS.register("random", "headstart.search.random:RANDOM")
 SEARCH_METHODS.register("evolution", "headstart.search.evolution:EVOLUTION")
+SEARCH_METHODS.register("zero_cost", "headstart.search.zero_cost:ZERO_COST")
+SEARCH_METHODS.register("controller", "headstart.search.controller:CONTROLLER")
+SEARCH_METHODS.register("darts", "headstart.search.darts:DARTS")

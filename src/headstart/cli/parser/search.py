@@ -22,7 +22,11 @@ from headstart.cli.parser.common import (
 
 __all__ = ["add"]
 
-METHOD = "how to search: random, or evolution (regularised evolution from the default) (default: random)"
+METHOD = (
+    "how to search: random, evolution (regularised evolution from the default), zero_cost (evolution that begins with "
+    "the best of 200 architectures by a score without training), controller (REINFORCE), darts (differentiable search "
+    "of cells) (default: random)"
+)
 
 
 def add(verbs: Verbs[Parser]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from headstart.errors import UsageError
 from headstart.heads.problem import Problem
 from headstart.search.driving.journal import Journal
-from headstart.search.registry import Bench, Searcher, SearchMethod
+from headstart.search.registry import Bench, HasFindings, Searcher, SearchMethod
 from headstart.search.space import Point, Space
 
 __all__ = ["SearchBudget", "SearchResult", "TrialLoss", "Try", "run_search"]
@@ -84,6 +84,7 @@ class SearchResult:
         ended: why it ended, in a few words.
         resumed: how many of the trials an earlier process made.
         seconds: of all of it, also before an interruption.
+        findings: of the method, such as a discretisation gap.
 
     Examples:
         >>> found = SearchResult((Try(1, (0,), 0.5, 0.1), Try(2, (1,), 0.4, 0.1)), "all tries made", 0, 0.2)
@@ -95,6 +96,7 @@ class SearchResult:
     ended: str
     resumed: int
     seconds: float
+    findings: tuple[str, ...] = ()
 
     @property
     def best(self) -> Try | None:
@@ -174,7 +176,8 @@ class _RunningSearch:
         searcher = method.start(self._space, bench, seed)
         resumed = self._replay(searcher)
         ended = self._continue(searcher)
-        return SearchResult(tuple(self._trials), ended, resumed, self._used())
+        findings = searcher.findings() if isinstance(searcher, HasFindings) else ()
+        return SearchResult(tuple(self._trials), ended, resumed, self._used(), tuple(findings))
 
     def remember(self, key: str, make: Callable[[], object]) -> object:
         return self._journal.remember(key, make)
@@ -211,10 +214,13 @@ class _RunningSearch:
 
     def _continue(self, searcher: Searcher) -> str:
         repeats = passed = 0
+        slowest = 0.0  # proposal
         while self._budget.tries is None or len(self._trials) < self._budget.tries:
-            if self.left() <= 0:
+            if self.left() <= slowest:
                 return "the time was used up"
+            began = self._budget.now()
             point = searcher.propose()
+            slowest = max(slowest, self._budget.now() - began)
             if point in self._known:
                 repeats += 1
                 if repeats >= REPEATS:

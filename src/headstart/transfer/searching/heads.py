@@ -141,6 +141,8 @@ def _report(found: SearchedHeads, context: RunContext) -> None:
         "search",
         f"{len(result.trials)} tries by '{found.method}' in {result.seconds:.1f} s{resumed}; {result.ended}",
     )
+    for finding in result.findings:
+        context.reporter.line(found.method, finding)
     failed = [trial for trial in result.trials if trial.note]
     if failed:
         context.reporter.detail("search", f"{len(failed)} could not be fitted, such as: {failed[0].note}")

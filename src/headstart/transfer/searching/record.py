@@ -73,6 +73,7 @@ def _block(items: SearchItems, found: SearchedHeads, decision: SearchDecision | 
         "failed": len(result.trials) - len(fitted),
         "resumed": result.resumed,
         "ended": result.ended,
+        "findings": list(result.findings),
         "seconds": result.seconds,
         "items": len(default.plan.fitted),
         "outer_split": default.plan.how,

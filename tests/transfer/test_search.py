@@ -1,0 +1,111 @@
+"""`search` from data to a run: the decision on the outer split, saving, resuming, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import headstart
+from headstart.errors import ParameterError, UnknownNameError, UsageError
+from headstart.transfer.search import search
+
+RNG = np.random.default_rng(0)
+CIRCLE = RNG.normal(size=(300, 2))
+INSIDE = np.where(np.linalg.norm(CIRCLE, axis=1) < 1.2, "in", "out").tolist()
+LINE = np.where(CIRCLE[:, 0] + 0.7 * RNG.normal(size=300) > 0, "right", "left").tolist()
+
+
+@pytest.fixture(scope="module")
+def circle(tmp_path_factory):
+    place = tmp_path_factory.mktemp("search") / "run"
+    return search((CIRCLE, INSIDE), tries=10, seed=1, out=place, baselines="none", verbose=False), place
+
+
+def test_a_winner_that_is_better_on_the_outer_split_is_saved(circle):
+    run, place = circle
+    block = run.record["search"]
+    assert block["decision"]["replaces_default"]
+    assert block["decision"]["loss_difference"][2] < 0
+    assert block["tries"] == 10 == len((place / "logs" / "search.csv").read_text().splitlines()) - 1
+    assert not place.with_name("run.search.jsonl").exists()
+    loaded = headstart.load(place)
+    np.testing.assert_allclose(loaded.predict_proba(CIRCLE[:20]), run.predict_proba(CIRCLE[:20]), atol=1e-6)
+
+
+def test_the_search_never_sees_the_outer_split(circle):
+    run, _ = circle
+    block, splits = run.record["search"], run.tables.splits["part"]
+    assert block["items"] == (splits == "train").sum() == 240
+    assert block["decision"]["items"] == (splits == "test").sum() == 60
+    assert run.evaluation.n == 60
+
+
+def test_labels_that_are_linear_keep_the_default():
+    run = search((CIRCLE, LINE), tries=6, seed=0, baselines="none", verbose=False)
+    block, default = run.record["search"], headstart.fit((CIRCLE, LINE), verbose=False, baselines="none")
+    assert not block["decision"]["replaces_default"]
+    assert run.model.head.head == default.model.head.head in ("ridge", "lda")
+    assert "default" in block["decision"]["sentence"]
+
+
+def test_an_interrupted_search_goes_on(tmp_path, monkeypatch):
+    from headstart.search.driving.losses import HeadLosses
+
+    options = {"tries": 7, "seed": 3, "method": "evolution", "baselines": "none", "verbose": False}
+    whole = search((CIRCLE, INSIDE), out=tmp_path / "whole", **options)
+    calls, measure = [], HeadLosses.__call__
+
+    def killed(self, point):
+        calls.append(point)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return measure(self, point)
+
+    monkeypatch.setattr(HeadLosses, "__call__", killed)
+    with pytest.raises(KeyboardInterrupt):
+        search((CIRCLE, INSIDE), out=tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(UsageError, match=r"journal of another search \(method evolution instead of random\)"):
+        search((CIRCLE, INSIDE), out=tmp_path / "run", **(options | {"method": "random"}))
+    monkeypatch.setattr(HeadLosses, "__call__", measure)
+    again = search((CIRCLE, INSIDE), out=tmp_path / "run", **options)
+    assert again.record["search"]["resumed"] == 3
+    for key in ("best", "decision", "tries", "default"):
+        assert json.dumps(again.record["search"][key]) == json.dumps(whole.record["search"][key])
+    np.testing.assert_array_equal(again.predict_proba(CIRCLE), whole.predict_proba(CIRCLE))
+
+
+def test_an_updated_model_keeps_its_architecture(circle):
+    _, place = circle
+    model = headstart.load(place)
+    rng = np.random.default_rng(5)
+    new = rng.normal(size=(30, 2))
+    updated = headstart.update(model, (new, np.where(np.linalg.norm(new, axis=1) < 1.2, "in", "out").tolist()))
+    own, other = model.head, updated.head
+    assert other.head == own.head
+    if own.estimator is not None:
+        assert other.estimator.get_params() == own.estimator.get_params()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"method": "evolutoin"}, UnknownNameError, "Did you mean 'evolution'"),
+        ({"method": "body"}, ParameterError, "A search of the body itself is not offered"),
+        ({"source": "auto"}, ParameterError, "rank the sources first"),
+        ({"tries": 0}, ParameterError, "tries"),
+        ({"baselines": "some"}, ParameterError, "baselines"),
+    ],
+)
+def test_wrong_options_are_refused_before_any_work(options, error, says):
+    with pytest.raises(error, match=says):
+        search("no-such-file.csv", **options)
+
+
+def test_annotated_items_are_refused(tmp_path):
+    path = tmp_path / "words.conll"
+    path.write_text("Ada B-PER\nlives O\n\nBonn B-LOC\nis O\n\n" * 5)
+    with pytest.raises(headstart.errors.DataError, match="A search goes through heads of whole items"):
+        search(path, tries=1, verbose=False)
