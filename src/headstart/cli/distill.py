@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.cli.input.arguments import engine_of, reading_options, seconds_of, training_of
+from headstart.cli.input.arguments import command_line, engine_of, reading_options, seconds_of, training_of
 from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of, write_line
 from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.folder import training_entry
@@ -163,6 +163,7 @@ def _record(
 ) -> dict[str, Any]:
     outcome = found.outcome
     return {
+        "command": command_line(args),
         "student": student.info.name,
         "parameters": found.source.info.parameters,
         "teachers": [

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         item=args.item,
         engine=engine_of(args),
         reporter=reporter_of(args),
-        command=command_line(),
+        command=command_line(args),
     )
     if out is not None and found.certificate is not None:
         with atomic_file(Path(out)) as scratch:

@@ -99,12 +99,18 @@ def _run(words: Sequence[str]) -> int:
     if not words:
         parser.print_help()
         return 0
+    from headstart.cli.input.config_file import as_yaml, parse_configured
+
+    verb = parser.actions.get(words[0], parser)
     try:
-        args = parser.parse_args(words)
+        args = parse_configured(parser, verb, words)
     except UsageExit as refused:
         if _wants_json(words):
             _write_failure("UsageError", refused.message, 2)
         raise
+    if vars(args).get("print_config"):
+        sys.stdout.write(as_yaml(verb, args))
+        return 0
     if args.verbose:
         show_warnings()
     if args.offline:

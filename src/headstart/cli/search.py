@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
             engine=engine_of(args),
             report_items=args.report_items,
             reporter=reporter,
-            command=command_line(),
+            command=command_line(args),
             **reading,
         )
     seconds = time.perf_counter() - started

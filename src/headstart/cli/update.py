@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         split=args.split,
         engine=engine_of(args),
         reporter=reporter_of(args),
-        command=command_line(),
+        command=command_line(args),
         **reading_options(args),
     )
     if args.json:

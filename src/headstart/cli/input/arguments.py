@@ -106,7 +106,7 @@ def judging_arguments(args: argparse.Namespace) -> JudgingArguments:
         "seed": args.seed,
         "engine": engine_of(args),
         "report_items": args.report_items,
-        "command": command_line(),
+        "command": command_line(args),
     }
 
 
@@ -133,7 +133,7 @@ def fit_arguments(args: argparse.Namespace) -> FitArguments:
         "seed": args.seed,
         "engine": engine_of(args),
         "report_items": args.report_items,
-        "command": command_line(),
+        "command": command_line(args),
     }
 
 
@@ -211,11 +211,14 @@ def seconds_of(args: argparse.Namespace) -> float | None:
     return None if args.time_limit is None else parse_duration(args.time_limit)
 
 
-def command_line() -> str:
-    """The command of this process, quoted so that a shell can run it again; kept in the record of a run.
+def command_line(args: argparse.Namespace) -> str:
+    """The command, quoted so that a shell can run it again; kept in the record of a run.
+
+    Args:
+        args: of the command.
 
     Examples:
-        >>> command_line().startswith("headstart")
-        True
+        >>> command_line(argparse.Namespace(words=["fit", "my photos"]))
+        "headstart fit 'my photos'"
     """
-    return shlex.join(["headstart", *sys.argv[1:]])
+    return shlex.join(["headstart", *(sys.argv[1:] if args.words is None else args.words)])

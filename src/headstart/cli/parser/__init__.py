@@ -43,6 +43,7 @@ def build_parser() -> Parser:
         description="Transfer learning for small data: from labelled files to a model with honest error estimates.",
         epilog=f"Start with 'headstart demo', or 'headstart fit DATA'. {EXIT_CODES}",
     )
+    parser.set_defaults(words=None)  # the complete command line, which `main` adds
     parser.add_argument("--version", action="version", version=f"headstart {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND", prog="headstart")
     for module in (

@@ -16,6 +16,7 @@ __all__ = [
     "Group",
     "Verbs",
     "add_common",
+    "add_config",
     "add_encoding",
     "add_judging",
     "add_label",
@@ -99,6 +100,27 @@ def add_common(parser: Parser) -> None:
         "--offline", action="store_true", help="never contact a model hub; use only what is on this machine"
     )
     group.add_argument("-h", "--help", action="help", help="show this help and exit")
+
+
+def add_config(parser: Parser) -> None:
+    """``--config`` and ``--print-config``.
+
+    Examples:
+        >>> parser = Parser()
+        >>> add_config(parser)
+        >>> parser.parse_args(["--config", "fit.yaml"]).config
+        'fit.yaml'
+    """
+    group = parser.add_argument_group("options from a file")
+    group.add_argument(
+        "--config", metavar="FILE",
+        help="YAML file of options, by their names here; or a run folder, whose command is repeated with all its "
+        "options but --out and --overwrite; the command line goes before both",
+    )  # fmt: skip
+    group.add_argument(
+        "--print-config", action="store_true",
+        help="print all options with the values that would be used, as a file for --config, and do nothing else",
+    )  # fmt: skip
 
 
 def add_label(group: Group) -> None:

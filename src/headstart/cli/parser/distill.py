@@ -9,6 +9,7 @@ from headstart.cli.parser.common import (
     DATA,
     Verbs,
     add_common,
+    add_config,
     add_encoding,
     add_out,
     add_reading,
@@ -59,4 +60,5 @@ def add(verbs: Verbs[Parser]) -> None:
     add_seed(group, "initial weights, order and augmentation")
     add_reading(parser)
     add_encoding(parser, batches="; also in a step of the training (there 32)")
+    add_config(parser)
     add_common(parser)

@@ -7,6 +7,7 @@ from headstart.cli.parser.common import (
     DATA,
     Verbs,
     add_common,
+    add_config,
     add_encoding,
     add_label,
     add_out,
@@ -70,6 +71,7 @@ def add(verbs: Verbs[Parser]) -> None:
     _add_how(parser)
     add_training(parser, "how a strategy trains (with --strategy; the defaults depend on the strategy and the items)")
     add_encoding(parser, cluster=True, int8=True, batches="; with --strategy also in a step of the training (there 32)")
+    add_config(parser)
     add_common(parser)
 
 

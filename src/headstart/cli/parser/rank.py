@@ -8,6 +8,7 @@ from headstart.cli.parser.common import (
     Group,
     Verbs,
     add_common,
+    add_config,
     add_encoding,
     add_label,
     add_out,
@@ -59,6 +60,7 @@ def add(verbs: Verbs[Parser]) -> None:
     add_seed(group, "samples and bootstrap resamples")
     add_reading(parser, label=False)
     add_encoding(parser, cluster=True)
+    add_config(parser)
     add_common(parser)
 
 

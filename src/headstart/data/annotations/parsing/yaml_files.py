@@ -11,6 +11,7 @@ from headstart.errors import DataError
 __all__ = ["load_yaml"]
 
 MOST_BYTES = 2**20
+DEEPEST = 50  # collections inside each other
 
 
 def load_yaml(location: Location, name: str) -> Any:
@@ -36,8 +37,12 @@ def load_yaml(location: Location, name: str) -> Any:
     yaml: Any = import_module("yaml")  # it comes without types
 
     text = location.content(name, MOST_BYTES).decode("utf-8-sig", "replace")
+    depth = 0
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:  # before the rest is read, which takes minutes for a few thousand brackets
+                raise RecursionError
             if isinstance(event, yaml.AliasEvent):
                 raise DataError(
                     f"Cannot read {location.title(name, event.start_mark.line + 1)}: it has the alias "
