@@ -6,7 +6,19 @@ writers of files are in `headstart.data.annotations`.
 
 from headstart.annotations.boxes import Boxes
 from headstart.annotations.masks import BACKGROUND, IGNORED, Mask, MaskArray
+from headstart.annotations.packed_masks import PackedMask
 from headstart.annotations.plain import plain_annotation, run_lengths
 from headstart.annotations.spans import Sentence, Span
 
-__all__ = ["BACKGROUND", "IGNORED", "Boxes", "Mask", "MaskArray", "Sentence", "Span", "plain_annotation", "run_lengths"]
+__all__ = [
+    "BACKGROUND",
+    "IGNORED",
+    "Boxes",
+    "Mask",
+    "MaskArray",
+    "PackedMask",
+    "Sentence",
+    "Span",
+    "plain_annotation",
+    "run_lengths",
+]

@@ -15,6 +15,7 @@ from headstart.cli.output.annotation_files import AnnotationTarget, annotation_t
 from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.cli.output.out_file import check_out_file
 from headstart.errors import UsageError
+from headstart.heads.boxes.detections import limit_note
 from headstart.io import atomic_file, write_csv
 from headstart.model.files.annotation_model import annotation_kind
 from headstart.reporting.terminal import in_letters_of
@@ -63,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     }
     for position, reason in sorted(failures.items()):
         reporter.warning(f"{given.names[position]}: {reason}")
+    if limit := limit_note(found.found):
+        reporter.line("note", limit)
     if out is not None:
         _write(out, given, answers)
     if target is not None:

@@ -97,3 +97,9 @@ def test_levels_have_names_of_bounded_length() -> None:
     assert Level(8, "layer2", 64).width == 64
     with pytest.raises(ValueError, match="a level of the head"):
         DenseBoxes.from_saved({}, {"levels": [[8, "x" * 300, 64]], "side": 64}, TASK)
+
+
+def test_maps_that_would_fill_the_memory_are_refused() -> None:
+    facts = {"levels": [[1, "layer2", 8192]], "side": 2048, "calibration": {"slope": 1, "intercept": 0, "shown": 0.5}}
+    with pytest.raises(ValueError, match="the maps of 16 pictures have 549755813888 numbers"):
+        DenseBoxes.from_saved({}, facts, TASK)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.heads.boxes.detections import MOST_OF_A_CLASS, as_boxes
+from headstart.annotations import Boxes, MaskArray
+from headstart.heads.boxes.detections import MOST_OF_A_CLASS, as_boxes, limit_note
 
 
 def test_boxes_are_cut_at_the_edges_and_those_without_area_go() -> None:
@@ -31,3 +32,17 @@ def test_a_frequent_class_leaves_room_for_a_rare_one() -> None:
     scores[:, 0], scores[207:] = 0.8, [0, 0.3]
     found = as_boxes(np.concatenate([corner, corner + 0.01], axis=1), scores, (1000, 1000))
     assert np.bincount(found.labels).tolist() == [100, 3]
+
+
+def many(labels: list[int], shown: float = 0.5, score: float = 0.9) -> Boxes:
+    corners = np.tile([0.0, 0.0, 9.0, 9.0], (len(labels), 1))
+    return Boxes(corners, np.array(labels), (9, 9), np.full(len(labels), score), shown=shown)
+
+
+def test_pictures_that_show_the_most_boxes_are_said_once() -> None:
+    full = many([0] * 100 + [1] * 3)
+    said = "2 pictures show 100 boxes of a class, the most that are given; objects beyond them may be missing."
+    assert limit_note([full, many([1] * 99), full]) == said
+    assert limit_note([many(list(np.arange(1000) % 20))]).startswith("1 picture shows 1,000 boxes, the most")
+    # of boxes below the threshold none is missed, and masks have no limit
+    assert limit_note([many([0] * 100, score=0.1), MaskArray(np.zeros((2, 2), np.int16)), Boxes.empty()]) == ""

@@ -160,6 +160,13 @@ def test_damaged_heads_are_refused(fitted, tensor, fact) -> None:  # type: ignor
         SolvedBoxes.from_saved({**head.tensors(), **tensor}, {**head.facts(), **fact}, Task("box", ("red", "blue")))
 
 
+def test_cells_that_would_fill_the_memory_are_refused(fitted) -> None:  # type: ignore[no-untyped-def]
+    head = fitted.head
+    maps = head.facts()["maps"] | {"stride": 1, "window": [2048, 2048]}
+    with pytest.raises(ValueError, match="have 4194304 cells of"):
+        SolvedBoxes.from_saved(head.tensors(), {**head.facts(), "maps": maps}, Task("box", ("red", "blue")))
+
+
 def test_at_most_32_pictures_are_left_out_whatever_the_groups() -> None:
     """The kind: the first group was taken whole, and the rows of a thousand pictures filled the memory."""
     large, mixed = np.repeat([0, 1], 200), np.concatenate([np.zeros(200, int), np.arange(1, 11)])

@@ -94,3 +94,18 @@ def test_damaged_weights_are_refused(head: TrainedMaskHead) -> None:
         TrainedMaskHead.from_saved({name: other}, head.facts(), TASK)
     with pytest.raises(ValueError, match="do not fit"):
         TrainedMaskHead.from_saved(head.tensors(), head.facts(), Task("mask", ("a", "b", "c", "d")))
+
+
+def test_large_pictures_are_encoded_alone(head: TrainedMaskHead, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault: four pictures were encoded at once, whatever their size."""
+    from headstart.heads.masks import cell_rows
+
+    picture = np.zeros((64, 64, 3), np.uint8)
+    maps = WindowMaps.of(maps_of(open_source("headstart:image"), head.settings))
+    assert maps.picture_bytes((64, 64)) == 4 * (32 * 32 * 32 + 8 * 8 * 96)
+    for most, wanted in ((2**27, [4, 5]), (maps.picture_bytes((64, 64)), [1, 2, 3, 4, 5])):
+        monkeypatch.setattr(cell_rows, "BATCH_BYTES", most)
+        done: list[int] = []
+        source = open_source("headstart:image")
+        head.annotate(source, [picture] * 5, engine=ENGINE, progress=lambda k, _n, _text="", done=done: done.append(k))
+        assert done == wanted

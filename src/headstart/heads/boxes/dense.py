@@ -18,6 +18,7 @@ from headstart.heads.boxes.detections import as_boxes
 from headstart.heads.boxes.saved import check_tensor, whole
 from headstart.heads.boxes.solved import calibration_of, picture_size
 from headstart.reporting import Progress
+from headstart.sources.positions.map_settings import MOST_NUMBERS
 from headstart.sources.positions.pyramid import LEAST, MOST, MOST_LEVELS, Level, PyramidSource
 from headstart.types import Source, Task
 
@@ -129,10 +130,11 @@ class DenseBoxes:
             if name.startswith(PREFIX):
                 check_tensor(tensors, name, (None,) * value.ndim)
                 state[name.removeprefix(PREFIX)] = value
-        made = cls(
-            tuple(map(_level, given)), whole(facts.get("side"), "the side of pictures", LEAST, MOST), len(task.labels),
-            state, calibration_of(facts.get("calibration")),
-        )  # fmt: skip
+        levels, side = tuple(map(_level, given)), whole(facts.get("side"), "the side of pictures", LEAST, MOST)
+        numbers = AT_ONCE * sum(level.width * -((-side // level.stride) ** 2) for level in levels)
+        if numbers > MOST_NUMBERS:
+            raise ValueError(f"the maps of {AT_ONCE} pictures have {numbers} numbers, and at most {MOST_NUMBERS} fit")
+        made = cls(levels, side, len(task.labels), state, calibration_of(facts.get("calibration")))
         try:
             made.network  # noqa: B018 - built here, so that weights of other shapes are noticed on loading
         except RuntimeError as error:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.annotations import Boxes
 from headstart.decode.nms import nms
+from headstart.reporting.wording import plural
 
-__all__ = ["LEAST_SCORE", "MOST_BOXES", "MOST_OF_A_CLASS", "as_boxes"]
+__all__ = ["LEAST_SCORE", "MOST_BOXES", "MOST_OF_A_CLASS", "as_boxes", "limit_note"]
 
 LEAST_SCORE = 0.005  # cells with less are left out
 MOST_CELLS = 3000  # of a picture, before overlapping boxes are left out
@@ -55,3 +59,24 @@ def as_boxes(
     places, labels, values = places[whole], labels[whole].astype(np.int64), values[whole].astype(np.float64)
     kept = nms(places, values, labels, threshold=overlap, most=MOST_BOXES, most_each=MOST_OF_A_CLASS)
     return Boxes(places[kept], labels[kept], size, values[kept])
+
+
+def limit_note(found: Iterable[Any]) -> str:
+    """A sentence where pictures show as many boxes as a head gives at most, so that more may have been left out.
+
+    Args:
+        found: annotations of pictures; those that are no boxes are passed over.
+
+    Examples:
+        >>> corners = np.tile([0.0, 0.0, 9.0, 9.0], (100, 1))
+        >>> limit_note([Boxes(corners, np.zeros(100, int), scores=np.ones(100)), Boxes.empty()])
+        '1 picture shows 100 boxes of a class, the most that are given; objects beyond them may be missing.'
+    """
+    shown = [one.visible() for one in found if isinstance(one, Boxes) and len(one) >= MOST_OF_A_CLASS]
+    full = sum(np.bincount(one.labels, minlength=1).max() == MOST_OF_A_CLASS for one in shown)
+    all_in = sum(len(one) == MOST_BOXES for one in shown)
+    if not full and not all_in:
+        return ""
+    count, what = (full, f"{MOST_OF_A_CLASS} boxes of a class") if full else (all_in, f"{MOST_BOXES:,} boxes")
+    which = plural(int(count), "picture shows", "pictures show")
+    return f"{which} {what}, the most that are given; objects beyond them may be missing."

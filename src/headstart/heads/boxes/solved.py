@@ -23,6 +23,7 @@ from headstart.decode.nms import nms
 from headstart.decode.peaks import peaks
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
+from headstart.errors import HeadstartError
 from headstart.heads.boxes.calibration import ScoreCalibration
 from headstart.heads.boxes.cells import NEIGHBOURS, cell_rows, centres, decode_cells
 from headstart.heads.boxes.detections import MOST_BOXES, MOST_OF_A_CLASS
@@ -173,7 +174,11 @@ class SolvedBoxes:
         maps, usual, penalties = facts.get("maps"), facts.get("usual"), facts.get("penalties")
         if not isinstance(maps, dict) or not isinstance(usual, list) or len(usual) != 2:
             raise ValueError("the head of boxes lacks how it reads pictures")
-        settings = MapSettings.from_dict(maps)
+        try:
+            settings = MapSettings.from_dict(maps)
+            settings.check_memory(max(AT_ONCE * len(matrix), 2 * max(heat.shape)), 0)
+        except HeadstartError as error:
+            raise ValueError(str(error)) from error
         side = settings.window[0] if settings.window is not None else 0
         whole(side, "the side of pictures", 32, 2048)
         if settings.fit != "stretch" or settings.window != (side, side) or settings.statistics:

@@ -20,7 +20,15 @@ from headstart.sources.positions.maps import MapSource
 from headstart.sources.preprocessing.decode import open_picture
 from headstart.types import Dataset
 
-__all__ = ["PictureCells", "item_size", "picture_batches", "read_cells", "size_batches", "tells_objects_apart"]
+__all__ = [
+    "PictureCells",
+    "batches",
+    "item_size",
+    "picture_batches",
+    "read_cells",
+    "size_batches",
+    "tells_objects_apart",
+]
 
 BATCH_BYTES = 128 * 2**20  # of rows that are held at once
 SOME = 8  # masks that are opened to see whether they tell objects apart
@@ -103,11 +111,24 @@ def size_batches(maps: MapSource, sizes: Iterable[tuple[int, int]], most: int | 
         >>> list(size_batches(maps, [(2000, 1500), (2000, 1500), (8, 8), (8, 8)], most=2))
         [[0], [1, 2], [3]]
     """
+    grids = (maps.grid(each) for each in sizes)
+    yield from batches((4 * rows * columns * maps.width for rows, columns in grids), most)
+
+
+def batches(sizes: Iterable[int], most: int | None = None) -> Iterator[list[int]]:
+    """Positions of pictures that fit into 128 MiB together, by their bytes; a larger picture is alone.
+
+    Args:
+        sizes: bytes of each picture.
+        most: pictures of a batch; None for any number.
+
+    Examples:
+        >>> list(batches([2**27, 2**20, 2**20, 2**20], most=2))
+        [[0], [1, 2], [3]]
+    """
     batch: list[int] = []
     size = 0
-    for position, each in enumerate(sizes):
-        rows, columns = maps.grid(each)
-        own = 4 * rows * columns * maps.width
+    for position, own in enumerate(sizes):
         if batch and (size + own > BATCH_BYTES or len(batch) == most):
             yield batch
             batch, size = [], 0

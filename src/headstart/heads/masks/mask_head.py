@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.annotations import MaskArray
+from headstart.annotations import MaskArray, PackedMask
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import HeadstartError, ItemError
@@ -69,16 +69,16 @@ class MaskHead:
 
     def annotate(
         self, source: Source, items: Sequence[Any], *, engine: Engine, progress: Progress | None = None
-    ) -> list[MaskArray]:
+    ) -> list[PackedMask]:
         """The mask of each of n pictures, of the picture's size; raises `ItemError` on an unreadable one."""
-        maps, found = self.maps(source), list[MaskArray]()
+        maps, found = self.maps(source), list[PackedMask]()
         for batch in size_batches(maps, map(item_size, items), most=TOGETHER):
             some = [items[k] for k in batch]
             read = extract(maps, some, engine=engine, on_error="raise")
             offsets = read.offsets if read.offsets is not None else np.array([0, len(read.rows)])
             for item, first, end in zip(some, offsets[:-1], offsets[1:], strict=True):
                 probabilities = self.linear.probabilities(read.rows[first:end])
-                found.append(decoded_picture(item, probabilities, maps, self.decoder))
+                found.append(PackedMask.of(decoded_picture(item, probabilities, maps, self.decoder)))
             if progress is not None:
                 progress(len(found), len(items), f"{read.backend} {read.precision}".strip())
         return found

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.annotations import MaskArray
+from headstart.annotations import PackedMask
 from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.errors import HeadstartError
+from headstart.heads.masks.cell_rows import batches, item_size
 from headstart.heads.masks.mask_decoder import MaskDecoder
 from headstart.heads.masks.mask_head import decoded_pixels
 from headstart.reporting import Progress
@@ -28,7 +29,7 @@ __all__ = ["TrainedMaskHead"]
 
 NAME = "mask decoder"
 MOST_BLOCKS, MOST_WIDTH, MOST_CLASSES = 16, 16_384, 1024
-TOGETHER = 4  # pictures that are encoded at once
+TOGETHER = 4  # pictures that are encoded at once, if their maps fit into memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +73,14 @@ class TrainedMaskHead:
 
     def annotate(
         self, source: Source, items: Sequence[Any], *, engine: Engine, progress: Progress | None = None
-    ) -> list[MaskArray]:
+    ) -> list[PackedMask]:
         """The mask of each of n pictures, of the picture's size; raises `ItemError` on an unreadable one."""
         maps = self._windows(source)
-        found: list[MaskArray] = []
-        for begin in range(0, len(items), TOGETHER):
-            some = items[begin : begin + TOGETHER]
+        found: list[PackedMask] = []
+        for batch in batches(map(maps.picture_bytes, map(item_size, items)), most=TOGETHER):
+            some = [items[k] for k in batch]
             for item, probabilities in zip(some, self.probabilities(maps, some, engine), strict=True):
-                found.append(decoded_pixels(item, probabilities, maps, self.decoder))
+                found.append(PackedMask.of(decoded_pixels(item, probabilities, maps, self.decoder)))
             if progress is not None:
                 progress(len(found), len(items), str(maps.runtime))
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ class WindowMaps(MapSource):
         >>> rows = extract(windows, [np.zeros((64, 90, 3), np.uint8)], engine=Engine(cache=False)).rows
         >>> rows.shape, [found.shape for found in windows.unpacked(rows[0])]
         ((2, 4608), [(4, 4, 192), (2, 2, 384)])
+        >>> windows.picture_bytes((90, 64)) == rows.nbytes
+        True
     """
 
     @classmethod
@@ -45,6 +48,12 @@ class WindowMaps(MapSource):
         """Choose the backend; maps are never stored."""
         super().choose(engine, count, few)
         return None
+
+    def picture_bytes(self, size: tuple[int, int]) -> int:
+        """Bytes of the maps of all windows of a picture of ``size`` (width, height) in pixels."""
+        x, y = self.scale_of(size)
+        windows = self.windows((round(size[1] * y), round(size[0] * x)))
+        return 4 * len(windows.starts) * sum(math.prod(shape) for shape in self._shapes)
 
     def forward(self, prepared: Sequence[Mapping[str, Any]]) -> Any:
         """A list of the maps (windows, numbers) float32 of each of n prepared pictures."""

@@ -15,6 +15,7 @@ from headstart.data import ReadOptions
 from headstart.errors import DataError
 from headstart.evaluate.evaluation import Evaluation
 from headstart.evaluate.formatting import figure
+from headstart.heads.boxes.detections import limit_note
 from headstart.io import atomic_folder, write_json
 from headstart.model.annotator import AnnotationModel
 from headstart.model.as_fitted import check_any_left, part_of
@@ -180,6 +181,8 @@ def evaluate_annotations(
         warnings.append(
             f"This model was fitted on {fitted_on} of the {len(judged)} items, so these metrics are too good."
         )
+    if limit := limit_note(found.found):
+        warnings.append(limit)
     examples = ANNOTATING[model.task.kind].examples(judged, found.found, min(report_items, MOST_EXAMPLES))
     record = {
         "task": model.task.to_dict(),

@@ -186,7 +186,7 @@ def _source(
 def _report(judged: JudgedAnnotations, plan: SplitPlan, context: RunContext) -> None:
     reporter, evaluation = context.reporter, judged.evaluation
     reporter.line("head", judged.final.name)
-    for note in judged.final.notes:
+    for note in judged.notes:
         reporter.line("note", note)
     reporter.line("judged by", plan.how)
     for name, metric in evaluation.metrics.items():

@@ -14,6 +14,7 @@ from headstart.evaluate.evaluation import Evaluation
 from headstart.evaluate.formatting import figure
 from headstart.evaluate.gain import UNTRAINED
 from headstart.evaluate.held_out import SplitPlan
+from headstart.heads.boxes.detections import limit_note
 from headstart.tasks.annotations import ANNOTATION_TASKS
 from headstart.transfer.annotating.contract import ANNOTATING, Annotator, Solved
 from headstart.transfer.stages.compare import FROZEN, Baseline
@@ -47,6 +48,12 @@ class JudgedAnnotations:
     decision: Mapping[str, Any]
     found: list[Any]
     evaluation: Evaluation
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the head and its annotations, one sentence each."""
+        limit = limit_note(self.found).rstrip(".")
+        return (*self.final.notes, *([limit] if limit else []))
 
 
 def plan_annotations(dataset: Dataset, clusters: NDArray[np.int64], *, once: bool, seed: int) -> SplitPlan:

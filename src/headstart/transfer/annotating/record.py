@@ -50,7 +50,7 @@ def annotation_record(
             "left_out_metric": about.main_metric,
             "left_out": judged.final.left_out,
             "compared": [],
-            "notes": list(judged.final.notes),
+            "notes": list(judged.notes),
             **judged.final.record,
         },
         "evaluation": {"how": fitted.plan.how, **judged.evaluation.to_dict(), "shift": None},
