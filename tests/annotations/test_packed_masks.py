@@ -9,7 +9,7 @@ from headstart.annotations import Mask, MaskArray, PackedMask
 @pytest.mark.parametrize("most", [1, 255, 300, 32_767])
 @pytest.mark.parametrize("low", [-1, 0])
 @pytest.mark.parametrize("is_noise", [False, True])
-def test_pixels_come_back(most: int, low: int, is_noise: bool) -> None:  # noqa: FBT001
+def test_pixels_come_back(most: int, low: int, is_noise: bool) -> None:
     rng = np.random.default_rng(most)
     values = np.repeat(rng.integers(low, most + 1, (7, 3)), 1 if is_noise else 50, axis=1).astype(np.int16)
     objects = (values.astype(np.int32) + 1) * 70_000

@@ -42,7 +42,8 @@ class _Runs:
 def _smallest(values: NDArray[Any]) -> np.dtype[Any]:
     """The smallest type of whole numbers that holds all values."""
     low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
-    return np.result_type(np.min_scalar_type(low), np.min_scalar_type(high))
+    kinds = (np.uint8, np.int8, np.uint16, np.int16, np.int32)
+    return next((np.dtype(k) for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max), values.dtype)
 
 
 @dataclass(frozen=True, eq=False)
