@@ -33,14 +33,15 @@ ARCHIVES = {
 
 def rows_of(name: str) -> tuple[NDArray[np.float32], NDArray[Any], Dataset, Source]:
     """Rows of the last layer (n, d), labels, data and source of a set; all of its parts together."""
-    data, source = _read(name)
+    data, source = set_of(name)
     encoded = extract(source, data.items)
     used = data.take(encoded.index)
     last = source.info.blocks[-1].width if source.info.blocks else encoded.rows.shape[1]
     return np.asarray(encoded.rows[:])[:, -last:], used.labelled()[1], used, source
 
 
-def _read(name: str) -> tuple[Dataset, Source]:
+def set_of(name: str) -> tuple[Dataset, Source]:
+    """All parts of a set, and its source."""
     folder = Path(tempfile.mkdtemp())
     if name in TEXTS:
         for part in TEXTS[name]:

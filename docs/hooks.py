@@ -17,6 +17,7 @@ GUIDES = {  # the page that shows a command at work
     "fit": "start.md",
     "predict": "certainty.md",
     "explain": "reasons.md",
+    "search": "search.md",
     "evaluate": "report.md",
     "compare": "cookbook/compare.md",
     "suggest": "cookbook/label-next.md",

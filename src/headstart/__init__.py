@@ -64,6 +64,7 @@ __all__ = [
     "open_source",
     "rank",
     "rollback",
+    "search",
     "suggest",
     "update",
     "versions_of",
@@ -120,8 +121,20 @@ class _Evaluate(ModuleType):
         return judge(model, data, **options)
 
 
+class _Search(ModuleType):
+    """The package `headstart.search`, which can also be called as the function of that name."""
+
+    def __call__(self, data: Any, **options: Any) -> Run:
+        """Search heads and cells for labelled items; see `headstart.transfer.search.search`."""
+        from headstart.transfer.search import search as go_through
+
+        return go_through(data, **options)
+
+
 evaluate: _Evaluate = cast("_Evaluate", import_module("headstart.evaluate"))
 evaluate.__class__ = _Evaluate
+search: _Search = cast("_Search", import_module("headstart.search"))
+search.__class__ = _Search
 
 
 def __getattr__(name: str) -> Any:

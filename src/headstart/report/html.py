@@ -18,6 +18,7 @@ from headstart.report.sections.data import audited_data, read_data
 from headstart.report.sections.labels import more_labels, suspects
 from headstart.report.sections.making import all_metrics, heads, limits, reproduction
 from headstart.report.sections.mistakes import mistakes
+from headstart.report.sections.search import architecture_search
 from headstart.report.sections.transfer import fine_tuning, transfer
 from headstart.report.sections.values import values
 
@@ -61,6 +62,7 @@ def html_report(record: Record, name: str, gallery: Gallery = EMPTY) -> str:
         limits(facts.limits(record), facts.intended_use(record)),
         all_metrics(record, facts.headline(record)),
         fine_tuning(record),
+        architecture_search(record),
         heads(record),
         reproduction(record),
     ]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from headstart.data.grouping.assignment import assign_parts, find_strata
 from headstart.reporting import Reporter
+from headstart.search.successive_halving import successive_halving as race
 from headstart.transfer.ranking.contestant import Answer, Contestant
 from headstart.transfer.ranking.measure import Measured, Question
 from headstart.types import TaskKind, group_codes
@@ -190,18 +191,19 @@ def successive_halving(
         (12, '')
     """
     trials = [SourceTrial(contestant) for contestant in contestants]
-    for number, positions in enumerate(steps):
-        last = number == len(steps) - 1
-        asked = question if last else replace(question, profile=False, scores=())
-        going = [trial for trial in trials if not trial.stopped]
-        if not last and len(going) < 2:  # a single source has no other to be compared with
-            continue
+
+    def measure(going: Sequence[SourceTrial], rung: int) -> None:
+        asked = question if rung == len(steps) - 1 else replace(question, profile=False, scores=())
         # under a time limit the deadline is checked before each source, so they are measured separately
         for some in [going] if deadline.at is None else [[trial] for trial in going]:
             known = any(trial.measured for trial in trials)
-            _advance(some, positions, asked, run=run, deadline=deadline, some_known=known)
-        if not last:
-            _stop_clearly_worse(trials, question)
+            _advance(some, steps[rung], asked, run=run, deadline=deadline, some_known=known)
+
+    race(
+        trials, len(steps), measure=measure,
+        stop_worse=lambda going, _: _stop_clearly_worse(going, question),
+        is_going=lambda trial: not trial.stopped,
+    )  # fmt: skip
     return trials
 
 

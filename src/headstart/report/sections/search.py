@@ -1,0 +1,57 @@
+"""How an architecture search went: its tries, the comparison with the default, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from headstart.report.content.words import number, one_line
+from headstart.report.page.elements import PageSection, details, listing, paragraph, table
+
+__all__ = ["architecture_search"]
+
+
+def architecture_search(record: Mapping[str, Any]) -> PageSection:
+    """The number of tries, the decision on the outer split, the lead that chance explains, and the best tries.
+
+    Args:
+        record: the facts of a fit; without ``search`` there is no section.
+
+    Examples:
+        >>> architecture_search({}).html
+        ''
+        >>> default = {"words": "ridge on last layer", "loss": 0.5}
+        >>> block = {"method": "random", "tries": 1, "failed": 0, "seconds": 2.0, "ended": "all 1 tries were made",
+        ...     "items": 80, "outer_split": "held out", "combinations": 9, "default": default, "decision": None,
+        ...     "best": [{"try": 1, "loss": 0.4, "words": "all columns, knn"}], "findings": []}
+        >>> "1 of 9 architectures was tried" in architecture_search({"search": block}).html
+        True
+    """
+    block = record.get("search")
+    if not block:
+        return PageSection("search", "Architecture search", "", "search")
+    tries = block["tries"]
+    said = (
+        f"{tries:,} of {block['combinations']:,} architectures {'was' if tries == 1 else 'were'} tried by "
+        f"'{one_line(block['method'])}' on {block['items']:,} items in {block['seconds']:.0f} s; "
+        f"{one_line(block['ended'])}."
+    )
+    decision = block["decision"]
+    further = [] if decision is None else [one_line(decision["sentence"]), *_lead(decision, tries)]
+    further += [one_line(finding) for finding in block["findings"]]
+    default = block["default"]
+    rows = [(str(one["try"]), one_line(one["words"]), number(one["loss"])) for one in block["best"]]
+    rows.append(("default", one_line(default["words"]), number(default["loss"])))
+    caption = "Out-of-fold loss on the items of the search (lower is better), at the best λ of each architecture"
+    shown = details("The best tries", table(caption, ("Try", "Architecture", "Loss"), rows, numeric=(2,)))
+    return PageSection("search", "Architecture search", f"{paragraph(said)}\n{listing(further)}\n{shown}", "search")
+
+
+def _lead(decision: Mapping[str, Any], tries: int) -> list[str]:
+    if decision["lead_in_search"] is None:
+        return []
+    return [
+        f"On the items of the search the winner's loss was {decision['lead_in_search']:.4f} below the default's. The "
+        f"best of {tries:,} tries that are all as good as the default would be up to {decision['lead_by_chance']:.4f} "
+        "below it by chance alone, which is why the items of the search cannot decide."
+    ]
