@@ -21,6 +21,7 @@ LEAVES = [parser for parser in commands(build_parser()) if not parser.actions]
         ("eval run photos", "Did you mean 'evaluate'?"),
         ("fti photos", "Did you mean 'fit'?"),
         ("help", "Did you mean 'headstart --help'?"),
+        ("report run", "error: there is no command 'report'. A fit writes its report as report.html"),
         ("--seed 3 fit photos", "options come after it: 'headstart fit photos --seed 3'"),
         ("--versio", "unknown option '--versio'. Did you mean '--version'?"),
         ("--hlep", "Did you mean '--help'?"),

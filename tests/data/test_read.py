@@ -6,6 +6,7 @@ import tarfile
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from headstart.data import read
 from headstart.errors import DataError
@@ -58,3 +59,23 @@ def test_a_label_of_more_digits_than_python_reads_is_a_name(tmp_path):
     long = "9" * 5000
     data = read(pd.DataFrame({"text": TEXTS, "label": ["10", long, "9", long]}))
     assert data.task.labels == ("9", "10", long)
+
+
+def test_labels_asked_of_annotations_are_answered_with_their_kind(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("Ada B-PER\nran O\n\nBob B-PER\nsat O\n", encoding="utf-8")
+    with pytest.raises(
+        DataError, match=r"It looks like CoNLL: leave out --task classification, or state --task token\."
+    ):
+        read(path, task="classification")
+    with pytest.raises(DataError, match=r"It looks like CoNLL, which is for --task token\."):
+        read(path, task="box")
+
+
+def test_pictures_alone_are_answered_with_the_forms_of_labels_and_annotations(tmp_path):
+    for k in range(3):
+        Image.new("RGB", (8, 8), (k, 0, 0)).save(tmp_path / f"{k}.png")
+    with pytest.raises(
+        DataError, match=r"a folder for each class.* Pascal VOC, COCO or YOLO.* masks of the same names"
+    ):
+        read(tmp_path)

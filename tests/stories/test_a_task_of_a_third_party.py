@@ -147,7 +147,7 @@ def test_the_kinds_that_are_read_are_the_bases_of_all_tasks():
 def test_a_fit_refuses_labels_of_parts_of_items():
     data = read((["a b", "c d"], ["x", "y"]))
     tokens = replace(data, task=Task("classification", ("x", "y"), unit="token"))
-    with pytest.raises(DataError, match=r"one label per item\. Those of .* belong to each token"):
+    with pytest.raises(DataError, match=r"one label for each whole item, and .* holds spans of items"):
         audit_items(tokens, RunContext(SilentReporter()))
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.annotations.annotated import Annotated
+from headstart.data.annotations.location import Location
 from headstart.data.annotations.objects import annotated_object
-from headstart.data.annotations.reading import read_annotated
+from headstart.data.annotations.reading import Wanted, find_format, read_annotated
 from headstart.data.folder.archives import UNREAD_ARCHIVES, archive_notes, is_archive, unpack
 from headstart.data.folder.folders import read_folder
 from headstart.data.folder.listing import media_of_file
@@ -108,7 +109,13 @@ def read_with(data: Any, options: ReadOptions) -> Dataset:
         annotated = _read_annotations(path, options)
         if annotated is not None:
             return annotated.dataset(options, f"'{data}'")
-        return to_dataset(_read_path(path, options), options, f"'{data}'")
+        try:
+            return to_dataset(_read_path(path, options), options, f"'{data}'")
+        except DataError as error:
+            hint = _is_annotated(path, options)
+            if not hint:
+                raise
+            raise DataError(f"{error}{hint}") from error
     found = annotated_object(data, options)
     if found is not None:
         return found.dataset(options, f"the {type(data).__name__} given")
@@ -131,6 +138,19 @@ def _read_annotations(path: Path, options: ReadOptions) -> Annotated | None:
         return read_annotated(path, options)
     except OSError as error:
         raise DataError(f"Cannot read '{path}': {error.strerror or error}.") from error
+
+
+def _is_annotated(path: Path, options: ReadOptions) -> str:
+    """A hint for a path that holds annotations where labels of whole items were asked for; else nothing."""
+    if not options.labelled or options.task in (None, *ANNOTATION_KINDS) or not path.exists():
+        return ""
+    try:
+        found = find_format(Location(path, replace(options, task=None)), Wanted())
+    except (DataError, OSError):
+        return ""
+    if found is None:
+        return ""
+    return f" It looks like {found.title}: leave out --task {options.task}, or state --task {' or '.join(found.kinds)}."
 
 
 def _read_path(path: Path, options: ReadOptions) -> RowsRead:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headstart.annotations.units import ANNOTATIONS_OF, ITEM_OF
 from headstart.registry import Registry
 from headstart.types import Modality
 
@@ -35,9 +36,9 @@ class AnnotationTask:
     annotations: str
 
 
-TOKEN = AnnotationTask("token", "text", "span_f1", "token_classification", "sentence", "spans")
-BOX = AnnotationTask("box", "image", "ap50", "object_detection", "picture", "boxes")
-MASK = AnnotationTask("mask", "image", "miou", "semantic_segmentation", "picture", "masks")
+TOKEN = AnnotationTask("token", "text", "span_f1", "token_classification", ITEM_OF["token"], ANNOTATIONS_OF["token"])
+BOX = AnnotationTask("box", "image", "ap50", "object_detection", ITEM_OF["box"], ANNOTATIONS_OF["box"])
+MASK = AnnotationTask("mask", "image", "miou", "semantic_segmentation", ITEM_OF["mask"], ANNOTATIONS_OF["mask"])
 
 ANNOTATION_TASKS: Registry[AnnotationTask] = Registry("annotation task")
 for _task in (TOKEN, BOX, MASK):

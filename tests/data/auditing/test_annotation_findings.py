@@ -42,7 +42,20 @@ def test_a_surface_with_two_types_is_listed():
 
 def test_the_same_sentence_with_other_spans_is_a_conflict():
     data = read(([["Ada", "ran"], ["Ada", "ran"]], [["B-PER", "O"], ["O", "O"]]), task="token")
-    assert kinds(data)["conflicting_labels"].count == 2
+    found = kinds(data)
+    assert found["conflicting_labels"].count == 2
+    assert found["conflicting_labels"].message.startswith(
+        "2 sentences have the same content as another sentence but diff"
+    )
+    assert found["exact_duplicates"].message.startswith("1 sentence is an exact copy of another")
+
+
+def test_a_conflict_of_pictures_names_their_boxes():
+    """Kind: messages on labels where annotations are meant."""
+    one, two = pictures(2)
+    found = kinds(boxed([one, one, two], [box([1, 1, 9, 9]), box([2, 2, 9, 9]), box([1, 1, 9, 9])]))
+    said = "2 pictures have the same content as another picture but different boxes; correct or remove them."
+    assert found["conflicting_labels"].message == said
 
 
 def test_sentences_and_pictures_that_leak_between_splits():

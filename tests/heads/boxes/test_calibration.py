@@ -63,6 +63,7 @@ def test_where_all_detections_are_hits_all_are_shown() -> None:
     calibration = calibrate_scores(truth, found, 1)
     assert calibration.shown < 0.1
     assert calibration.slope == 1
+    assert calibration.notes[0].startswith("The numbers on boxes are scores, not probabilities")
 
 
 def test_where_higher_scores_are_no_better_the_threshold_is_chosen_all_the_same() -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from headstart.cli.parser.synonyms import nearest_choice, nearest_option, option_hint
+from headstart.cli.parser.synonyms import command_hint, nearest_choice, nearest_option, option_hint
 from headstart.reporting.terminal import write_error
 
 __all__ = ["Parser", "UsageExit"]
@@ -89,6 +89,9 @@ class Parser(argparse.ArgumentParser):
         elif is_verb and value == "help":
             near = f"{self.prog} --help"
         suggestion = f" Did you mean '{near}'?" if near else ""
+        hint = command_hint(str(value)) if is_verb and "fit" in choices else None
+        if hint is not None:
+            raise argparse.ArgumentError(None, f"there is no command '{value}'. {hint}")
         listed = f"(choose from {', '.join(choices)})"
         raise argparse.ArgumentError(action, f"invalid choice: '{value}'.{suggestion} {listed}")
 

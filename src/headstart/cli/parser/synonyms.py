@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 
-__all__ = ["nearest_choice", "nearest_option", "option_hint"]
+__all__ = ["command_hint", "nearest_choice", "nearest_option", "option_hint"]
 
 SHORT = 3  # words of up to this many letters resemble too many others
 
@@ -64,6 +64,12 @@ _HINTS: dict[str, str] = {
     "quiet silent q": "send standard output to /dev/null, or use --json for one object",
 }
 
+# What to do instead, for words that no command stands for.
+_NO_COMMANDS: dict[str, str] = {
+    "report reports show view open html plot plots": "A fit writes its report as report.html into the run folder, and "
+    "'headstart evaluate RUN DATA --out FOLDER' one on other data; open them in a browser.",
+}
+
 _POSITIONAL: dict[str, str] = {
     "MODEL": "model run checkpoint folder path model-path model-dir weights",
     "DATA": "data dataset input inputs files file path dir folder train train-data data-dir csv i images d",
@@ -74,7 +80,7 @@ _POSITIONAL: dict[str, str] = {
 _CHOICES: dict[str, str] = {
     "fit": "train training learn finetune fine-tune tune transfer create build run new classify-data",
     "predict": "infer inference classify label apply prediction test-item use score-items",
-    "evaluate": "eval test score validate validation judge metrics benchmark report",
+    "evaluate": "eval test score validate validation judge metrics benchmark",
     "inspect": "audit check clean data describe validate-data stats look analyze analyse lint",
     "rank": "select search leaderboard choose models-for best",
     "embed": "encode embedding embeddings features extract vectorize vectorise featurize",
@@ -130,6 +136,19 @@ def nearest_option(name: str, options: Collection[str], *, exact: bool = False) 
     long = [other for other in elsewhere if len(other) > SHORT]
     likely = swapped or difflib.get_close_matches(word, long, n=1, cutoff=0.75)
     return elsewhere[likely[0]] if likely else None
+
+
+def command_hint(word: str) -> str | None:
+    """What to do instead, for a word that stands for no command; None where nothing is known.
+
+    Args:
+        word: in the place of a command.
+
+    Examples:
+        >>> command_hint("report")[:56]
+        'A fit writes its report as report.html into the run fold'
+    """
+    return next((hint for words, hint in _NO_COMMANDS.items() if word.lower() in words.split()), None)
 
 
 def option_hint(name: str, positional: Sequence[str]) -> str | None:

@@ -121,9 +121,12 @@ def find_format(location: Location, wanted: Wanted) -> AnnotationFormat | None:
 
 def _refuse(location: Location, kind: str, formats: list[AnnotationFormat]) -> NoReturn:
     titles = ", ".join(one.title for one in formats if kind in one.kinds)
+    others = [one for name in ANNOTATION_FORMATS if kind not in (one := ANNOTATION_FORMATS[name]).kinds]
+    seen = next((one for one in others if one.recognise(location) >= CLEAR), None)
+    is_other = f" It looks like {seen.title}, which is for --task {' or '.join(seen.kinds)}." if seen else ""
     raise DataError(
         f"'{location.shown}' holds no annotations for the task '{kind}' that are recognised; the formats that hold "
-        f"them are {titles}."
+        f"them are {titles}.{is_other}"
     )
 
 

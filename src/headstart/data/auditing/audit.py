@@ -13,7 +13,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.annotations.units import ANNOTATIONS_OF, in_units
 from headstart.data.auditing.annotation_findings import (
+    AnnotationCounts,
     check_annotations,
     count_annotations,
     is_annotated,
@@ -142,7 +144,7 @@ def audit(
     clusters = join_pairs(len(dataset), chain_pairs(exact), pairs)
     found = [
         *_unusable(dataset, contents, keep),
-        *check_conflicts(dataset if counted is None else with_keys(dataset, counted), exact, keep),
+        *_conflicts(annotated, counted, exact, keep),
         *check_leaks(dataset, exact, clusters, keep),
         *check_duplicates(dataset, exact, clusters, keep),
         *check_classes(dataset, keep),
@@ -150,9 +152,20 @@ def audit(
         *([] if counted is None else check_annotations(annotated, counted, keep)),
     ]
     order = ("error", "warning", "info")
-    findings = tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
+    found.sort(key=lambda finding: order.index(finding.severity))
+    kind = "" if annotated.task is None else annotated.task.kind
+    findings = tuple(replace(one, message=in_units(one.message, kind)) for one in found)
     texts = tuple(measure_texts(draw_texts(column), column=name) for name, column in text_columns(dataset))
     return Audit(findings, keep, clusters, contents.digests, texts)
+
+
+def _conflicts(
+    dataset: Dataset, counted: AnnotationCounts | None, exact: NDArray[np.int64], keep: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    if counted is None:
+        return check_conflicts(dataset, exact, keep)
+    other = f"different {ANNOTATIONS_OF[dataset.labelled()[0].kind]}"
+    return check_conflicts(with_keys(dataset, counted), exact, keep, other=other)
 
 
 def _read(dataset: Dataset, progress: Progress, sketch_all: SketchAll) -> _Contents:

@@ -138,13 +138,16 @@ def check_duplicates(
         )
 
 
-def check_conflicts(dataset: Dataset, exact: NDArray[np.int64], keep: NDArray[np.bool_]) -> Iterator[Finding]:
+def check_conflicts(
+    dataset: Dataset, exact: NDArray[np.int64], keep: NDArray[np.bool_], *, other: str = "a different label"
+) -> Iterator[Finding]:
     """Items with equal content but different labels.
 
     Args:
         dataset: n items with labels.
         exact: (n,) codes of equal content.
         keep: (n,) whether an item can be used.
+        other: what such items have, in the message.
 
     Examples:
         >>> data = Dataset(["a", "a"], ("0", "1"), "text", y=np.array([0, 1]))
@@ -158,9 +161,7 @@ def check_conflicts(dataset: Dataset, exact: NDArray[np.int64], keep: NDArray[np
     conflicting = [group for group in groups if not (y[group] == y[group[0]]).all()]
     if conflicting:
         rows = [row for group in conflicting for row in group]
-        message = (
-            f"{len(rows)} items have the same content as another item but a different label; correct or remove them."
-        )
+        message = f"{len(rows)} items have the same content as another item but {other}; correct or remove them."
         yield Finding("conflicting_labels", "warning", len(rows), message, name_ids(dataset, rows))
 
 

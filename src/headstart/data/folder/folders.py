@@ -65,9 +65,19 @@ def read_folder(root: Path, options: ReadOptions) -> RowsRead:
     if layout.classes is None:
         raise DataError(
             f"The {NOUNS[modality]}s in '{root}' have no labels: put them into a folder for each class, "
-            f"or add a table with their paths and labels.{_tables_beside(root)}"
+            f"or add a table with their paths and labels.{_annotated(modality)}{_tables_beside(root)}"
         )
     return _from_files(root, modality, layout, listing, options)
+
+
+def _annotated(modality: Modality) -> str:
+    """How boxes and masks are given, for a folder of pictures alone."""
+    if modality != "image":
+        return ""
+    return (
+        " Boxes or masks are given as Pascal VOC, COCO or YOLO beside the pictures, as a table of boxes, or as masks "
+        "of the same names in a folder beside that of the pictures (images/a.jpg, masks/a.png)."
+    )
 
 
 def _tables_beside(root: Path) -> str:

@@ -42,6 +42,13 @@ class ScoreCalibration:
         logits = self.slope * _logit(scores) + self.intercept
         return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))))
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence where scores could not be made probabilities; else none."""
+        if (self.slope, self.intercept) != (1.0, 0.0):
+            return ()
+        return ("The numbers on boxes are scores, not probabilities: the pictures that choose them give no scaling",)
+
     def on(self, found: Boxes) -> Boxes:
         """The same boxes with calibrated scores, and the score from which they are shown."""
         return found if found.scores is None else replace(found, scores=self(found.scores), shown=self.shown)

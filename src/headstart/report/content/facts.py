@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from headstart.annotations.units import ANNOTATIONS_OF, ITEM_OF, in_units
 from headstart.data.auditing.text_findings import percent, script_words
-from headstart.report.content.kinds import base_of
+from headstart.report.content.kinds import base_of, items_of
 from headstart.report.content.provenance import provenance
 from headstart.report.content.tables import class_rows
 from headstart.report.content.words import defined, interval, metric_words, number, one_line, series, shortened
@@ -58,8 +59,8 @@ def _main(record: Record) -> tuple[str, Mapping[str, Any]]:
     return key, metric
 
 
-def _items(count: int) -> str:
-    return "1 item" if count == 1 else f"{count:,} items"
+def _items(count: int, record: Record) -> str:
+    return in_units("1 item" if count == 1 else f"{count:,} items", record.get("task", {}).get("kind", ""))
 
 
 def headline(record: Record) -> str:
@@ -74,7 +75,8 @@ def headline(record: Record) -> str:
         'Accuracy is 0.750 (95% interval 0.301 to 0.954) on 4 items that were held out from fitting.'
     """
     key, metric = _main(record)
-    name, held_out = metric_words(key).title, f"{_items(record['evaluation']['n'])} that were held out from fitting"
+    name = metric_words(key).title
+    held_out = f"{_items(record['evaluation']['n'], record)} that were held out from fitting"
     if not defined(metric["value"]):
         return f"{name} is undefined on the {held_out}."
     sentence = f"{name} is {number(metric['value'])}{_in_brackets(metric)} on {held_out}"
@@ -130,7 +132,8 @@ def how_made(record: Record) -> str:
         body = "The rows are used as they are."
     if "left_out_metric" in head:  # of annotated items
         metric, value = metric_words(head["left_out_metric"]).name, head["left_out"]
-        left_out = f"; {metric} is {number(value)} on left-out training items" if defined(value) else ""
+        items = f"training {ITEM_OF[base_of(record)]}s"
+        left_out = f"; {metric} is {number(value)} on left-out {items}" if defined(value) else ""
         return f"{body} The head is the {one_line(head['name'])}{left_out}."
     compared = len(head["compared"])
     penalty = f" with λ = {head['lambda']:.3g}" if defined(head["lambda"]) else ""
@@ -153,7 +156,7 @@ def how_judged(record: Record) -> str:
         'Evaluation: given test split; 4 items.'
     """
     evaluation = record["evaluation"]
-    return f"Evaluation: {one_line(evaluation['how'])}; {_items(evaluation['n'])}."
+    return f"Evaluation: {one_line(evaluation['how'])}; {_items(evaluation['n'], record)}."
 
 
 def baseline_sentences(record: Record) -> list[str]:
@@ -224,7 +227,7 @@ def data_used(record: Record) -> list[str]:
         ['12 rows of numbers were read and 12 were used.', "The label column is 'answer'."]
     """
     data = record["data"]
-    lines = [f"{data['items']:,} {_ITEMS[data['modality']]} were read and {data['used']:,} were used."]
+    lines = [f"{data['items']:,} {items_of(record, _ITEMS)} were read and {data['used']:,} were used."]
     if count := len(data["set_aside"]):
         lines.append(f"{count:,} could not be encoded and {'was' if count == 1 else 'were'} set aside.")
     return [*lines, *text_sentences(record), *(one_line(note) for note in data["notes"])]
@@ -267,7 +270,7 @@ def intended_use(record: Record) -> str:
     """
     data = record["data"]
     origin = f"those of {one_line(data['origin'])}" if data["origin"] else "those that it was fitted on"
-    sentence = f"Intended for {_ITEMS[data['modality']]} like {origin}; it has not been evaluated on others."
+    sentence = f"Intended for {items_of(record, _ITEMS)} like {origin}; it has not been evaluated on others."
     if base_of(record) == "classification":
         sentence += (
             " It always predicts one of its classes, even for an item that belongs to none of them: headstart predict "
@@ -304,7 +307,7 @@ def evaluation_headline(record: Record) -> str:
     key, metric = _main(record)
     name, where = (
         metric_words(key).title,
-        f"{_items(record['evaluation']['n'])} of {one_line(record['data']['origin'])}",
+        f"{_items(record['evaluation']['n'], record)} of {one_line(record['data']['origin'])}",
     )
     if not defined(metric["value"]):
         return f"{name} is undefined on the {where}."
@@ -328,12 +331,13 @@ def evaluation_limits(record: Record) -> list[str]:
 def _limits_of_items(record: Record) -> Iterator[str]:
     (key, metric), evaluation = _main(record), record["evaluation"]
     name = metric_words(key).name
+    items = in_units("items", base_of(record))
     if not defined(metric["value"]):
-        yield f"The main metric, {name}, is undefined on the evaluated items, so the quality of the model is unknown."
+        yield f"The main metric, {name}, is undefined on the evaluated {items}, so the quality of the model is unknown."
     elif evaluation["n"] < FEW_ITEMS:
         bounds = interval(metric)
         wide = f": the 95% interval of {name} is {bounds}" if bounds else ""
-        yield f"Only {_items(evaluation['n'])} were evaluated, so the metrics are imprecise{wide}."
+        yield f"Only {_items(evaluation['n'], record)} were evaluated, so the metrics are imprecise{wide}."
     error = evaluation["metrics"].get("ece", {}).get("value")
     if defined(error) and error >= MISCALIBRATED:
         yield f"Probabilities are poorly calibrated: the calibration error is {number(error)}."
@@ -349,7 +353,8 @@ def _limits_of_labels(record: Record) -> Iterator[str]:
     rare = [row.label for row in rows if row.support is not None and row.support < FEW_OF_A_CLASS]
     if rare:
         what = "1 label was" if len(rare) == 1 else f"{len(rare)} labels were"
-        yield f"{what} evaluated on fewer than {FEW_OF_A_CLASS} items: {series(map(shortened, rare), 8)}."
+        counted = "pixels" if base_of(record) == "mask" else ANNOTATIONS_OF.get(base_of(record), "items")
+        yield f"{what} evaluated on fewer than {FEW_OF_A_CLASS} {counted}: {series(map(shortened, rare), 8)}."
     weak = [row for row in rows if row.value is not None and row.value < WEAK[row.key]]
     if weak:
         names = series((f"{shortened(row.label)} ({number(row.value)})" for row in weak), 8)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headstart.report.content.facts import evaluation_headline, headline
-from headstart.report.content.kinds import base_of
+from headstart.report.content.kinds import base_of, items_of
 from headstart.report.content.tables import class_rows
 from headstart.report.content.words import defined, interval, metric_words, number, one_line, shortened
 
@@ -56,7 +56,7 @@ def _achieved(record: Record) -> str:
     plain = headline(record) if "baselines" in record else evaluation_headline(record)
     if not defined(metric["value"]):
         return plain
-    base, items = base_of(record), _ITEMS[record["data"]["modality"]]
+    base, items = base_of(record), items_of(record, _ITEMS)
     n = evaluation["n"]
     where = f"the held-out {items}"
     if "baselines" not in record:

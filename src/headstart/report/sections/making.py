@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from headstart.annotations.units import in_units
 from headstart.report.content import facts
 from headstart.report.content.kinds import base_of
 from headstart.report.content.tables import compared_heads
@@ -33,7 +34,8 @@ def all_metrics(record: Record, headline: str) -> PageSection:
     for key, metric in record["evaluation"]["metrics"].items():
         words = metric_words(key)
         rows.append((words.title, number(metric["value"]), interval(metric), words.meaning))
-    shown = table("Metrics on held-out items", ("Metric", "Value", "95% interval", "Meaning"), rows, numeric=(1, 2))
+    caption = in_units("Metrics on held-out items", base_of(record))
+    shown = table(caption, ("Metric", "Value", "95% interval", "Meaning"), rows, numeric=(1, 2))
     said = paragraph(headline) + paragraph(facts.how_judged(record))
     return PageSection("metrics", "How it was judged", f"{said}\n{details('All metrics', shown)}", "all metrics")
 
@@ -90,7 +92,8 @@ def _annotating(record: Record) -> PageSection:
     candidates = head.get("candidates") or []
     names = list(dict.fromkeys(name for one in candidates for name in one))
     rows = [[_cell(one.get(name)) for name in names] for one in candidates]
-    caption = f"{metric_words(head['left_out_metric']).title} on left-out training items, and what was chosen"
+    items = in_units("items", base_of(record))
+    caption = f"{metric_words(head['left_out_metric']).title} on left-out training {items}, and what was chosen"
     header = [one_line(name.replace("_", " ")).capitalize() for name in names]
     shown = details("Every candidate", table(caption, header, rows)) if rows else ""
     said = paragraph(facts.how_made(record)) + listing([one_line(note) for note in head.get("notes", ())])

@@ -129,8 +129,9 @@ def train_if_better(
         return start, record
     notes = (
         f"Pictures are resized to {made.head.side} x {made.head.side} pixels without keeping their proportions",
-        f"Epoch, scores and the threshold are chosen on {len(choosing[1])} held-out pictures; "
+        f"Epoch, probabilities and the threshold are chosen on {len(choosing[1])} held-out pictures; "
         + (f"{len(said)} others judge" if parts.are_apart else "they judge too, so that the figure is optimistic"),
+        *made.head.calibration.notes,
     )
     full = Solved(made.head, made.source, f"trained detector, {made.outcome.epochs} epochs", ap50, start.record, notes)
     return full, record

@@ -85,10 +85,10 @@ class BoxAnnotating:
         }  # fmt: skip
         notes: tuple[str, ...] = (
             f"Pictures are resized to {self.side} x {self.side} pixels without keeping their proportions",
-            f"λ, scores and the threshold are chosen on {len(made.left_out)} pictures, each left out in turn",
+            f"λ, probabilities and the threshold are chosen on {len(made.left_out)} pictures, each left out in turn",
         )
         head, told = _tiled(made.head, tile)
-        notes += told
+        notes += told + made.head.calibration.notes
         codes = train.group_codes
         if codes is not None and np.isin(codes, codes[made.left_out]).sum() > len(made.left_out):
             notes += ("Every group is large, so a part of one was left out: the left-out figure is optimistic",)

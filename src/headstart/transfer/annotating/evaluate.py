@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from headstart.annotations import Boxes, MaskArray, Sentence, plain_annotation
+from headstart.annotations.units import ITEM_OF
 from headstart.data import ReadOptions
 from headstart.errors import DataError
 from headstart.evaluate.evaluation import Evaluation
@@ -84,8 +85,8 @@ class AnnotationEvaluation:
         found = self.evaluation
         facts = [(name.replace("_", " "), str(one)) for name, one in found.metrics.items() if name != found.main]
         facts += [("warning", text) for text in self.record["warnings"]]
-        main = found.main.replace("_", " ")
-        return f"Evaluation: {main} {found.metrics[found.main]} on {found.n:,} items", facts
+        main, noun = found.main.replace("_", " "), ITEM_OF[self.record["task"]["kind"]]
+        return f"Evaluation: {main} {found.metrics[found.main]} on {found.n:,} {noun}s", facts
 
     def save(self, folder: str | Path, *, overwrite: bool = True) -> Path:
         """Write ``metrics.json``, ``predictions.jsonl`` and ``report.html``.
@@ -175,11 +176,12 @@ def evaluate_annotations(
     judged = used.take(found.index)
     evaluation = ANNOTATING[model.task.kind].evaluate(judged, found.found, seed=seed)
     folder = model.folder
+    noun = ITEM_OF[model.task.kind]
     fitted_on = _fitted_on(folder, judged, reporter, model)
     warnings = []
     if fitted_on:
         warnings.append(
-            f"This model was fitted on {fitted_on} of the {len(judged)} items, so these metrics are too good."
+            f"This model was fitted on {fitted_on} of the {len(judged)} {noun}s, so these metrics are too good."
         )
     if limit := limit_note(found.found):
         warnings.append(limit)

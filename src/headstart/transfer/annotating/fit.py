@@ -165,8 +165,10 @@ def _source(
     given: Any = options.source
     if given is None or ranked is not None:
         if len(plan.parts) > 1:
+            noun = ANNOTATION_TASKS[dataset.labelled()[0].kind].item
             context.reporter.line(
-                "chosen on", "all items, which the cross-validation evaluates too: its metrics are slightly too high"
+                "chosen on",
+                f"all {noun}s, which the cross-validation evaluates too: its metrics are slightly too high",
             )
         part = dataset.take(plan.fitted)
         choose = ranked or partial(ANNOTATING[dataset.labelled()[0].kind].default_source, context=context)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.annotations.units import in_units
 from headstart.data import folds, split, union_groups
 from headstart.evaluate.evaluation import Evaluation
 from headstart.evaluate.formatting import figure
@@ -74,14 +75,14 @@ def plan_annotations(dataset: Dataset, clusters: NDArray[np.int64], *, once: boo
         'Held out 2 of 8 items, near duplicates together'
     """
     together = union_groups(dataset.groups, clusters)
-    plain = replace(dataset, task=None, y=None)
+    plain, kind = replace(dataset, task=None, y=None), "" if dataset.task is None else dataset.task.kind
     given = dataset.split is not None and len(np.unique(dataset.split)) > 1
     if given or dataset.times is not None or once or len(dataset) >= _few(dataset):
         one = split(plain, together, seed=seed)
-        return SplitPlan(((one.train, one.test),), one.how.rstrip("."))
+        return SplitPlan(((one.train, one.test),), in_units(one.how.rstrip("."), kind))
     parts = tuple(folds(None, None, together, n_folds=FOLDS, seed=seed))
     how = f"{len(parts)}-fold cross-validation of {len(dataset)} items, with the choice made inside each fold"
-    return SplitPlan(parts, how)
+    return SplitPlan(parts, in_units(how, kind))
 
 
 def _few(dataset: Dataset) -> int:
@@ -128,7 +129,7 @@ def judge_annotations(
         with reporter.progress("judging") as step:
             found += kept.head.annotate(kept.source, dataset.take(test).items, engine=context.engine, progress=step)
     if len(plan.parts) > 1:
-        with reporter.progress("solving on all items"):
+        with reporter.progress(f"solving on all {ANNOTATION_TASKS[dataset.labelled()[0].kind].item}s"):
             kept = methods.solve(dataset, source, context)
     evaluation = methods.evaluate(dataset.take(plan.evaluated), found, seed=context.seed)
     return JudgedAnnotations(kept, tuple(starts), decision, found, evaluation)

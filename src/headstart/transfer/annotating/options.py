@@ -57,7 +57,7 @@ def check_options(options: FitOptions, kind: str) -> None:
         >>> from headstart.heads import HeadSearch
         >>> check_options(FitOptions(search=HeadSearch(("svm",))), "token")
         Traceback (most recent call last):
-        headstart.errors.ParameterError: A fit of spans takes no 'heads'; leave it out.
+        headstart.errors.ParameterError: A fit of spans takes no 'heads' (--head); leave it out.
     """
     search = options.search
     given = {
@@ -72,7 +72,7 @@ def check_options(options: FitOptions, kind: str) -> None:
     }
     wrong = [name for name, was in given.items() if was]
     if wrong:
-        names, it = " and ".join(f"'{name}'" for name in wrong), "it" if len(wrong) == 1 else "them"
+        names, it = " and ".join(map(_written, wrong)), "it" if len(wrong) == 1 else "them"
         raise ParameterError(f"A fit of {ANNOTATION_TASKS[kind].annotations} takes no {names}; leave {it} out.")
     known = STRATEGIES_OF[kind]
     if isinstance(options.strategy, str) and options.strategy not in known:
@@ -93,3 +93,9 @@ def _check_training(options: FitOptions, kind: str) -> None:
     own = own_settings(STRATEGIES[name]) if kind == "token" and name in STRATEGIES else None
     unused = UNUSED[name if name in UNUSED else kind]
     check_chosen(options.training, f"'{name}' on {ANNOTATION_TASKS[kind].annotations}", own=own, unused=unused)
+
+
+def _written(name: str) -> str:
+    """The name of an option in Python and, where it differs, on the command line."""
+    option = {"heads": "--head"}.get(name, f"--{name.replace('_', '-')}")
+    return name if " " in name else f"'{name}' ({option})"

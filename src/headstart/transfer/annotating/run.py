@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from headstart.annotations import plain_annotation
+from headstart.annotations.units import ITEM_OF
 from headstart.engine.options import Engine
 from headstart.evaluate.evaluation import Evaluation
 from headstart.io import atomic_folder, check_replaceable, remove_leftovers, write_json
@@ -72,7 +73,7 @@ class AnnotationRun:
         facts += [("baseline", f"{one.name}: {one.evaluation.metrics[found.main]}") for one in self.baselines]
         facts += [] if self.path is None else [("saved", str(self.path))]
         main = found.main.replace("_", " ")
-        return f"Run: {main} {found.metrics[found.main]} on {found.n:,} items", facts
+        return f"Run: {main} {found.metrics[found.main]} on {found.n:,} {ITEM_OF[self.model.task.kind]}s", facts
 
     def predict(self, items: Sequence[Any]) -> list[Any]:
         """Spans, boxes or a mask for each of n new items."""

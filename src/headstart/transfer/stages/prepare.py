@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.annotations.units import ANNOTATIONS_OF
 from headstart.data import Audit, audit
 from headstart.data.auditing.findings import Finding
 from headstart.data.auditing.text_findings import SEEN, script_words
@@ -137,8 +138,9 @@ def audit_items(dataset: Dataset, context: RunContext) -> Audited:
     reporter = context.reporter
     if dataset.task is not None and dataset.task.unit != "item":
         raise DataError(
-            f"A fit takes one label per item. Those of {dataset.origin or 'the data'} belong to each "
-            f"{dataset.task.unit} of an item; give labels of whole items."
+            f"This needs one label for each whole item, and {dataset.origin or 'the data'} holds "
+            f"{ANNOTATIONS_OF.get(dataset.task.unit, 'labels of parts')} of items; 'headstart inspect' (without "
+            "--labels), 'fit' and 'evaluate' take them."
         )
     for note in dataset.notes:
         reporter.line("read", note)
