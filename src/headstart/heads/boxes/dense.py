@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -131,7 +132,7 @@ class DenseBoxes:
                 check_tensor(tensors, name, (None,) * value.ndim)
                 state[name.removeprefix(PREFIX)] = value
         levels, side = tuple(map(_level, given)), whole(facts.get("side"), "the side of pictures", LEAST, MOST)
-        numbers = AT_ONCE * sum(level.width * -((-side // level.stride) ** 2) for level in levels)
+        numbers = AT_ONCE * sum(level.width * math.ceil(side / level.stride) ** 2 for level in levels)
         if numbers > MOST_NUMBERS:
             raise ValueError(f"the maps of {AT_ONCE} pictures have {numbers} numbers, and at most {MOST_NUMBERS} fit")
         made = cls(levels, side, len(task.labels), state, calibration_of(facts.get("calibration")))
