@@ -26,7 +26,7 @@ from headstart.errors import DataError
 from headstart.params import check_choice
 from headstart.types import ANNOTATION_KINDS, Dataset, Modality, TaskKind
 
-__all__ = ["read", "read_with"]
+__all__ = ["read", "read_if_annotated", "read_with"]
 
 PACKED = ("a zip archive", "a RAR archive", "a 7z archive", "a gzip file", "an xz file", "a bzip2 file")
 
@@ -120,6 +120,28 @@ def read_with(data: Any, options: ReadOptions) -> Dataset:
     if found is not None:
         return found.dataset(options, f"the {type(data).__name__} given")
     return to_dataset(read_object(data, options), options, f"the {type(data).__name__} given")
+
+
+def read_if_annotated(path: Path, options: ReadOptions) -> Dataset | None:
+    r"""The annotated items of a file, folder or archive; None if it is of no format of annotations.
+
+    Args:
+        path: the file or folder.
+        options: how to read; whether ``labelled`` makes no difference.
+
+    Raises:
+        DataError: if the annotations cannot be read.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "train.conll"
+        >>> _ = path.write_text("Ada B-PER\nran O\n")
+        >>> read_if_annotated(path, ReadOptions(labelled=False)).items[0].words
+        ('Ada', 'ran')
+    """
+    wanted = replace(options, labelled=True)
+    found = _read_annotations(path.expanduser(), wanted)
+    return None if found is None else found.dataset(wanted, f"'{path}'")
 
 
 def _read_annotations(path: Path, options: ReadOptions) -> Annotated | None:

@@ -49,8 +49,9 @@ def add(verbs: Verbs[Parser]) -> None:
     )
     group.add_argument("--layers", metavar="WHICH", default="last", help=LAYERS)
     group.add_argument(
-        "--per", choices=["item", "position"], default="item",
-        help="one row per item, or per position in it: token, patch or frame (default: item)",
+        "--per", choices=["item", "position"],
+        help="one row per item, or per position in it: token, patch or frame; of annotated sentences a position is a "
+        "word (default: item, and position for annotated sentences)",
     )  # fmt: skip
     add_reading(parser)
     add_encoding(parser, cluster=True)
