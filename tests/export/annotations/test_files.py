@@ -9,7 +9,13 @@ import pytest
 
 from headstart.errors import SourceError, UsageError
 from headstart.export import FORMATS
-from headstart.export.annotations.toy import toy_box_model, toy_mask_model
+from headstart.export.annotations.toy import (
+    toy_box_model,
+    toy_detector,
+    toy_mask_decoder,
+    toy_mask_model,
+    toy_word_model,
+)
 from headstart.export.onnx import Onnx
 
 pytest.importorskip("onnx")
@@ -31,6 +37,26 @@ def test_a_folder_that_runs_alone(pictures, tmp_path):
     assert record["compared_with"]["boxes"] == found.parity.difference.parts
     assert sorted(found.sizes) == ["README.md", "facts.json", "model.onnx", "reader.py"]
     assert "python reader.py" in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["onnx", "openvino"])
+@pytest.mark.parametrize("source", ["headstart:text", "headstart:multilingual"])
+def test_words_that_run_alone(tmp_path, form, source):
+    texts = ["Ada Lovelace was born in London.", "Nobody knows Zoe's flat in \u6771\u4eac", "no " * 300]
+    found = toy_word_model(source).export(form, tmp_path / "out", check=texts)
+    assert found.parity.difference.parts > 0
+    assert found.parity.flips == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["onnx", "openvino"])
+def test_trained_heads_that_run_alone(pictures, tmp_path, form):
+    boxes = toy_detector().export(form, tmp_path / "boxes", check=pictures)
+    assert boxes.parity.difference.parts > 0
+    assert boxes.parity.flips == 0
+    masks = toy_mask_decoder().export(form, tmp_path / "masks", check=pictures)
+    assert masks.parity.difference.least >= 0.999
 
 
 @pytest.mark.slow

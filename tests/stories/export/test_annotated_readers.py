@@ -8,6 +8,8 @@ from exported_readers import opened_reader
 from PIL import Image
 from scipy.ndimage import label
 
+from headstart.annotations import Sentence
+from headstart.data.annotations.words import sentence_of_text
 from headstart.decode.guided_filter import guided_filter
 from headstart.decode.instances import objects_of
 from headstart.decode.nms import nms
@@ -15,7 +17,14 @@ from headstart.decode.tiles import tiles_of
 from headstart.engine.body.machine import without_bf16
 from headstart.engine.options import Engine
 from headstart.export.annotations.comparing import annotation_gap
-from headstart.export.annotations.toy import toy_box_model, toy_mask_model
+from headstart.export.annotations.files import as_given
+from headstart.export.annotations.toy import (
+    toy_box_model,
+    toy_detector,
+    toy_mask_decoder,
+    toy_mask_model,
+    toy_word_model,
+)
 from headstart.heads.boxes.tiled import TiledBoxes
 from headstart.sources.preprocessing.local_statistics import local_statistics
 
@@ -94,6 +103,49 @@ def test_boxes_are_those_of_the_model(files, tmp_path, capsys):
     assert gap.pixels < 1e-3
     assert reader.main([files[0]]) == 0
     assert capsys.readouterr().out.split("\t")[1] in ("cup", "plate")
+
+
+def test_masks_of_a_trained_decoder(files, tmp_path):
+    model = toy_mask_decoder()
+    gap = annotation_gap(
+        of_the_model(model, files), opened_reader(model, tmp_path).annotations(files), model.task.labels
+    )
+    assert gap.least == 1
+    assert gap.objects[1] == 0
+
+
+def test_boxes_of_a_trained_detector(files, tmp_path):
+    model = toy_detector()
+    gap = annotation_gap(
+        of_the_model(model, files), opened_reader(model, tmp_path).annotations(files), model.task.labels
+    )
+    assert gap.parts > 2
+    assert gap.differing == 0
+    assert gap.pixels < 1e-3
+
+
+SENTENCES = [
+    "Ada Lovelace was born in London.",
+    "Ada's \u6771\u4eac\u30bf\u30ef\u30fc \uff2e\uff21\uff33\uff21 caf\u0065\u0301 \u0e01\u0e02.",
+    "See www.example.org, @you and #tag: 3.5 U.S. (1990)",
+    "\u200b x",
+    "a word " * 140 + "John Smith lives in a well-known place",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("context", "pooling"), [(1, "first"), (0, "mean")])
+def test_spans_are_those_of_the_model(tmp_path, capsys, context, pooling):
+    """Also of long sentences in several windows, of words without tokens, and of scripts without spaces."""
+    model = toy_word_model(context=context, pooling=pooling)
+    reader = opened_reader(model, tmp_path)
+    sentences = [*map(sentence_of_text, SENTENCES), Sentence.of_words(["A-b", "\u200b", "c.d", "New", "York"])]
+    found = reader.annotations(as_given(sentences, tmp_path))
+    gap = annotation_gap(of_the_model(model, sentences), found, model.task.labels)
+    assert gap.parts > 20
+    assert gap.differing == 0
+    assert gap.score < 1e-4
+    assert reader.main(SENTENCES[:2]) == 0
+    assert capsys.readouterr().out.startswith("1\t")
 
 
 def test_boxes_in_tiles_are_those_of_the_model(files, tmp_path):

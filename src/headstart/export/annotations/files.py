@@ -17,6 +17,7 @@ from headstart.errors import MissingExtraError, SourceError
 from headstart.export.annotations.boxes import box_graph
 from headstart.export.annotations.graph import AnnotationGraph
 from headstart.export.annotations.masks import mask_graph
+from headstart.export.annotations.words import word_graph
 from headstart.export.checking.as_files import as_files
 from headstart.export.folders.page import write_licence, write_page
 from headstart.export.graph.onnx_file import exported, import_onnx, save_onnx
@@ -26,6 +27,7 @@ from headstart.heads.boxes.solved import SolvedBoxes
 from headstart.heads.boxes.tiled import TiledBoxes
 from headstart.heads.masks.mask_head import MaskHead
 from headstart.heads.masks.trained_head import TrainedMaskHead
+from headstart.heads.words.head import WordsHead
 from headstart.io import write_json
 from headstart.model.annotator import AnnotationModel
 from headstart.types import Task
@@ -128,6 +130,8 @@ def annotation_graph(model: AnnotationModel, name: str) -> AnnotationGraph:
         return mask_graph(head, source, model.task)
     if isinstance(head, SolvedBoxes | DenseBoxes | TiledBoxes):
         return box_graph(head, source)
+    if isinstance(head, WordsHead):
+        return word_graph(head, source, name)
     raise SourceError(f"The format '{name}' does not hold the head '{head.name}'; fit again with a head of Headstart.")
 
 

@@ -139,10 +139,10 @@ def _same_content(dataset: Dataset, table: Path, place: str, most: int) -> Check
 
 
 def _plain(part: Dataset) -> Dataset:
-    """The items with the labels that decide on their content: those of annotated items do not."""
-    if part.task is None or part.task.unit == "item":
-        return base_dataset(part)
+    """The items whose content is compared; of annotated ones without their labels."""
     texts = [item.text for item in part.items if isinstance(item, Sentence)]
+    if not texts and (part.task is None or part.task.unit == "item"):
+        return base_dataset(part)
     return replace(part, task=None, y=None, items=texts or part.items)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,7 +28,7 @@ from headstart.types import Source
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["BodyGraph", "Kind", "body_graph"]
+__all__ = ["BodyGraph", "Kind", "TextPart", "body_graph", "text_part"]
 
 Kind = Literal["image", "text", "sound", "spectrogram", "rows"]
 
@@ -122,7 +122,40 @@ def _pictures(source: TrainableSource, transform: PictureTransform, name: str) -
     )
 
 
-def _text(source: TextBody) -> BodyGraph:
+@dataclass(frozen=True, eq=False)
+class TextPart:
+    """A text body in a graph.
+
+    Attributes:
+        module: what its blocks are computed with.
+        blocks: a function of (module, inputs) that returns its blocks; inputs are ``input_ids`` and ``attention_mask``.
+        examples: an example of each input, two texts.
+        write: writes the tokenizer.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> part = text_part(open_source("headstart:text").with_layers(["layer.1"], positions=True))
+        >>> [tuple(block.shape) for block in part.blocks(part.module, part.examples)]
+        [(2, 12, 384)]
+    """
+
+    module: nn.Module
+    blocks: Callable[[nn.Module, Mapping[str, Tensor]], Sequence[Tensor]]
+    examples: Mapping[str, Tensor]
+    write: Callable[[Path], None]
+
+
+def text_part(source: TextBody) -> TextPart:
+    """The body of a text source, with the token embeddings that it may have outside.
+
+    Args:
+        source: of texts; its blocks are pooled, or given for each token, as it was opened.
+
+    Examples:
+        >>> from headstart.sources import open_source
+        >>> sorted(text_part(open_source("headstart:text")).examples)
+        ['attention_mask', 'input_ids']
+    """
     import torch
 
     body, spec = source.trainable(), source.parts.tokenizer
@@ -132,12 +165,12 @@ def _text(source: TextBody) -> BodyGraph:
     mask = torch.ones_like(ids)
     mask[1, length - length // 3 :] = 0
 
-    def rows(module: Any, inputs: Mapping[str, Tensor]) -> Tensor:
+    def blocks(module: Any, inputs: Mapping[str, Tensor]) -> Sequence[Tensor]:
         if embedded is None:
-            return _joined(body.forward(module, dict(inputs)))
+            return body.forward(module, dict(inputs))
         words = module["words"](inputs["input_ids"])
         batch = {"inputs_embeds": words, "attention_mask": inputs["attention_mask"]}
-        return _joined(body.forward(module["body"], batch))
+        return body.forward(module["body"], batch)
 
     def write(folder: Path) -> None:
         tokenizer = open_tokenizer(spec)
@@ -145,15 +178,19 @@ def _text(source: TextBody) -> BodyGraph:
         tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
 
     module = body.module if embedded is None else torch.nn.ModuleDict({"body": body.module, "words": embedded})
-    axes = {0: "n", 1: "tokens"}
+    return TextPart(module, blocks, {"input_ids": ids, "attention_mask": mask}, write)
+
+
+def _text(source: TextBody) -> BodyGraph:
+    part, spec, axes = text_part(source), source.parts.tokenizer, {0: "n", 1: "tokens"}
     return BodyGraph(
         "text",
-        module,
-        rows,
-        {"input_ids": ids, "attention_mask": mask},
+        part.module,
+        lambda module, inputs: _joined(part.blocks(module, inputs)),
+        part.examples,
         {"input_ids": axes, "attention_mask": axes},
         {"max_length": spec.max_length, "padding": spec.pad, "pooling": source.parts.pooling},
-        write=write,
+        write=part.write,
     )
 
 

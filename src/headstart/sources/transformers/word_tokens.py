@@ -28,6 +28,12 @@ class WordTokenizer:
     Args:
         spec: the tokenizer, and how many tokens the body reads, special tokens included.
 
+    Attributes:
+        before: the special tokens before a text.
+        after: those after it.
+        room: tokens of words that a window may hold.
+        spaced: whether words after the first are given with the space before them.
+
     Examples:
         >>> from tokenizers import Tokenizer, models, pre_tokenizers
         >>> letters = Tokenizer(models.WordLevel({"a": 0, "b": 1, "?": 2}, "?"))
@@ -41,9 +47,9 @@ class WordTokenizer:
         tokenizer = open_tokenizer(spec)
         tokenizer.no_truncation()
         self._tokenizer = tokenizer
-        self._before, self._after = _special_ids(tokenizer)
-        self._room = max(1, spec.max_length - len(self._before) - len(self._after))
-        self._spaced = _needs_spaces(json.loads(tokenizer.to_str()).get("pre_tokenizer"))
+        self.before, self.after = _special_ids(tokenizer)
+        self.room = max(1, spec.max_length - len(self.before) - len(self.after))
+        self.spaced = _needs_spaces(json.loads(tokenizer.to_str()).get("pre_tokenizer"))
 
     def __call__(self, sentences: Sequence[Sequence[str]]) -> list[ReadWords]:
         """Each sentence as windows and places of words; a window begins and ends with the special tokens."""
@@ -53,7 +59,7 @@ class WordTokenizer:
 
     def _written(self, words: Sequence[str]) -> list[str]:
         plain = [canonical_text(word.encode("utf-8", "replace").decode()) for word in words]
-        return [f" {word}" if k and self._spaced else word for k, word in enumerate(plain)]
+        return [f" {word}" if k and self.spaced else word for k, word in enumerate(plain)]
 
     def _read(self, ids: Sequence[int], word_ids: Sequence[int | None], words: int) -> ReadWords:
         tokens = np.asarray(ids, np.int64)
@@ -63,16 +69,16 @@ class WordTokenizer:
         first = np.searchsorted(owners, np.arange(words))  # the first token of each word
         # words without tokens take no part: a window of nothing else would be empty
         there = np.flatnonzero(counts)
-        windows = word_windows(counts[there].tolist(), self._room)
-        own = place_words(counts[there].tolist(), windows, self._room)
-        own[:, 1:] += len(self._before)
+        windows = word_windows(counts[there].tolist(), self.room)
+        own = place_words(counts[there].tolist(), windows, self.room)
+        own[:, 1:] += len(self.before)
         places = np.zeros((words, 3), np.int64)
         places[:, 0] = -1
         places[there] = own
         parts = []
         for start, stop in windows:
-            held = [tokens[first[word] : first[word] + min(counts[word], self._room)] for word in there[start:stop]]
-            parts.append(np.concatenate([self._before, *held, self._after]))
+            held = [tokens[first[word] : first[word] + min(counts[word], self.room)] for word in there[start:stop]]
+            parts.append(np.concatenate([self.before, *held, self.after]))
         return ReadWords(tuple(parts), places)
 
 
