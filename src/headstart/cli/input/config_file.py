@@ -94,7 +94,7 @@ def as_words(actions: Actions, args: argparse.Namespace) -> list[str]:
         if not action.option_strings:
             places.append(str(value))
         elif action.nargs == 0:
-            options.append(f"--{key}")
+            options += [f"--{key}"] if value else []
         else:
             options += [f"--{key}={_text(one)}" for one in (value if isinstance(value, list) else [value])]
     return [*places, *options]

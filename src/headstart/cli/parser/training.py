@@ -24,6 +24,8 @@ KNOBS = {
     "the strategy decides)",
     "unfreeze": "train only the last N blocks, or the parameters whose names begin with NAME; with --freeze these are "
     "its exceptions",
+    "keep_trained": "keep the best trained weights even if the start has a lower validation loss; without it the start "
+    "is kept then, which is reported",
 }
 """The settings of `Training` that have an option of their own, with their help."""
 
@@ -69,7 +71,7 @@ def add_training(parser: Parser, title: str, defaults: Training | None = None) -
     hints = get_type_hints(Training)
     for name, text in KNOBS.items():
         value = None if defaults is None else getattr(defaults, name)
-        why = WHY.get(name) if defaults is None else str(value)
+        why = WHY.get(name) if defaults is None or isinstance(value, bool) else str(value)
         shown = text if why is None or "(default" in text else f"{text} (default: {why})"
         group.add_argument(option_name(name), dest=name, default=value, help=shown, **_taken(name, hints[name]))
     further = ", ".join(field.name for field in fields(Training) if field.name not in (*KNOBS, "batch_size"))
@@ -83,6 +85,8 @@ def add_training(parser: Parser, title: str, defaults: Training | None = None) -
 
 def _taken(name: str, hint: Any) -> dict[str, Any]:
     """What an option takes, by the type of its setting."""
+    if hint is bool:
+        return {"action": "store_const", "const": True}
     if get_origin(hint) is Literal:
         # without a value, as it was before there were several: the usual augmentation
         return {"choices": get_args(hint), "metavar": METAVARS[name], "nargs": "?", "const": "auto"}

@@ -40,6 +40,8 @@ def strategy_sentences(record: Record) -> list[str]:
             f"Training ended ({training['stopped']}) after {training['epochs']} epochs, {training['steps']} steps and "
             f"{training['seconds']:.0f} s, at {training['items_per_second']:.0f} items per second."
         )
+        if training.get("kept"):
+            lines.append(_sentence(f"The training kept {training['kept']}"))
         if training.get("note"):
             lines.append(_sentence(training["note"]))
     if found.get("forgetting"):

@@ -33,7 +33,7 @@ from headstart.tune.training.settings import Budget
 from headstart.types import Dataset
 
 if TYPE_CHECKING:
-    from headstart.tune.moving.candidates import Moved
+    from headstart.tune.moving.candidates import Moved, ValidatedModel
 
 __all__ = ["Decision", "decide"]
 
@@ -221,11 +221,14 @@ def _keep(
     if forced and not pays:
         doubt = "it is not certain that it pays" if gain > 0 else "it did not pay"
         reporter.warning(f"The strategy '{name}' was requested and is kept, but {doubt}: {verdict}.")
+    if forced and not kept.is_trained:
+        reporter.warning(_untrained(moved, kept))
     record = {
         "name": name,
         "forecast": None if forecast is None else forecast.to_dict(),
         "candidates": described,
         "kept": kept.name,
+        "kept_is_trained": kept.is_trained,
         "verdict": verdict,
         "training": {
             **asdict(moved.outcome),
@@ -235,6 +238,17 @@ def _keep(
         "validation_items": len(moved.valid),
     }
     return Decision(None if kept is start else kept.model, record)
+
+
+def _untrained(moved: Moved, kept: ValidatedModel) -> str:
+    """That the start is kept, which trained weights were the best, and how to keep them."""
+    trained = min((one for one in moved.candidates if one.is_trained), key=lambda one: one.loss, default=None)
+    if trained is None:
+        return f"The model has the weights of the start ('{kept.name}'): the training left no others."
+    return (
+        f"The model has the weights of the start ('{kept.name}'): the best trained ones are those of '{trained.name}', "
+        f"with validation loss {trained.loss:.4f}, {kept.loss:.4f} at the start; --keep-trained keeps trained weights."
+    )
 
 
 def _gain(before: Losses, after: Losses, groups: NDArray[Any] | None) -> tuple[float, float, float]:

@@ -43,6 +43,7 @@ class ValidatedModel:
         model: fitted on the training items, calibrated on the validation items.
         losses: (m,) loss of each validation item; each half of the items is calibrated on the other half.
         scores: (m, k) scores of the validation items.
+        is_trained: whether its body has other weights than at the start.
 
     Examples:
         >>> from headstart.tune.lp_ft import LP_FT
@@ -56,6 +57,7 @@ class ValidatedModel:
     model: TransferModel
     losses: NDArray[np.float64] = field(repr=False)
     scores: NDArray[np.float64] = field(repr=False)
+    is_trained: bool = True
 
     @property
     def loss(self) -> float:
@@ -106,8 +108,13 @@ def make_candidates(
     *,
     base: TransferModel,
     search: HeadSearch,
+    outcome: Outcome | None = None,
+    last: Mapping[str, Tensor] | None = None,
 ) -> Iterator[ValidatedModel]:
     """The start, the trained network, its interpolations with the start, and a head solved again on the best body.
+
+    The weights of the last step and their interpolations are candidates too where an earlier epoch was kept: after a
+    few epochs too many, a point on the way can validate better than any epoch.
 
     Args:
         name: name of the strategy.
@@ -116,6 +123,8 @@ def make_candidates(
         before: the network's weights before training, by name.
         base: the source's frozen features with their closed-form head.
         search: which heads and features are compared when the head is solved.
+        outcome: how the training went: it says of which epoch the network's weights are; None for the last one.
+        last: the weights of the last step by name, if the network holds earlier ones.
 
     Yields:
         The candidates, the start first.
@@ -133,20 +142,55 @@ def make_candidates(
         ['head', 'lp_ft', 'lp_ft, 75% of the way']
     """
     rows = encode(base.source, validation.part.items, engine=replace(base.engine, cache=False))
-    yield _judged("head", base, base.head, base.head.scores(rows), validation)
+    head = _judged("head", base, base.head, base.head.scores(rows), validation)
+    yield replace(head, is_trained=False)
     after = setting.network.state()
-    shares = [1.0, *(SHARES if _alike(before, after) else ())]
-    made: list[tuple[float, float]] = []
-    for share in shares:
-        _load(setting.network, before, after, share)
-        found = _trained(name, share, setting, validation)
+    made: list[tuple[float, _Weights]] = []
+    for weights in _all_weights(name, before, after, outcome, last):
+        _load(setting.network, before, weights)
+        found = _trained(weights, setting, validation, needed=not made)
         if found is not None:
-            made.append((found.loss, share))
+            made.append((found.loss, weights))
             yield found
-    best = min(made)[1]
-    _load(setting.network, before, after, best)
-    yield _solved_again(name, best, setting, validation, search=search)
-    _load(setting.network, before, after, 1.0)
+    _, best = min(made, key=lambda pair: pair[0])
+    _load(setting.network, before, best)
+    yield _solved_again(best, setting, validation, search=search)
+    setting.network.load_state_dict(after)
+
+
+@dataclass(frozen=True, eq=False)
+class _Weights:
+    """Weights of a candidate: a share of the way from the start to the state of an epoch."""
+
+    label: str
+    state: Mapping[str, Tensor] = field(repr=False)
+    share: float = 1.0
+    is_trained: bool = True
+
+
+def _all_weights(
+    name: str,
+    before: Mapping[str, Tensor],
+    after: Mapping[str, Tensor],
+    outcome: Outcome | None,
+    last: Mapping[str, Tensor] | None,
+) -> Iterator[_Weights]:
+    """The weights of the kept epoch, those of the last one where they are others, and interpolations with the start."""
+    epoch = ""
+    if outcome is not None and outcome.kept_epoch == 0:
+        yield _Weights(f"{name}, weights of the start", after, is_trained=False)
+    else:
+        if outcome is not None and outcome.kept_epoch < outcome.epochs:
+            epoch = f"epoch {outcome.kept_epoch:g} of {outcome.epochs}"
+        yield from _on_the_way(name, before, after, epoch)
+    if last is not None:
+        yield from _on_the_way(name, before, last, "the last epoch")
+
+
+def _on_the_way(name: str, before: Mapping[str, Tensor], after: Mapping[str, Tensor], epoch: str) -> Iterator[_Weights]:
+    yield _Weights(f"{name}, {epoch}" if epoch else name, after)
+    for share in SHARES if _alike(before, after) else ():
+        yield _Weights(f"{name}, {share:.0%} of the way{f' to {epoch}' if epoch else ''}", after, share)
 
 
 def _alike(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> bool:
@@ -154,33 +198,28 @@ def _alike(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> bool:
     return before.keys() == after.keys() and all(before[name].shape == after[name].shape for name in before)
 
 
-def _load(network: Network, before: Mapping[str, Tensor], after: Mapping[str, Tensor], share: float) -> None:
+def _load(network: Network, before: Mapping[str, Tensor], weights: _Weights) -> None:
+    after, share = weights.state, weights.share
     network.load_state_dict(after if share == 1.0 else interpolated(before, after, share))
 
 
-def _label(name: str, share: float) -> str:
-    return name if share == 1.0 else f"{name}, {share:.0%} of the way"
-
-
-def _trained(name: str, share: float, setting: Setting, validation: Validation) -> ValidatedModel | None:
-    """The network as it is, as a candidate; None if interpolated weights give scores that are not numbers."""
-    label, scores = _label(name, share), validation.scores(setting.network)
-    if share < 1.0 and (np.isnan(scores) | np.isposinf(scores)).any():
+def _trained(weights: _Weights, setting: Setting, validation: Validation, *, needed: bool) -> ValidatedModel | None:
+    """The network as it is, as a candidate; None if its scores are not numbers and another candidate is there."""
+    label, scores = weights.label, validation.scores(setting.network)
+    if not needed and (np.isnan(scores) | np.isposinf(scores)).any():
         return None
     model = TransferModel(_source(label, setting), setting.task, setting.network.head.fitted(), None,
                           setting.start.columns, engine=setting.start.engine)  # fmt: skip
-    return _judged(label, model, model.head, scores, validation)
+    return replace(_judged(label, model, model.head, scores, validation), is_trained=weights.is_trained)
 
 
-def _solved_again(
-    name: str, share: float, setting: Setting, validation: Validation, *, search: HeadSearch
-) -> ValidatedModel:
+def _solved_again(weights: _Weights, setting: Setting, validation: Validation, *, search: HeadSearch) -> ValidatedModel:
     """The fine-tuned body with a head that is solved again on its rows.
 
     The leave-one-out losses of these rows are too low, since the body was trained on the same items. They only choose
     the head; the candidate itself is judged on the validation items.
     """
-    label = f"{_label(name, share)}, head solved again"
+    label = f"{weights.label}, head solved again"
     search = replace(search, prior=None)  # a prior from class names was encoded by the frozen body
     rows = network_rows(setting.network, setting.batches)
     source = _source(label, setting)
@@ -191,7 +230,7 @@ def _solved_again(
     model = TransferModel(
         source, setting.task, replace(head, moments=None), moments, setting.start.columns, engine=setting.start.engine
     )
-    return _judged(label, model, head, scores, validation)
+    return replace(_judged(label, model, head, scores, validation), is_trained=weights.is_trained)
 
 
 def _source(label: str, setting: Setting) -> TrainableSource:

@@ -31,6 +31,7 @@ from headstart.tasks import base_dataset, is_regression, task_methods
 from headstart.tune.augmentation.choice import augmentation_of, mixed
 from headstart.tune.moving.candidates import Moved, make_candidates
 from headstart.tune.moving.contract import BringsBody, MovingStrategy, ReplaysSource, check_replayed
+from headstart.tune.moving.last_weights import finished_state
 from headstart.tune.moving.plan import Plan, Setting, plan_of
 from headstart.tune.moving.validation import Validation
 from headstart.tune.network.body_and_head import Network
@@ -149,13 +150,24 @@ def move(
         parts, here = (train_part, valid), replace(engine, ray=None, workers=None)
         make = partial(_worker_job, strategy, source, parts, start.head, seed=seed, weights=weights, engine=here)
         cluster = Cluster(engine.ray, engine.workers, make)
+    last: dict[str, Tensor] = {}
+    job = make_job(setting, plan, train_part, lambda: validation.loss(network))
     outcome = run_training(
-        make_job(setting, plan, train_part, lambda: validation.loss(network)), setting.training,
+        replace(job, last=last.update), setting.training,
         key=_key(strategy, setting, (train_part, valid), search), items=len(train_part), seed=seed,
         budget=budget.less(time.perf_counter() - began), cluster=cluster,
         around=partial(_with_prefix, setting, plan, validation),
     )  # fmt: skip
-    found = make_candidates(strategy.name, setting, validation, before, base=base, search=search)
+    finished = None
+    if last and outcome.steps:
+
+        def again() -> Setting:
+            return make_setting(strategy, source, train_part, start, seed=seed, budget=budget, class_weights=weights)
+
+        finished = finished_state(strategy, network, plan, last, again)
+    found = make_candidates(
+        strategy.name, setting, validation, before, base=base, search=search, outcome=outcome, last=finished
+    )
     return Moved(tuple(found), outcome, valid, network)
 
 

@@ -18,7 +18,7 @@ from headstart.tune.training.job import Batches, ParameterGroup
 from headstart.tune.training.settings import Training
 from headstart.types import Source, Task
 
-__all__ = ["ULMFIT_DECAY", "Plan", "Setting", "body_groups", "decayed_rates", "head_group", "plan_of"]
+__all__ = ["ULMFIT_DECAY", "Plan", "Plans", "Setting", "body_groups", "decayed_rates", "head_group", "plan_of"]
 
 Penalty = Callable[[Batch, Sequence[Tensor], Tensor], Tensor]
 
@@ -92,11 +92,15 @@ class Plan:
     finish: Callable[[], None] = lambda: None
 
 
-class _Plans(Protocol):
-    def plan(self, setting: Setting) -> Plan: ...
+class Plans(Protocol):
+    """What makes a plan of a setting."""
+
+    def plan(self, setting: Setting) -> Plan:
+        """Decide what is trained."""
+        ...
 
 
-def plan_of(strategy: _Plans, setting: Setting) -> Plan:
+def plan_of(strategy: Plans, setting: Setting) -> Plan:
     """The strategy's plan, without the parameters that the user wants frozen.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal, Protocol, Self, TypeVar, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +18,7 @@ M = TypeVar("M", bound=nn.Module)
 
 __all__ = [
     "MovesToDevice", "autocast", "best_device", "channels_last", "number_format", "only_trained", "seed_draws",
-    "set_training", "to_device", "training_mode",
+    "set_training", "step_seed", "to_device", "training_mode",
 ]  # fmt: skip
 
 
@@ -59,6 +60,22 @@ def autocast(device: str, precision: Precision) -> AbstractContextManager[object
     """
     short = number_format(device, precision) == "bf16"
     return torch.autocast(device, torch.bfloat16) if short else nullcontext()
+
+
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """The seed of the draws of a step, which differs from process to process.
+
+    Args:
+        seed: of the training.
+        step: its number.
+        rank: of the process.
+
+    Examples:
+        >>> step_seed(0, 1, 0) == step_seed(0, 1, 0), step_seed(0, 1, 0) == step_seed(0, 2, 0)
+        (True, False)
+    """
+    parts = [seed, step, rank] if rank else [seed, step]
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
 def seed_draws(seed: int, device: str) -> None:

@@ -61,6 +61,8 @@ class Job:
             do. None if this cannot be found out.
         measure: returns more values for the log, after each epoch; it must leave the module unchanged.
         finish: called after training, for example to merge inserted modules.
+        last: called before that with the weights of the last step, by name, where earlier ones are kept, unless the
+            training diverged; not on a cluster.
 
     Examples:
         >>> body = nn.Linear(1, 1)
@@ -77,6 +79,7 @@ class Job:
     diagnose: Callable[[Any], str] | None = None
     measure: Callable[[], Mapping[str, float]] | None = None
     finish: Callable[[], None] = lambda: None
+    last: Callable[[Mapping[str, Tensor]], None] = lambda _: None
 
 
 @dataclass(frozen=True)

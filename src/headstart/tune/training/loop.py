@@ -24,6 +24,7 @@ from headstart.tune.training.device import (
     only_trained,
     seed_draws,
     set_training,
+    step_seed,
     to_device,
     training_mode,
 )
@@ -125,6 +126,7 @@ class _Run:
                 self._ema = {name: value.detach().clone() for name, value in self._averaged_tensors().items()}
             self._timed_validation()
             self._start_loss = self._best_loss
+            self._best_loss = math.inf if self._training.keep_trained else self._start_loss
         if self._clock.is_over and self.step < self._total:
             self.stopped = self.stopped or "time"
 
@@ -180,7 +182,7 @@ class _Run:
 
     def _train_step(self, batch: Sequence[Any]) -> float:
         """One step of the optimiser; returns the loss of the batch."""
-        seed_draws(_step_seed(self._seed, self.step, self._rank), self.device)
+        seed_draws(step_seed(self._seed, self.step, self._rank), self.device)
         self._unfreeze_due()
         rate = self._rate()
         for group in self._optimizer.param_groups:
@@ -273,7 +275,7 @@ class _Run:
 
     def _diverge(self, reason: str, step: int | None = None) -> float:
         self.stopped = "diverged"
-        kept = "those of the start" if self._best_loss == self._start_loss else "the best ones before it"
+        kept = "those of the start" if self._kept_epoch == 0 else "the best ones before it"
         if self._job.validate is None and self.history:
             kept = "those of the last complete epoch"
         self._note = f"Training stopped in step {step or self.step + 1}: {reason}. The weights kept are {kept}."
@@ -284,8 +286,8 @@ class _Run:
         began = self._clock.seconds
         better = self._validate()
         own = [self._clock.seconds - began, self._clock.seconds]
-        spent, now = (value / self._processes for value in sum_numbers(self._budget.parallel, own))
-        self._clock.validation, self._clock.now = spent, now
+        total = sum_numbers(self._budget.parallel, own)
+        self._clock.validation, self._clock.now = (value / self._processes for value in total)
         return better
 
     def _validate(self) -> bool:
@@ -340,9 +342,8 @@ class _Run:
             "optimizer": optimizer_state(self._optimizer),
         }  # fmt: skip
         tensors = {f"{group}:{name}": value for group, found in groups.items() for name, value in found.items()}
-        facts = {name: getattr(self, name) for name in FACTS}
+        facts = {name: getattr(self, name) for name in FACTS} | {"clock": self._clock.facts()}
         facts |= {"key": self._key, "format": self._format, "step": self.step, "spent": self._clock.seconds}
-        facts |= {"clock": self._clock.facts()}
         write_state(self._budget.folder, tensors, facts)
 
     def _restore(self, state: tuple[dict[str, Tensor], dict[str, Any]] | None) -> None:
@@ -369,16 +370,19 @@ class _Run:
         _copy(values, {**self._parameters, **dict(self._job.module.named_buffers())})
 
     def end(self) -> None:
-        """Load the weights that are kept into the module."""
+        """Hand out the last weights where others are kept, and load those that are kept into the module."""
+        if self._kept_epoch != self.step / max(self._steps, 1) and self.stopped != "diverged":
+            with self._averaged():
+                self._job.last(self._snapshot())
         self._put(self._best)
 
     def outcome(self, items: int) -> Outcome:
         """How it went."""
-        seconds = self._clock.seconds
+        seconds, kept = self._clock.seconds, self._best_loss if self._kept_epoch else self._start_loss
         seen = items * self.step / max(self._steps, 1)
         return Outcome(
             self.stopped or "done", math.ceil(self.step / max(self._steps, 1)), self.step,
-            self._best_loss if self._job.validate else math.nan, self._start_loss if self._job.validate else math.nan,
+            kept if self._job.validate else math.nan, self._start_loss if self._job.validate else math.nan,
             seconds, seen / max(seconds, 1e-9), tuple(self.history), self._note, self._kept_epoch,
         )  # fmt: skip
 
@@ -393,8 +397,3 @@ def _copy(values: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, value in values.items():
             targets[name].copy_(value)
-
-
-def _step_seed(seed: int, step: int, rank: int) -> int:
-    parts = [seed, step, rank] if rank else [seed, step]
-    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)

@@ -58,6 +58,7 @@ class Training:
             parameters that do, such as ``"layer1"``.
         unfreeze: exceptions to ``freeze``: how many blocks, counted from the last, or the start of names; without
             ``freeze`` all others stay frozen. 0 for none. Both only leave out parameters that the strategy trains.
+        keep_trained: whether the best epoch is kept even if the weights of the start have a lower validation loss.
 
     Examples:
         >>> Training(epochs=2).batch_size
@@ -87,6 +88,7 @@ class Training:
     batch_statistics: bool = True
     freeze: int | str = 0
     unfreeze: int | str = 0
+    keep_trained: bool = False
 
     def __post_init__(self) -> None:
         owner = "Training"
