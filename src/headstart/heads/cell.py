@@ -33,7 +33,7 @@ __all__ = ["CELL", "CellHead", "CellKind"]
 
 Array = NDArray[np.float64]
 KINDS = ("classification", "multilabel", "regression")
-STEPS, BATCH, RATE = 400, 128, 3e-3  # steps bound the time of a fit, whatever the number of rows
+STEPS, BATCH, RATE = 400, 128, 1e-2  # steps bound the time of a fit, whatever the number of rows
 CHUNK = 4096
 
 
@@ -45,7 +45,7 @@ class CellHead(BaseEstimator):  # type: ignore[misc]
         widths: number of columns of each block; None for one block.
         width: columns of each node, default 64.
         decay: the weight decay, default 0.1.
-        steps: number of AdamW steps, default 400, at a learning rate of 0.003 with cosine decay.
+        steps: number of AdamW steps, default 400, at a learning rate of 0.01 with cosine decay.
         kind: ``"classification"``, ``"multilabel"`` or ``"regression"``.
         seed: of the initial weights and the order of rows, default 0.
 

@@ -187,7 +187,8 @@ def _decided(items: SearchItems, found: SearchedHeads, context: RunContext) -> t
             reporter.line("by chance", decision.lead.sentence)
         reporter.result("decision", decision.sentence)
     else:
-        reporter.result("decision", "No architecture could be fitted; the default stays.")
+        why = "could be fitted" if found.result.trials else "was tried, because the time was used up"
+        reporter.result("decision", f"No architecture {why}; the default stays.")
     report_judged(kept, reporter)
     return kept, decision
 
