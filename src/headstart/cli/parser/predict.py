@@ -52,7 +52,7 @@ def add(verbs: Verbs[Parser]) -> None:
     group.add_argument(
         "--format", metavar="NAME",
         help="for a model of spans, boxes or masks: write its answers into --out as annotation tools read them, with "
-        "copies of the pictures: conll, spans, tokens; coco, pascal_voc, yolo, csv; masks; with a setting as in "
+        "copies of the pictures: conll, spans, tokens; coco, pascal_voc, yolo, csv, label_studio; masks; or as in "
         "conll,scheme=BIOES, spans,form=doccano (prodigy, label_studio, spacy, pairs), masks,values=colours (classes, "
         "instances)",
     )  # fmt: skip

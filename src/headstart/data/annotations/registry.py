@@ -74,5 +74,6 @@ for _name, _place in {
     "spans": "spans:SPANS",
     "tokens": "token_columns:TOKEN_COLUMNS",
     "masks": "mask_pictures:MASK_PICTURES",
+    "label_studio": "label_studio:LABEL_STUDIO",
 }.items():
     ANNOTATION_FORMATS.register(_name, f"headstart.data.annotations.{_place}")

@@ -26,6 +26,7 @@ from headstart.types import Dataset
 
 __all__ = ["SPANS", "Spans"]
 
+BRUSHED = re.compile(r'"format"\s*:\s*"rle"')
 LINES = (".jsonl", ".ndjson", ".jsonlines")
 START = re.compile(rb'"(entities|spans|ents|label|labels|annotations|completions|predictions|paragraphs)"\s*:')
 
@@ -130,6 +131,8 @@ def _form_of_text(text: str) -> str | None:
         value, _ = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
         # a record that is longer than what was read: its keys tell
+        if BRUSHED.search(text):  # the strokes of a picture
+            return None
         known = {"label_studio": r'"data"\s*:', "spacy": r'"paragraphs"\s*:'}
         return next((form for form, key in known.items() if re.search(key, text) and len(text) > 30_000), None)
     return form_of(value)
