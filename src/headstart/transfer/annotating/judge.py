@@ -42,6 +42,11 @@ class JudgedAnnotations:
         decision: what was decided about fine-tuning, and why; empty for a frozen body.
         found: annotations of the evaluated items, part by part.
         evaluation: their metrics.
+
+    Examples:
+        >>> solved = Solved(None, None, "closed-form head", notes=("λ is chosen on left-out items",))
+        >>> JudgedAnnotations(solved, (), {}, [], Evaluation("token", 0, {})).notes
+        ('λ is chosen on left-out items',)
     """
 
     final: Solved

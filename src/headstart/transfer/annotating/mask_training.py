@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.annotations import Mask
 from headstart.evaluate.annotations.masks import evaluate_masks, mask_gain
 from headstart.heads.masks.solve import solve_masks
 from headstart.sources.positions.maps import MapSource
@@ -69,7 +71,7 @@ def train_if_better(
     choosing, outer = choosing_and_judging(held, context.seed)
     settings = with_chosen(training_for(len(inner.items)), training)
     made = _trained(inner, choosing, name, maps, context, settings=settings)
-    trained = made.found
+    trained: Sequence[Mask] = made.found
     if outer is not choosing and made.head is not None:
         trained = made.head.annotate(maps.source, outer.items, engine=context.engine)
     again = solve_masks(inner, maps, engine=context.engine, seed=context.seed).head
