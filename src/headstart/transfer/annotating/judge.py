@@ -45,7 +45,7 @@ class JudgedAnnotations:
 
     Examples:
         >>> solved = Solved(None, None, "closed-form head", notes=("λ is chosen on left-out items",))
-        >>> JudgedAnnotations(solved, (), {}, [], Evaluation("token", 0, {})).notes
+        >>> JudgedAnnotations(solved, (), {}, [], Evaluation("token", 0, {}, {}, None, ())).notes
         ('λ is chosen on left-out items',)
     """
 
