@@ -16,7 +16,7 @@ from headstart.transfer.gate.pilot import Cost, Pilot, Trial
 from headstart.transfer.stages.judge import Judged
 from headstart.types import Dataset
 
-__all__ = ["Forecast", "describe_forecast", "judging_seconds", "make_forecast"]
+__all__ = ["Forecast", "describe_forecast", "fitting", "judging_seconds", "make_forecast"]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,32 @@ def make_forecast(trial: Trial, judged: Judged, *, seconds: float | None, report
         seconds = max(time_left() / 3 - judging / 2, 1.0)
         pilot = trial.pilot(judged.search, seconds=seconds, progress=step)
     least = 0.0 if is_regression(task) else LITTLE_LOSS
-    return replace(forecast, pilot=pilot, verdict=_verdict(pilot, least), go=bool(pilot.low > least))
+    forecast = replace(forecast, pilot=pilot, verdict=_verdict(pilot, least), go=bool(pilot.low > least))
+    return fitting(forecast, (cost.training(len(train)), judging), time_left())
+
+
+def fitting(forecast: Forecast, needed: tuple[float, float], left: float) -> Forecast:
+    """The forecast, against the training if it does not fit into the time that the pilot left.
+
+    A training may end early by the clock, so half of it is enough; its judging has to fit as a whole.
+
+    Args:
+        forecast: after the pilot.
+        needed: seconds of the complete training, and of judging it.
+        left: remaining seconds.
+
+    Examples:
+        >>> found = Forecast(0.1, 0.12, None, None, 60.0, None, "a pilot gained", True)
+        >>> fitting(found, (100.0, 20.0), 90.0).go, fitting(found, (100.0, 20.0), 60.0).go
+        (True, False)
+    """
+    training, judging = needed
+    if not forecast.go or training / 2 + judging <= left:
+        return forecast
+    reason = f"{forecast.verdict}, but the training and its judging would take about {training + judging:.0f} s, more "
+    return replace(
+        forecast, verdict=f"{reason}than the remaining {max(left, 0):.0f} s; --time-limit allows more", go=False
+    )
 
 
 def judging_seconds(cost: Cost, judged: Judged, train: Dataset) -> float:
@@ -141,7 +166,7 @@ def judging_seconds(cost: Cost, judged: Judged, train: Dataset) -> float:
         >>> judged = SimpleNamespace(plan=SimpleNamespace(evaluated=np.arange(30)))
         >>> data = Dataset([0] * 120, tuple(map(str, range(120))), "vector")
         >>> round(judging_seconds(Cost(0.01, 10, 32), judged, data), 2)
-        1.0
+        1.32
     """
     return cost.judging(len(train), len(train) // 5, len(judged.plan.evaluated))
 

@@ -33,6 +33,7 @@ from headstart.tune.moving.candidates import Moved, ValidatedModel, bounded
 from headstart.tune.moving.contract import MovingStrategy
 from headstart.tune.moving.interpolation import interpolated
 from headstart.tune.moving.plan import Setting
+from headstart.tune.moving.shared_time import SharedTime
 from headstart.tune.moving.validation import halved_losses, network_rows
 from headstart.tune.training.batches import ItemBatches
 from headstart.tune.training.job import Outcome
@@ -114,18 +115,18 @@ def move_cross_fitted(
     folds = validation_folds(y, train_part.groups, seed)
     sizes = [*(len(y) - len(left) for left in folds), len(y)]
     found: dict[GridPoint, Array] = {}
-    outcomes = []
-    for number, left in enumerate(folds):
+    outcomes, shares = [], SharedTime(budget, sizes)
+    for left in folds:
         seen = train_part.take(np.setdiff1d(np.arange(len(y)), left))
-        own = replace(_part_of(budget, number, sizes), logs=None)
+        own = replace(shares.next(), logs=None)
         path = _WeightPath(strategy, source, seen, seed=seed, budget=own, search=search, engine=engine)
         outcomes.append(path.outcome)
+        shares.trained()
         for choice, scores in path.judged(train_part.take(left)):
             found.setdefault(choice, np.full((len(y), task.num_outputs), np.nan))[left] = bounded(scores)
     items = np.sort(np.concatenate(folds))
     path = _WeightPath(
-        strategy, source, train_part, seed=seed, budget=_part_of(budget, len(folds), sizes), search=search,
-        engine=engine,
+        strategy, source, train_part, seed=seed, budget=shares.next(), search=search, engine=engine,
     )  # fmt: skip
     candidates = []
     for share in SHARES:
@@ -185,18 +186,6 @@ def validation_folds(y: NDArray[np.integer], groups: NDArray[np.str_] | None, se
             "groups."
         )
     return parts
-
-
-def _part_of(budget: Budget, number: int, sizes: Sequence[int]) -> Budget:
-    """The budget of one of several trainings; time is shared in proportion to their numbers of items."""
-    report, count = budget.progress, len(sizes)
-
-    def progress(done: int, total: int, detail: str = "") -> None:
-        if report is not None:
-            report(number * total + done, count * total, f"training {number + 1} of {count}, {detail}")
-
-    seconds = None if budget.seconds is None else budget.seconds * sizes[number] / sum(sizes)
-    return replace(budget, seconds=seconds, progress=progress)
 
 
 def _combined(outcomes: Sequence[Outcome]) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +29,7 @@ class TrainingLog:
     Args:
         folder: created if it does not exist; None writes nothing.
         rows: rows of earlier epochs of a resumed training; ``training.csv`` begins with them.
+        on_row: called with each further row; None for nothing.
 
     Raises:
         SaveError: on entering, and from `row`, if the disk is full or the folder cannot be written.
@@ -42,8 +43,13 @@ class TrainingLog:
         ['epoch,step,loss', '1.0,10.0,0.5']
     """
 
-    def __init__(self, folder: Path | None, rows: Sequence[Mapping[str, float]] = ()) -> None:
-        self._folder, self._rows = folder, rows
+    def __init__(
+        self,
+        folder: Path | None,
+        rows: Sequence[Mapping[str, float]] = (),
+        on_row: Callable[[Mapping[str, float]], object] | None = None,
+    ) -> None:
+        self._folder, self._rows, self._on_row = folder, rows, on_row
         self._writer: _Writer | None = None
 
     def __enter__(self) -> Self:
@@ -68,6 +74,8 @@ class TrainingLog:
 
     def row(self, values: Mapping[str, float]) -> None:
         """Add the values of one epoch; the names must be the same each time."""
+        if self._on_row is not None:
+            self._on_row(values)
         if self._folder is None:
             return
         with _as_save_error(self._folder):

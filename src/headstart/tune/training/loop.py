@@ -80,7 +80,7 @@ def train(
     devices = [torch.cuda.current_device()] if run.device == "cuda" else []
     logs = budget.logs if budget.parallel is None or budget.parallel.rank == 0 else None
     random, frozen = torch.random.fork_rng(devices=devices), only_trained(job.module, run.trained)
-    with random, frozen, TrainingLog(logs, run.history) as log:
+    with random, frozen, TrainingLog(logs, run.history, budget.on_epoch) as log:
         run.begin()
         while run.stopped is None:
             run.epoch(log)

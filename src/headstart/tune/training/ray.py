@@ -118,7 +118,7 @@ def train_on_ray(
         ray = stack.enter_context(ray_session(address, workers))
         named = budget.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headstart-")))
         folder, logs = named.absolute(), None if budget.logs is None else budget.logs.absolute()
-        sent = replace(budget, folder=folder, logs=logs, progress=None, parallel=None)
+        sent = replace(budget, folder=folder, logs=logs, progress=None, parallel=None, on_epoch=None)
         work = _TrainingWork(make, training, sent, {"seed": seed, "key": key, "items": items})
         _run(ray, work, folder, workers, budget)
         alone = replace(sent, logs=None)

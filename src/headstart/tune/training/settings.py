@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -136,10 +137,16 @@ class Budget:
         logs: folder for ``training.csv`` and TensorBoard's event file; None for no logs.
         progress: called with the number of steps done, the total number and a detail.
         parallel: sums gradients over several processes; None for one process.
+        on_epoch: called after each epoch with its row of ``training.csv``: epoch, step, loss, validation loss, rate and
+            seconds; not on a cluster, to which functions of this process are not sent.
 
     Examples:
-        >>> Budget(seconds=60).folder is None
-        True
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> shift, rows = toy_shift(), []
+        >>> model = LP_FT.fit(shift.source, shift.train.take(range(60)), budget=Budget(on_epoch=rows.append))
+        >>> [row["epoch"] for row in rows]
+        [1.0, 2.0, 3.0, 4.0, 5.0]
     """
 
     seconds: float | None = None
@@ -148,6 +155,7 @@ class Budget:
     logs: Path | None = None
     progress: Progress | None = None
     parallel: Parallel | None = None
+    on_epoch: Callable[[Mapping[str, float]], object] | None = None
 
     def less(self, spent: float) -> Budget:
         """The same budget after ``spent`` seconds of other work, with a limit of 0 seconds at least.
