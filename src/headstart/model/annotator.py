@@ -273,6 +273,10 @@ class AnnotationModel:
         """
         if self.sums is not None:
             return self.sums
+        if self.head.name == "tiled_boxes":
+            raise DataError(
+                "This model reads tiles that were drawn for its fit, so it cannot be updated; fit again on all data."
+            )
         made = str(dict(self.card.get("head") or {}).get("name") or f"the head '{self.head.name}'")
         if made.startswith("closed-form"):
             raise DataError("This model was saved without its moments, so it cannot be updated; fit again on all data.")

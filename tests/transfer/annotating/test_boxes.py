@@ -13,6 +13,8 @@ from headstart.annotations import Boxes
 from headstart.engine.options import Engine
 from headstart.errors import DataError, ParameterError, SourceError
 from headstart.evaluate.gain import UNTRAINED
+from headstart.heads.boxes.tiled import TiledBoxes
+from headstart.model import AnnotationModel
 from headstart.reporting import SilentReporter
 from headstart.sources import open_source
 from headstart.transfer.annotating.box_training import _Parts, held_out_boxes
@@ -149,3 +151,15 @@ def test_notes_say_which_pictures_judge(solved: Solved, least: int, monkeypatch:
     assert record["judged"] == (4 if least == 6 else 8)
     assert ("4 others judge" if least == 6 else "optimistic") in " ".join(kept.notes)
     assert kept.left_out == record["candidates"][1]["ap50"]
+
+
+def test_a_head_that_reads_tiles_keeps_no_sums_and_says_so(solved: Solved, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headstart.transfer.annotating.boxes.tile_side", lambda _truth, _side: 64)
+    data = squares(6)
+    tiled = BOXES.solve(data, tiny_body(), CONTEXT)
+    assert isinstance(tiled.head, TiledBoxes)
+    assert solved.sums is not None
+    assert tiled.sums is None
+    model = AnnotationModel(tiled.source, data.labelled()[0], tiled.head, sums=tiled.sums)
+    with pytest.raises(DataError, match="reads tiles that were drawn for its fit"):
+        model.update(data.items, list(data.labelled()[1]))

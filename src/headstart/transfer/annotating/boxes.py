@@ -92,7 +92,9 @@ class BoxAnnotating:
         codes = train.group_codes
         if codes is not None and np.isin(codes, codes[made.left_out]).sum() > len(made.left_out):
             notes += ("Every group is large, so a part of one was left out: the left-out figure is optimistic",)
-        return Solved(head, source, "closed-form head on cells", made.ap50, record, notes, made.sums)
+        # tiles are drawn anew for each fit, so their sums are none that further pictures could be added to
+        sums = None if tile else made.sums
+        return Solved(head, source, "closed-form head on cells", made.ap50, record, notes, sums)
 
     def fine_tune(
         self,
