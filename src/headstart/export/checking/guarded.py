@@ -65,9 +65,8 @@ def _main() -> None:
     if out.endswith(".npy"):
         np.save(out, np.asarray(found, np.float64), allow_pickle=False)
     else:
-        np.savez(
-            out, **{f"{k}.{name}": np.asarray(value) for k, one in enumerate(found) for name, value in one.items()}
-        )
+        arrays: dict[str, Any] = {f"{k}.{name}": part for k, one in enumerate(found) for name, part in one.items()}
+        np.savez(out, **arrays)
     facts = {"seconds": seconds, "packages": {name: version(name) for name in json.loads(packages)}}
     sys.stdout.write(json.dumps(facts) + "\n")
 
