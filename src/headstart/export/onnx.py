@@ -12,7 +12,8 @@ the bytes of one JPEG or PNG file, or one raw text of a BERT tokenizer. An item 
 model has the answer NaN: a picture to be turned upright or with transparent parts, in 16 bits or in another format, a
 file that is cut, and a text with a character that is tokenized otherwise.
 
-A model that marks words, or draws boxes or masks, is written up to what each word or cell says; ``reader.py`` decodes it.
+A model that marks words, or draws boxes or masks, is written up to what each word or cell says; ``reader.py`` decodes
+that.
 
 Reference: ONNX, "Open Neural Network Exchange", opset 18, https://onnx.ai.
 

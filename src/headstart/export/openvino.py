@@ -5,7 +5,8 @@ The graph is that of the ONNX export, except that pictures go in cropped, (n, he
 answers are the model's; without that line OpenVINO multiplies in bf16 where the CPU has it, faster and less exactly.
 ``facts.json`` holds label names, thresholds, licence and preprocessing.
 
-A model that marks words, or draws boxes or masks, is written up to what each word or cell says; ``reader.py`` decodes it.
+A model that marks words, or draws boxes or masks, is written up to what each word or cell says; ``reader.py`` decodes
+that.
 
 Reference: Intel, "OpenVINO toolkit", https://docs.openvino.ai.
 
