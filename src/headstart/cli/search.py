@@ -27,8 +27,8 @@ def run(args: argparse.Namespace) -> int:
 
     started = time.perf_counter()
     reporter = reporter_of(args)
-    reading = dict(reading_options(args))
-    if reading.pop("annotations") is not None:
+    reading = reading_options(args)
+    if reading["annotations"] is not None:
         raise UsageError("search goes through heads of whole items; leave out --annotations, or use 'headstart fit'.")
     with run_folder(args.data, named=args.out, overwrite=args.overwrite, reporter=reporter) as out:
         done = search(
@@ -44,7 +44,13 @@ def run(args: argparse.Namespace) -> int:
             report_items=args.report_items,
             reporter=reporter,
             command=command_line(args),
-            **reading,
+            label=reading["label"],
+            item=reading["item"],
+            task=reading["task"],
+            modality=reading["modality"],
+            group_col=reading["group_col"],
+            group_pattern=reading["group_pattern"],
+            time_col=reading["time_col"],
         )
     seconds = time.perf_counter() - started
     if args.json:

@@ -40,7 +40,7 @@ Array = NDArray[np.float64]
 EDGES = tuple((read, node) for node in range(1, MOST_NODES + 1) for read in range(node))
 """(earlier node, node) of each edge of the supernet, in order."""
 PER_EDGE = sum(MATRICES.values())
-STEPS, BATCH = 300, 128
+STEPS, BATCH = 200, 64
 RATE, DECAY, ALPHA_RATE, ALPHA_DECAY, ALPHA_BETAS = 3e-3, 0.1, 3e-2, 1e-3, (0.5, 0.999)
 SKIP_PENALTY = 0.1
 MOST_ROWS = 5000

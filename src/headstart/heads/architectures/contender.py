@@ -104,11 +104,13 @@ def _estimator_head(problem: Problem, architecture: Architecture, feature_map: F
         from headstart.heads.cell import CellKind
 
         widths = tuple(stop - start for start, stop in feature_map.blocks) if problem.blocks else None
-        return CellKind(architecture.cell, widths, architecture.width, architecture.decay)
+        cell = CellKind(architecture.cell, widths, architecture.width, architecture.decay)
+        return cast("EstimatorHead", cell)
     if not architecture.expands:
         return cast("EstimatorHead", HEADS[architecture.head])
     from headstart.heads.random_features import RandomFeaturesHead
 
-    return RandomFeaturesHead(
+    expanded = RandomFeaturesHead(
         architecture.head, architecture.projection, architecture.random_features, architecture.bandwidth
     )
+    return cast("EstimatorHead", expanded)
