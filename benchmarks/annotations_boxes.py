@@ -148,7 +148,7 @@ def annotated(arm: str, train: Dataset, test: Dataset, way: Way) -> tuple[list[B
         made = solve_boxes(body, train.items, truth, classes, side=SIDE, seed=way.seed)
         return made.head.annotate(body, test.items, engine=CONTEXT.engine), {"left_out": made.ap50}
     inner, outer = (part.tolist() for part in held_out_boxes(train, way.seed))
-    settings = detector_settings([truth[k] for k in inner], SIDE, scratch=arm == "scratch")
+    settings = detector_settings([truth[k] for k in inner], SIDE, strategy="scratch" if arm == "scratch" else "full")
     if way.epochs:
         from headstart.tune.boxes.train import shortened
 

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class Clock:
     last: float = 0.0
     done: int = 0
 
-    def __call__(self, done: int, *_: Any) -> None:
+    def __call__(self, done: int, total: int, detail: str = "") -> None:
         """Record that so many items are done."""
         self.last, self.done = time.perf_counter(), done
         if not self.done_first:
@@ -126,13 +127,15 @@ def main() -> None:
                 expected = expected or found
                 rows.setdefault(row[0], []).append(row)
                 for workers in WORKERS:
-                    row, _ = run(f"Ray, {workers} workers", lambda clock, n=workers: spread(clock, n), expected)
+                    row, _ = run(f"Ray, {workers} workers", partial(spread, workers=workers), expected)
                     rows.setdefault(row[0], []).append(row)
                 marker = Path(scratch) / f"killed-{repeat}"
-                row, _ = run("Ray, 2 workers, one killed", lambda clock, m=marker: spread(clock, 2, m), expected)
+                row, _ = run("Ray, 2 workers, one killed", partial(spread, workers=2, marker=marker), expected)
                 if not marker.exists():
                     raise SystemExit("no worker was killed")
                 rows.setdefault(row[0], []).append(row)
+    if expected is None:
+        raise SystemExit("--repeats must be at least 1")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB
     cells = [
         [name, *(f"{statistics.median(row[k] for row in found):,.{digits}f}" for k, digits in ((1, 1), (2, 0), (3, 0)))]

@@ -136,7 +136,8 @@ def expected(n: int, m: int, level: float) -> tuple[int, int]:
     from scipy.stats import betabinom
 
     k = int(np.ceil(level * (n + 1) - 1e-9))
-    return tuple(int(one) for one in betabinom(m, k, n + 1 - k).interval(0.95))
+    low, high = betabinom(m, k, n + 1 - k).interval(0.95)
+    return int(low), int(high)
 
 
 def summary(case: Case, found: Sequence[Mapping[float, tuple[float, float, float]]], how: str) -> list[list[str]]:

@@ -103,6 +103,12 @@ class _Told:
     def line(self, label: str, text: str) -> None:
         print(f"{label}: {text}", file=sys.stderr, flush=True)
 
+    def result(self, label: str, text: str) -> None:
+        self.line(label, text)
+
+    def detail(self, label: str, text: str) -> None:
+        self.line(label, text)
+
     def warning(self, text: str) -> None:
         self.line("warning", text)
 

@@ -20,10 +20,13 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from _common import cold, goal, say, table, write_section
+
+if TYPE_CHECKING:
+    from headstart.heads.registry import SpectralHead
 
 FEATURES, CLASSES = 512, 100
 SIZES = (100_000, 300_000, 1_000_000)
@@ -112,12 +115,15 @@ def _rank(rows: Any, codes: Any) -> dict[str, Any]:
     from _cached_rows import CachedRows
 
     import headstart
+    from headstart.transfer.ranking.result import Ranking
 
     labels = np.array(_task().labels)[codes]
     numbers = np.arange(len(rows), dtype=np.float32)[:, None]
     half, shuffled = rows[:, : FEATURES // 2], rows[::-1]  # views of the mapped file
     sources = [CachedRows("all columns", rows), CachedRows("half of them", half), CachedRows("reversed", shuffled)]
     ranking = headstart.rank((numbers, labels), sources)
+    if not isinstance(ranking, Ranking):
+        raise SystemExit("the rows have labels, and were ranked as annotations")
     return {"order": [f"{one.source} {one.state}" for one in ranking.standings], "ties": list(ranking.tie_set)}
 
 
@@ -158,9 +164,18 @@ def compare_choices(folder: Path, name: str) -> dict[str, Any]:
     return {"chosen": chosen.lam, "seconds": seconds, "path": sorted(found, key=lambda one: one["lam"])}
 
 
+def _spectral(name: str) -> SpectralHead:
+    from headstart.heads import HEADS
+    from headstart.heads.registry import SpectralHead
+
+    head = HEADS[name]
+    if not isinstance(head, SpectralHead):
+        raise SystemExit(f"the head '{name}' has no closed form for every λ")
+    return head
+
+
 def _left_out_losses(spectrum: Any, chosen: Any, rows: Any, targets: Any, lambdas: Sequence[float]) -> list[float]:
     """Exact mean leave-one-out log-loss of all rows at each λ, block by block, at the temperature of the choice."""
-    from headstart.heads import HEADS
     from headstart.linear.leave_out import leave_one_out
     from headstart.tasks import TASKS
 
@@ -170,7 +185,7 @@ def _left_out_losses(spectrum: Any, chosen: Any, rows: Any, targets: Any, lambda
         block, truth = chosen.feature_map(rows[start : start + size]), targets[start : start + size]
         codes = targets.y[start : start + size]
         for place, left_out in enumerate(leave_one_out(spectrum, block, truth, lambdas)):
-            scores = HEADS[chosen.head].left_out_scores(spectrum, left_out, truth, None)
+            scores = _spectral(chosen.head).left_out_scores(spectrum, left_out, truth, None)
             sums[place] += methods.loss(methods.outputs(scores, chosen.calibration), codes).sum()
     return list(sums / len(rows))
 
@@ -178,10 +193,9 @@ def _left_out_losses(spectrum: Any, chosen: Any, rows: Any, targets: Any, lambda
 def _held_out_loss(spectrum: Any, chosen: Any, lam: float, rows: Any, codes: Any) -> float:
     from dataclasses import replace
 
-    from headstart.heads import HEADS
     from headstart.tasks import TASKS
 
-    weight, bias = HEADS[chosen.head].coefficients(spectrum, lam)
+    weight, bias = _spectral(chosen.head).coefficients(spectrum, lam)
     scores = replace(chosen, weight=weight, bias=bias).scores(rows)
     methods = TASKS["classification"]
     return float(methods.loss(methods.outputs(scores, chosen.calibration), codes).mean())

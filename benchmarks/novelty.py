@@ -35,7 +35,8 @@ def read_set(name: str) -> tuple[Sequence[Any], Sequence[str]]:
         from headstart.data import read
 
         data = read(DATA / ARCHIVES[name])
-        return data.items, [data.task.labels[code] for code in data.y]
+        task, y = data.labelled()
+        return data.items, [task.labels[code] for code in y]
     import pandas as pd
 
     frame = pd.read_csv(DATA / "text" / "clinc150" / ("train.csv" if name == "clinc" else "oos_test.csv"))

@@ -101,8 +101,9 @@ def _write(out: Path, found: Explanation, name: str) -> None:
 def _print(found: Explanation) -> None:
     write_pair("item", found.item)
     write_pair("answer", found.predicted)
-    write_pair("asked", found.question)
-    write_pair("outputs", found.shown_outputs())
+    if outputs := found.shown_outputs():
+        write_pair("asked", found.question)
+        write_pair("outputs", outputs)
     if found.novelty is not None:
         write_pair("novelty", found.novelty.sentence)
     for one in found.attributions:

@@ -16,6 +16,7 @@ from headstart.evaluate.formatting import figure
 from headstart.evaluate.gain import UNTRAINED
 from headstart.evaluate.held_out import SplitPlan
 from headstart.heads.boxes.detections import limit_note
+from headstart.reporting.wording import plural
 from headstart.tasks.annotations import ANNOTATION_TASKS
 from headstart.transfer.annotating.contract import ANNOTATING, Annotator, Solved
 from headstart.transfer.stages.compare import FROZEN, Baseline
@@ -210,6 +211,5 @@ def describe_data(dataset: Dataset) -> str:
     task, y = dataset.labelled()
     about = ANNOTATION_TASKS[task.kind]
     counted = "" if task.kind == "mask" else f" with {sum(map(len, y)):,} {about.annotations}"
-    return (
-        f"{len(dataset):,} {about.item}s{counted} of {len(task.labels)} {'type' if len(task.labels) == 1 else 'types'}"
-    )
+    count = len(task.labels) - (task.kind == "mask")  # the background is none of them
+    return f"{len(dataset):,} {about.item}s{counted} of {plural(count, 'type' if task.kind == 'token' else 'class')}"
