@@ -24,7 +24,7 @@ PICTURES = [np.zeros((8, 10, 3), np.uint8), np.full((8, 10, 3), 9, np.uint8)]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "words"
-    fit(made_sentences(12), source="toy", baselines="none", verbose=False).save(folder)
+    fit(made_sentences(60), source="toy", baselines="none", verbose=False).save(folder)
     return folder
 
 
