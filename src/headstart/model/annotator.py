@@ -293,7 +293,7 @@ class AnnotationModel:
             raise DataError(
                 f"{len(items)} items and {len(annotations)} annotations were given; give one for each item."
             )
-        wanted = {"token": list | tuple, "box": Boxes, "mask": Mask}[self.task.kind]
+        wanted: Any = {"token": list | tuple, "box": Boxes, "mask": Mask}[self.task.kind]
         wrong = next((one for one in annotations if not isinstance(one, wanted)), None)
         if wrong is not None:
             raise DataError(f"The annotations of this model are of the task '{self.task.kind}'. Got {wrong!r:.60}.")

@@ -79,7 +79,7 @@ class WordSums:
         """Bytes that they take on disk."""
         return packed_bytes(self.moments) + self.counts.first.nbytes + self.counts.pairs.nbytes
 
-    def arrays(self, fit: StandardisedFit) -> dict[str, Array]:
+    def arrays(self, fit: StandardisedFit) -> dict[str, Any]:
         """The arrays of the head.
 
         Args:

@@ -137,7 +137,8 @@ def update_annotations(
             "The annotations of the fit's items are not kept, so they cannot be corrected by an update; leave relabel "
             "out, or fit again on the corrected data."
         )
-    before, clock = opened.model, timed()
+    before = after = opened.model
+    clock = timed()
     before.kept_sums()  # raises before anything is read
     with clock("read"):
         dataset = _part(_read(data, reading, before, new_labels=True), split)
@@ -146,19 +147,19 @@ def update_annotations(
         reporter.line("data", describe_data(dataset))
     with clock("compare"):
         plan = _planned(opened, dataset, reporter)
-    found = _outcome(before, before, plan)
     if plan.chosen is not None:
         with clock("solve"), reporter.progress("encoding") as step:
             after = before.updated(plan.chosen, progress=step)
-        found = _outcome(before, after, plan)
+    found = _outcome(before, after, plan)
     if test is not None:
         with clock("judge"):
-            found = replace(found, **_judged(before, found.model, test, reading))
+            judged = [_judged(model, after, test, reading) for model in (before, after)]
+        found = replace(found, before=judged[0], after=judged[1])
     if plan.chosen is not None and opened.run is not None:
         with clock("write"):
             noted = {**(about or {}), **found.noted(command, clock.seconds)}
             write = partial(_write_table, opened=opened, plan=plan)
-            version = write_version(opened.run, found.model, noted, base=opened.base, write_more=write)
+            version = write_version(opened.run, after, noted, base=opened.base, write_more=write)
             found = replace(found, version=version)
     found = replace(found, seconds=dict(clock.seconds))
     if found.duplicates:
@@ -221,17 +222,14 @@ def _outcome(before: AnnotationModel, after: AnnotationModel, plan: _Plan) -> Ta
     )  # fmt: skip
 
 
-def _judged(before: AnnotationModel, after: AnnotationModel, test: Any, reading: ReadOptions) -> dict[str, Evaluation]:
+def _judged(model: AnnotationModel, after: AnnotationModel, test: Any, reading: ReadOptions) -> Evaluation:
+    """The metrics of a model on test data with the types of the changed one."""
     data = part_of(_read(test, reading, after, new_labels=False), None)[0]
-    methods = ANNOTATING[after.task.kind]
-    found = {}
-    for name, model in (("before", before), ("after", after)):
-        given = model.predict_readable(data.items)
-        if given.failures:
-            position, reason = next(iter(given.failures.items()))
-            raise DataError(f"The test item '{data.ids[position]}' cannot be judged: {reason}")
-        found[name] = methods.evaluate(data, given.found)
-    return found
+    given = model.predict_readable(data.items)
+    if given.failures:
+        position, reason = next(iter(given.failures.items()))
+        raise DataError(f"The test item '{data.ids[position]}' cannot be judged: {reason}")
+    return ANNOTATING[after.task.kind].evaluate(data, given.found)
 
 
 def _table(model: AnnotationModel) -> dict[str, list[Any]]:

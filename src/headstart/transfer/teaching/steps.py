@@ -20,6 +20,7 @@ from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.model import TransferModel
 from headstart.model.as_fitted import check_any_left, part_of, read_for
 from headstart.model.files.version_files import next_number, read_pointer, version_folder
+from headstart.model.files.writing import WritableModel
 from headstart.model.versions import Version, current_version, write_version
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
@@ -60,7 +61,7 @@ class Opened:
 
     def write(
         self,
-        model: TransferModel,
+        model: WritableModel,
         about: Mapping[str, Any],
         write_more: Callable[[Path], None],
         *,
