@@ -167,15 +167,6 @@ def test_a_class_in_one_group_is_never_left_out_whole():
         validation_folds(np.arange(4), None, 0)
 
 
-def test_time_is_shared_by_items_and_all_trainings_are_told():
-    told = []
-    budget = Budget(seconds=10.0, progress=lambda *words: told.append(words))
-    parts = [cross_fitted._part_of(budget, k, [80, 80, 40]) for k in range(3)]
-    assert [part.seconds for part in parts] == [4.0, 4.0, 2.0]
-    parts[1].progress(3, 10, "loss 1")
-    assert told == [(13, 30, "training 2 of 3, loss 1")]
-
-
 def test_a_class_without_items_has_a_score_that_is_finite():
     shift = toy_shift()
     task = Task("classification", (*shift.train.task.labels, "rare"))
