@@ -51,7 +51,7 @@ def _sentences(record: Record) -> PageSection:
     words = "Sentences with the most mistakes first. A dashed mark is a mistake; the percentage is its probability."
     if not wrong:
         words = "No sentence that was held out has a mistake; these are some of them."
-    return PageSection("sentences", "Sentences", "\n".join([note(words), *map(_sentence, shown)]))
+    return PageSection("sentences", "Sentences", "\n".join([note(words), *map(_sentence, shown)]), "sentences")
 
 
 def _sentence(one: Record) -> str:

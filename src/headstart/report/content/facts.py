@@ -11,6 +11,7 @@ from headstart.report.content.kinds import base_of, items_of
 from headstart.report.content.provenance import provenance
 from headstart.report.content.tables import class_rows
 from headstart.report.content.words import defined, interval, metric_words, number, one_line, series, shortened
+from headstart.reporting.wording import plural
 
 __all__ = [
     "baseline_sentences",
@@ -109,7 +110,8 @@ def purpose(record: Record) -> str:
     if base == "multilabel":
         return f"For {item}, it gives a probability for each of {count} labels, any number of which may apply: {names}."
     if base in _MARKS:
-        return f"In {item}, it {_MARKS[base]} of {count} {'type' if count == 1 else 'types'}: {names}."
+        kind = "type" if base == "token" else "class"
+        return f"In a {ITEM_OF[base]}, it {_MARKS[base]} of {plural(count, kind)}: {names}."
     return f"For {item}, it estimates {count} {'value' if count == 1 else 'values'}: {names}."
 
 

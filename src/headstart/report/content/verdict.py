@@ -163,5 +163,6 @@ def _third(record: Record) -> Iterator[tuple[str, str, str]]:
     rows = [row for row in class_rows(record) if row.value is not None]
     if len(rows) > 1:
         worst, bounds = rows[0], interval(rows[0].metrics[rows[0].key])
-        what = f"{metric_words(worst.key).name} of '{shortened(worst.label, 30)}', the weakest of {len(rows)} classes"
+        kinds = "types" if base_of(record) == "token" else "classes"
+        what = f"{metric_words(worst.key).name} of '{shortened(worst.label, 30)}', the weakest of {len(rows)} {kinds}"
         yield number(worst.value), what, f"95% interval {bounds}" if bounds else "no interval"

@@ -34,7 +34,7 @@ class MetricWords:
     @property
     def title(self) -> str:
         """Its name in a column header or at the start of a sentence."""
-        return self.name[:1].upper() + self.name[1:]
+        return self.name if self.name.startswith("mIoU") else self.name[:1].upper() + self.name[1:]
 
 
 METRICS: Mapping[str, MetricWords] = {
