@@ -207,7 +207,7 @@ def _frames(found: _Rows) -> Iterator[pd.DataFrame]:
         if found.offsets is not None:
             frame.insert(1, "position", places - found.offsets[owner])
         if found.words:
-            frame.insert(2, "word", [found.words[k] for k in places])
+            frame.insert(2, "word", [found.words[k] for k in places.tolist()])
         yield frame
 
 

@@ -260,7 +260,9 @@ def _check_options(run: Path, served: Served, options: ServeOptions) -> None:
         return
     asked = {"--pool": options.pool is not None, "--teach-every": options.teach_every is not None}
     for name in [name for name, is_asked in asked.items() if is_asked]:
-        raise UsageError(f"The model '{run}' annotates items, and is not taught by a server; leave {name} out.")
+        raise UsageError(
+            f"The model '{run}' annotates items, and is not taught by a server; use headstart update, and leave {name} out."
+        )
 
 
 def _check(served: Served, options: AnswerOptions) -> None:
