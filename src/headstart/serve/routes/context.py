@@ -261,7 +261,8 @@ def _check_options(run: Path, served: Served, options: ServeOptions) -> None:
     asked = {"--pool": options.pool is not None, "--teach-every": options.teach_every is not None}
     for name in [name for name, is_asked in asked.items() if is_asked]:
         raise UsageError(
-            f"The model '{run}' annotates items, and is not taught by a server; use headstart update, and leave {name} out."
+            f"The model '{run}' annotates items, and is not taught by a server; use 'headstart update', and leave "
+            f"{name} out."
         )
 
 
