@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import machine, say, section, table
+from _common import machine, say, section, table, write_section
 
 from headstart.annotations import Boxes
 from headstart.data.read import read
@@ -67,6 +67,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="of a training; by default about 600 steps")
     parser.add_argument("--train", type=int, help="training pictures at most")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the results")
+    parser.add_argument("--write", action="store_true", help="the tables into RESULTS.md")
     args = parser.parse_args()
     known = json.loads(args.out.read_text(encoding="utf-8")) if args.out.is_file() else {}
     if args.command == "run":
@@ -74,7 +75,7 @@ def main() -> None:
             parser.error("--set and --data are needed")
         with tempfile.TemporaryDirectory() as unpacked:
             run(args, folder_of(args.data, Path(unpacked)), known)
-    show(known)
+    show(known, write=args.write)
 
 
 def folder_of(data: Path, unpacked: Path) -> Path:
@@ -174,8 +175,9 @@ def plain(name: str, true: Boxes, found: Boxes) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def show(known: dict[str, Any]) -> None:
-    """A table of each set and source."""
+def show(known: dict[str, Any], *, write: bool) -> None:
+    """A table of each set and source, printed or written into RESULTS.md."""
+    said: list[str] = []
     groups = dict.fromkeys((row["set"], row["source"]) for row in known.values())
     for name, source in groups:
         rows = [row for row in known.values() if (row["set"], row["source"]) == (name, source)]
@@ -187,10 +189,24 @@ def show(known: dict[str, Any]) -> None:
                     [title, str(len(own)), *(mean_of(own, metric) for metric in ("ap50", "map")), minutes(own)]
                 )
         shown = source.rpartition("/")[2]
-        print(section(f"Boxes: {name}, {shown}", table(("", "seeds", "AP50", "mAP", "minutes"), lines)))
+        said += [*([""] if said else []), f"{name}, {shown}, {rows[0]['train']} training pictures:", ""]
+        said += table(("way", "seeds", "AP50", "mAP", "minutes"), lines)
+        said += ["", *trainings(rows)]
         gain = gain_over_scratch(rows)
-        if gain:
-            print(gain)
+        said += ["", gain] if gain else []
+    if write:
+        write_section("Annotations: boxes", said)
+    else:
+        print(section("Annotations: boxes", said))
+
+
+def trainings(rows: list[dict[str, Any]]) -> list[str]:
+    """What each training was, in a line."""
+    return [
+        f"- {ARMS[row['arm']]}, seed {row['seed']}: {row['epochs']} epochs at {row['side']} pixels, strides "
+        f"{', '.join(map(str, row['strides']))}, kept: {row['kept']}, {row['training_seconds']:.0f} s"
+        for row in rows if "epochs" in row
+    ]  # fmt: skip
 
 
 def mean_of(rows: list[dict[str, Any]], metric: str) -> str:

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import machine, say, section, table
+from _common import machine, say, section, table, write_section
 from PIL import Image
 
 from headstart.annotations import MaskArray
@@ -71,10 +71,11 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--seconds", type=float, default=1200.0, help="limit of a training")
     parser.add_argument("--pictures", type=int, default=MEMORY, help="of the command memory")
+    parser.add_argument("--write", action="store_true", help="the tables into RESULTS.md")
     args = parser.parse_args()
     results = Results(args.out)
     if args.command == "show":
-        show(results)
+        show(results, write=args.write)
         return
     if args.data is None:
         parser.error("--data is needed")
@@ -85,7 +86,7 @@ def main() -> None:
                 archive.extractall(unpacked, filter="data")
             folder = next(Path(unpacked).iterdir())
         {"nuclei": nuclei, "shift": shift, "memory": memory}[args.command](args, folder, results)
-    show(results)
+    show(results, write=args.write)
 
 
 class Results:
@@ -225,25 +226,40 @@ def memory(args: argparse.Namespace, folder: Path, results: Results) -> None:
     results.get(f"memory {args.pictures}", run)
 
 
-def show(results: Results) -> None:
-    """The tables of all results."""
-    header = ["data", "way", *METRICS, "fit, s", "a picture, s"]
-    lines = []
+def show(results: Results, *, write: bool) -> None:
+    """The tables of all results, printed or written into RESULTS.md."""
+    header = ["data", "way", *(metric.replace("_", " ") for metric in METRICS), "fit, s", "a picture, s"]
+    rows, memories = [], []
     for name, found in results.known.items():
         if name.startswith("memory"):
+            memories.append(memory_line(name, found))
             continue
         data, _, way = name.rpartition(" ")
         for kind in ("", "fluo ", "purple "):
             if f"{kind}miou" in found:
                 shown = [figure(found, f"{kind}{metric}") for metric in METRICS]
                 times = [f"{found['training']:.0f}", f"{found[f'{kind}seconds a picture']:.2f}"]
-                lines.append([f"{data} {kind}".strip(), TITLES[way], *shown, *times])
-    print(section("Masks of nuclei", table(header, lines)))
-    for name, found in results.known.items():
-        if name.startswith("memory"):
-            peaks = ", ".join(f"{count}: {peak:.0f}" for count, peak in found["peak MiB"].items())
-            about = f"{found['cells']:,} cells of {found['columns']} numbers in {found['seconds']:.0f} s"
-            print(f"{name} pictures: {about}; peak of memory in MiB after so many pictures: {peaks}.\n")
+                rows.append([described(data, kind), TITLES[way], *shown, *times])
+    lines = [*table(header, rows), *(["", *memories] if memories else [])]
+    if write:
+        write_section("Annotations: masks of nuclei", lines)
+    else:
+        print(section("Annotations: masks of nuclei", lines))
+
+
+def described(data: str, kind: str) -> str:
+    """The pictures of a row."""
+    which, count = data.split()[:2]
+    if which == "shift":
+        return f"{count} of fluorescence, judged on {'purple stains' if kind == 'purple ' else 'fluorescence'}"
+    return f"{count} training, {data.split()[2]} test pictures"
+
+
+def memory_line(name: str, found: dict[str, Any]) -> str:
+    """Seconds and memory of the moments of many pictures."""
+    peaks = ", ".join(f"{count}: {peak:.0f}" for count, peak in found["peak MiB"].items())
+    about = f"{found['cells']:,} cells of {found['columns']} numbers in {found['seconds']:.0f} s"
+    return f"Moments of {name.split()[1]} pictures: {about}; peak of memory in MiB after so many pictures: {peaks}."
 
 
 def figure(found: dict[str, Any], name: str) -> str:

@@ -19,7 +19,7 @@ from headstart.transfer.annotating.box_training import detector_settings
 from headstart.tune.boxes.train import (
     DetectorSettings,
     chosen_strides,
-    mean_ap50,
+    mean_precision,
     shortened,
     train_detector,
 )
@@ -56,7 +56,7 @@ def test_it_learns_squares_and_the_head_finds_what_it_judged() -> None:
     made = train_detector(source(), train, valid, 1, settings())
     assert made.ap50 > 0.5
     found = made.head.annotate(made.source, valid[0], engine=Engine(backend="torch", cache=False))
-    assert abs(mean_ap50(valid[1], found, 1) - made.ap50) < 0.05
+    assert abs(mean_precision(valid[1], found, 1, thresholds=[0.5]) - made.ap50) < 0.05
     assert made.outcome.kept_epoch > 0
     assert [level.stride for level in made.head.levels] == [8, 16]
 
@@ -135,3 +135,12 @@ def test_another_label_item_or_judge_is_another_training(monkeypatch: pytest.Mon
             train_detector(body, train, judges, 2, shortened(DetectorSettings(side=64, strides=(16,)), 1))
     assert len(set(keys)) == 5
     assert keys[0] == keys[-1]
+
+
+def test_an_epoch_that_finds_every_object_can_still_be_improved() -> None:
+    truth = [Boxes(np.array([[0, 0, 20, 20]]), np.array([0]))] * 3
+    loose, tight = (
+        [Boxes(np.array([[0, 0, 20, height]]), np.array([0]), scores=np.array([0.9]))] * 3 for height in (11, 19)
+    )
+    assert mean_precision(truth, loose, 1, thresholds=(0.5,)) == mean_precision(truth, tight, 1, thresholds=(0.5,)) == 1
+    assert mean_precision(truth, loose, 1) < mean_precision(truth, tight, 1)

@@ -212,10 +212,10 @@ class _Parts:
 
 def _judged(made: TrainedDetector, judging: Pictures, classes: int, context: RunContext) -> tuple[list[Boxes], float]:
     """What a detector finds in pictures that neither trained it nor chose its epoch, and its AP50 on them."""
-    from headstart.tune.boxes.train import mean_ap50
+    from headstart.tune.boxes.train import mean_precision
 
     found = made.head.annotate(made.source, judging[0], engine=replace(context.engine, cache=False))
-    return found, mean_ap50(judging[1], found, classes)
+    return found, mean_precision(judging[1], found, classes, thresholds=(0.5,))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from headstart.annotations import Boxes
-from headstart.decode.average_precision import average_precision, match_boxes
+from headstart.decode.average_precision import IOU_THRESHOLDS, average_precision, match_boxes
 from headstart.engine.pipeline.digest import item_digest
 from headstart.heads.boxes.calibration import calibrate_scores
 from headstart.heads.boxes.dense import DenseBoxes
@@ -37,7 +37,7 @@ __all__ = [
     "TrainedDetector",
     "chosen_side",
     "chosen_strides",
-    "mean_ap50",
+    "mean_precision",
     "shortened",
     "train_detector",
 ]
@@ -107,14 +107,25 @@ class TrainedDetector:
     ap50: float
 
 
-def mean_ap50(truth: Sequence[Boxes], found: Sequence[Boxes], classes: int) -> float:
-    """Average precision at an overlap of 0.5, the mean over the classes with objects; 0 without any.
+def mean_precision(
+    truth: Sequence[Boxes], found: Sequence[Boxes], classes: int, *, thresholds: Sequence[float] = IOU_THRESHOLDS
+) -> float:
+    """Average precision, the mean over the thresholds and the classes with objects; 0 without any.
+
+    Args:
+        truth: the n labelled pictures.
+        found: the n detected ones, with scores.
+        classes: number of classes.
+        thresholds: intersections over union from which a detection is a hit; by default COCO's ten, 0.5 to 0.95.
 
     Examples:
-        >>> mean_ap50([Boxes.empty()], [Boxes.empty()], 2)
-        0.0
+        >>> true = Boxes(np.array([[0, 0, 10, 10]]), np.array([0]))
+        >>> seen = Boxes(np.array([[0, 0, 10, 7.8]]), np.array([0]), scores=np.array([0.9]))
+        >>> mean_precision([true], [seen], 1, thresholds=[0.5]), round(mean_precision([true], [seen], 1), 2)
+        (1.0, 0.6)
     """
-    values = np.array([average_precision(one)[0][0] for one in match_boxes(truth, found, classes, thresholds=[0.5])])
+    matches = match_boxes(truth, found, classes, thresholds=thresholds)
+    values = np.array([average_precision(one)[0].mean() for one in matches])
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else 0.0
 
@@ -217,7 +228,11 @@ def train_detector(
     made = DenseBoxes(levels, settings.side, classes, state, calibration)
     tuned = _trainable(source).with_module(module.body, f"{source.info.name} (trained on boxes)")
     return TrainedDetector(
-        made, tuned, outcome, [calibration.on(one) for one in found], mean_ap50(valid[1], found, classes)
+        made,
+        tuned,
+        outcome,
+        [calibration.on(one) for one in found],
+        mean_precision(valid[1], found, classes, thresholds=(0.5,)),
     )
 
 
@@ -276,7 +291,11 @@ def _groups(body: Trainable, module: DetectorModule, settings: DetectorSettings)
 
 @dataclass(frozen=True, eq=False)
 class _Judge:
-    """1 - AP50 of a detector on held-out pictures, after every epoch."""
+    """1 - mAP of a detector on held-out pictures, after every epoch.
+
+    COCO's mean over ten thresholds chooses the epoch: AP50 reaches 1 on few pictures after some epochs, and then no
+    later one can be better.
+    """
 
     module: DetectorModule
     pictures: NDArray[np.uint8]
@@ -285,7 +304,7 @@ class _Judge:
 
     def __call__(self) -> float:
         found = detect(self.module, self.pictures, [one.size for one in self.truth])
-        return 1.0 - mean_ap50(self.truth, found, self.classes)
+        return 1.0 - mean_precision(self.truth, found, self.classes)
 
 
 def shortened(settings: DetectorSettings, epochs: int) -> DetectorSettings:
