@@ -61,4 +61,6 @@ def model_annotations(model: AnnotationModel, items: Sequence[Any]) -> ModelAnno
 
 def _unopened(head: AnnotationHead) -> AnnotationHead:
     """The head without the source that it keeps open, whose number format is chosen."""
-    return replace(head, _opened={}) if isinstance(head, MaskHead | TrainedMaskHead) else head
+    if isinstance(head, MaskHead):
+        return replace(head, _opened={})
+    return replace(head, _opened={}) if isinstance(head, TrainedMaskHead) else head
