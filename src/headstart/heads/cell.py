@@ -22,6 +22,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from headstart.errors import DataError, ParameterError
+from headstart.heads.cells.deadline import check_deadline
 from headstart.heads.cells.forward import apply_cell, numpy_library, torch_library
 from headstart.heads.cells.plan import CellPlan
 from headstart.heads.estimator.protocols import Estimator
@@ -155,6 +156,7 @@ class CellHead(BaseEstimator):  # type: ignore[misc]
         }
         library = torch_library()
         for batch in _batches(len(rows), self.steps, rng):
+            check_deadline()
             scores = self._scores(x[batch], plan, learnt, library, torch.stack)
             loss = loss_of[self.kind](scores, y[batch])
             optimiser.zero_grad()

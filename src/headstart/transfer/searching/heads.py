@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from headstart.heads.architecture import Architecture
+from headstart.heads.cells.deadline import training_until
 from headstart.reporting import Progress
 from headstart.search.driving.journal import open_journal
 from headstart.search.driving.loop import SearchBudget, SearchResult, Try, run_search
@@ -100,7 +103,12 @@ def search_heads(
     seconds = None if left is None else max(0.0, left - JUDGING * items.default.seconds - SPARE)
     count = TRIES if tries is None and seconds is None else tries
     header = _header(items, method, space, context)
-    with open_journal(journal, header) as opened, context.reporter.progress(f"searching by {method}") as step:
+    until = math.inf if seconds is None else time.perf_counter() + seconds
+    with (
+        training_until(until),
+        open_journal(journal, header) as opened,
+        context.reporter.progress(f"searching by {method}") as step,
+    ):
         result = run_search(
             space, SEARCH_METHODS[method], losses, SearchBudget(count, seconds), seed=context.seed, journal=opened,
             problem=problem, known=_known(items, space), kind_of=losses.kind_of,
