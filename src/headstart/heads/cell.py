@@ -25,7 +25,9 @@ from headstart.errors import DataError, ParameterError
 from headstart.heads.cells.deadline import check_deadline
 from headstart.heads.cells.forward import apply_cell, numpy_library, torch_library
 from headstart.heads.cells.plan import CellPlan
+from headstart.heads.cells.threads import one_thread
 from headstart.heads.estimator.protocols import Estimator
+from headstart.heads.estimator.scores import accuracy_or_r2
 from headstart.params import check_choice, check_number
 from headstart.tasks import base_kind
 from headstart.types import Task
@@ -155,14 +157,15 @@ class CellHead(BaseEstimator):  # type: ignore[misc]
             "regression": torch.nn.functional.mse_loss,
         }
         library = torch_library()
-        for batch in _batches(len(rows), self.steps, rng):
-            check_deadline()
-            scores = self._scores(x[batch], plan, learnt, library, torch.stack)
-            loss = loss_of[self.kind](scores, y[batch])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
+        with one_thread():
+            for batch in _batches(len(rows), self.steps, rng):
+                check_deadline()
+                scores = self._scores(x[batch], plan, learnt, library, torch.stack)
+                loss = loss_of[self.kind](scores, y[batch])
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
         arrays = [one.detach().numpy().astype(np.float64) for one in learnt]
         self.projection_, self.matrices_, self.biases_, self.weight_, self.bias_ = arrays
 
@@ -198,6 +201,10 @@ class CellHead(BaseEstimator):  # type: ignore[misc]
         if self.kind == "multilabel":
             return np.asarray(scores >= 0, dtype=int)
         return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:  # noqa: N803 (scikit-learn's name)
+        """Accuracy, or R² of a regression."""
+        return accuracy_or_r2(self.kind, y, self.predict(X))
 
     def _ranges(self) -> list[tuple[int, int]]:
         widths = [self.n_features_in_] if self.widths is None else [int(width) for width in self.widths]

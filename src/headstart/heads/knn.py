@@ -14,6 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from headstart.heads.estimator.inputs import FLOATS, checked_rows
 from headstart.heads.estimator.protocols import Estimator
+from headstart.heads.estimator.scores import accuracy_or_r2
 from headstart.linear.checks import unit_rows
 from headstart.tasks import base_kind
 from headstart.types import Task
@@ -95,9 +96,7 @@ class KNearestNeighbours(BaseEstimator):  # type: ignore[misc]
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:  # noqa: N803 (scikit-learn's name)
         """Accuracy, or R² of a regression."""
-        from sklearn.metrics import accuracy_score, r2_score
-
-        return float((r2_score if self._kind == "regression" else accuracy_score)(y, self.predict(X)))
+        return accuracy_or_r2(self._kind, y, self.predict(X))
 
     def _remember(self, X: ArrayLike, y: ArrayLike) -> None:  # noqa: N803
         rows, labels = validate_data(self, X, y, dtype=FLOATS, multi_output=True)

@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from headstart.heads.contenders.closed_form import ClosedForm
 from headstart.heads.estimator.inputs import checked_rows, class_codes
 from headstart.heads.estimator.protocols import Estimator
+from headstart.heads.estimator.scores import accuracy_or_r2
 from headstart.heads.knn import KNearestNeighbours
 from headstart.heads.logistic import MultinomialLogisticRegression
 from headstart.linear.checks import CHUNK
@@ -153,6 +154,10 @@ class RandomFeatures(BaseEstimator):  # type: ignore[misc]
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 (scikit-learn's name)
         """Labels (n,), 0/1 columns or values."""
         return np.asarray(self.inner_.predict(self.transform(X)))
+
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:  # noqa: N803 (scikit-learn's name)
+        """Accuracy, or R² of a regression."""
+        return accuracy_or_r2(self.kind, y, self.predict(X))
 
     def chosen_params(self) -> dict[str, Any]:
         """The parameters, for a refit on other rows."""

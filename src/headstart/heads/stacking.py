@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, clone
 from headstart.heads.contenders.closed_form import ClosedForm
 from headstart.heads.estimator.cross_fitting import cross_fitted_scores, quietly_fitted
 from headstart.heads.estimator.protocols import Estimator
-from headstart.heads.estimator.scores import estimator_scores
+from headstart.heads.estimator.scores import accuracy_or_r2, estimator_scores
 from headstart.heads.registry import HEADS, EstimatorHead, SpectralHead
 from headstart.tasks import Calibration, base_kind, task_methods
 from headstart.types import Task, TaskKind
@@ -114,9 +114,7 @@ class HeadStacking(BaseEstimator):  # type: ignore[misc]
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:  # noqa: N803 (scikit-learn's name)
         """Accuracy, or R² of a regression."""
-        from sklearn.metrics import accuracy_score, r2_score
-
-        return float((r2_score if self.kind == "regression" else accuracy_score)(y, self.predict(X)))
+        return accuracy_or_r2(self.kind, y, self.predict(X))
 
     def _encoded(self, y: ArrayLike) -> NDArray[Any]:
         labels = np.asarray(y)

@@ -28,6 +28,7 @@ from headstart.heads.architecture import Architecture
 from headstart.heads.architectures.contender import map_of
 from headstart.heads.cells.forward import Library, apply_operation, torch_library
 from headstart.heads.cells.plan import MATRICES, MOST_NODES, OPERATIONS, CellPlan
+from headstart.heads.cells.threads import one_thread
 from headstart.heads.problem import Problem
 from headstart.search.head_space import HeadSpace
 from headstart.search.registry import Bench
@@ -121,7 +122,8 @@ class _Darts:
 
     def propose(self) -> Point:
         one = self._rounds(self._round)
-        found = self._bench.remember(f"darts {self._round}", lambda: _trained(self._problem, one))
+        with one_thread():
+            found = self._bench.remember(f"darts {self._round}", lambda: _trained(self._problem, one))
         self._round += 1
         plan = CellPlan.parse(found["cell"])
         architecture = Architecture(

@@ -153,6 +153,7 @@ def fit(
         SaveError: if the run folder cannot be written.
 
     Examples:
+        >>> import numpy as np
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
         >>> run = fit((rows, ["left"] * 10 + ["right"] * 10))
         >>> run.evaluation.metrics["accuracy"].value, run.predict([[0.1, 1.0]])

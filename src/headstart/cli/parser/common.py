@@ -293,7 +293,7 @@ def add_encoding(parser: Parser, *, cluster: bool = False, int8: bool = False, b
         parser.set_defaults(ray=None, workers=None)  # `engine_of` reads them for every command that encodes
 
 
-def add_judging(parser: Parser, files: str, *, done: str, seeded: str) -> Group:
+def add_judging(parser: Parser, files: str, *, done: str, seeded: str, config: bool = False) -> Group:
     """The options of a command that judges saved models on labelled data: what is read, encoded and written.
 
     Args:
@@ -301,6 +301,7 @@ def add_judging(parser: Parser, files: str, *, done: str, seeded: str) -> Group:
         files: what the folder of ``--out`` holds.
         done: what is done on the data, for the help of ``--split``.
         seeded: what the seed is for.
+        config: whether its options may come from a file.
 
     Returns:
         The group of the most used options, for those that the command alone has.
@@ -323,6 +324,8 @@ def add_judging(parser: Parser, files: str, *, done: str, seeded: str) -> Group:
     add_report_items(group)
     add_reading(parser, label=False)
     add_encoding(parser)
+    if config:
+        add_config(parser)
     add_common(parser)
     return group
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headstart.cli.parser.base import Parser
-from headstart.cli.parser.common import DATA, Verbs, add_config, add_judging, add_version, new_verb
+from headstart.cli.parser.common import DATA, Verbs, add_judging, add_version, new_verb
 
 __all__ = ["add"]
 
@@ -24,5 +24,4 @@ def add(verbs: Verbs[Parser]) -> None:
     parser.add_argument("model", metavar="MODEL", help="run folder of a fit")
     parser.add_argument("data", metavar="DATA", help=DATA)
     files = "metrics.json, confusion.csv, predictions (.csv and .parquet)"
-    add_version(add_judging(parser, files, done="evaluate", seeded="bootstrap resamples"))
-    add_config(parser)
+    add_version(add_judging(parser, files, done="evaluate", seeded="bootstrap resamples", config=True))

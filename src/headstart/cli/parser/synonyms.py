@@ -22,6 +22,9 @@ _OPTIONS: dict[str, str] = {
     "--out": "output outfile out-file output-file output-dir outdir out-dir save save-dir save-to save-path dest "
     "destination to export write logdir run-dir results report-dir o output-path save-model",
     "--seed": "random-state random-seed rng randomstate s",
+    "--learning-rate": "lr learn-rate rate lr0",
+    "--weight-decay": "wd decay l2",
+    "--patience": "early-stopping early-stop",
     "--time-limit": "time timeout max-time budget time-budget limit duration minutes max-seconds timelimit t",
     "--group-col": "group groups group-by group-column patient subject speaker groupby",
     "--time-col": "date time-column timestamp date-col datetime",
@@ -29,7 +32,7 @@ _OPTIONS: dict[str, str] = {
     "--strategy": "finetune fine-tune finetuning fine-tuning method mode tune tuning peft lora adapter "
     "transfer unfreeze",
     "--head": "heads classifier clf algorithm estimator",
-    "--batch-size": "bs batch batchsize b",
+    "--batch-size": "bs batch batchsize b per-device-train-batch-size",
     "--class-weight": "class-weights balance balanced weighting",
     "--split": "part subset partition",
     "--json": "format output-format as-json",
@@ -45,7 +48,7 @@ _OPTIONS: dict[str, str] = {
     "--priors": "prior",
     "--license": "licence",
     "--max-params": "max-parameters max-size size",
-    "--epochs": "epoch num-epochs n-epochs",
+    "--epochs": "epoch num-epochs n-epochs max-epochs num-train-epochs",
     "--side": "image-size img-size resolution size",
     "--zero-shot": "zeroshot candidate-labels",
     "--label-text": "descriptions prompts",
@@ -54,9 +57,9 @@ _OPTIONS: dict[str, str] = {
 
 # What to do instead, for names that no option stands for.
 _HINTS: dict[str, str] = {
-    "epochs num-epochs n-epochs steps max-steps iterations": "a fit decides how long to train, within --time-limit",
-    "lr learning-rate weight-decay momentum optimizer scheduler dropout": "a fit chooses it (from Python, you can "
-    "pass a strategy of headstart.tune with other settings)",
+    "epochs steps max-steps iterations": "the length of a training is --epochs of 'headstart fit DATA --strategy NAME'",
+    "lr learning-rate weight-decay momentum optimizer scheduler dropout": "other settings of a training go into --set "
+    "NAME=VALUE of 'headstart fit DATA --strategy NAME', where the strategy has them",
     "test-size val-split validation-split test test-data valid-data validation cv folds n-folds k-fold holdout "
     "train-size": "a split is read from a column 'split' or from folders train/val/test, or else made by the fit",
     "num-labels num-classes n-classes": "the labels are read from the data",

@@ -117,7 +117,7 @@ def packed_bytes(moments: Moments) -> int:
 
     Examples:
         >>> packed_bytes(Moments.zeros(3, 1))
-        176
+        160
     """
     d, k = moments.num_features, moments.num_targets
     return 8 * (2 + 2 * d + d * (d + 1) // 2 + d * k + 2 * k + k * k)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 from headstart.heads.contenders.contender import Contender
 from headstart.heads.contenders.spectral import spectral_contenders
 from headstart.heads.estimator.inputs import FLOATS, checked_rows, class_codes
+from headstart.heads.estimator.scores import accuracy_or_r2
 from headstart.heads.feature_map import FeatureMap
 from headstart.heads.problem import Problem
 from headstart.heads.registry import HEADS, SpectralHead
@@ -125,6 +126,4 @@ class ClosedForm(BaseEstimator):  # type: ignore[misc]
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:  # noqa: N803 (scikit-learn's name)
         """Accuracy, or R² of a regression."""
-        from sklearn.metrics import accuracy_score, r2_score
-
-        return float((r2_score if self.kind == "regression" else accuracy_score)(y, self.predict(X)))
+        return accuracy_or_r2(self.kind, y, self.predict(X))

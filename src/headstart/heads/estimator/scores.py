@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from headstart.errors import ParameterError
 from headstart.heads.estimator.protocols import Estimator
 
-__all__ = ["ScoringMethod", "aligned", "classes_of", "estimator_scores", "scoring"]
+__all__ = ["ScoringMethod", "accuracy_or_r2", "aligned", "classes_of", "estimator_scores", "scoring"]
 
 ScoringMethod = Literal["decision_function", "predict_proba", "predict"]
 
@@ -123,3 +123,20 @@ def _of_label(proba: NDArray[Any], seen: NDArray[Any]) -> NDArray[np.float64]:
 def _log_odds(proba: NDArray[np.float64]) -> NDArray[np.float64]:
     kept = np.clip(proba, SMALLEST, 1 - SMALLEST)
     return np.asarray(np.log(kept) - np.log1p(-kept))
+
+
+def accuracy_or_r2(kind: str, truth: ArrayLike, predicted: ArrayLike) -> float:
+    """What ``score`` of an estimator for several kinds of task gives: R² of a regression, else the accuracy.
+
+    Args:
+        kind: of the task.
+        truth: (n,) or (n, k) labels or values.
+        predicted: the same for the predictions.
+
+    Examples:
+        >>> accuracy_or_r2("classification", [0, 1, 1, 0], [0, 1, 0, 0]), accuracy_or_r2("regression", [1, 2], [1, 2])
+        (0.75, 1.0)
+    """
+    from sklearn.metrics import accuracy_score, r2_score
+
+    return float((r2_score if kind == "regression" else accuracy_score)(truth, predicted))

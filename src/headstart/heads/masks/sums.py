@@ -33,6 +33,7 @@ class MaskSums:
         beta: exponent of the class weights.
 
     Examples:
+        >>> import numpy as np
         >>> cells = ClassSums(2)
         >>> cells.add(np.array([[0.0], [1.0]]), np.eye(2))
         >>> sums = MaskSums(cells.finish(), 0.5)

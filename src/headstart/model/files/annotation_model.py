@@ -95,7 +95,7 @@ def write_annotation_model(
         >>> model = fit(made_sentences(12), source="toy", baselines="none", verbose=False).model
         >>> write_annotation_model(Path(folder), model.source, model.task, model.head)
         >>> annotation_kind(Path(folder)), read_annotation_model(Path(folder), None).task.labels
-        ('token', ('firm', 'person', 'place'))
+        ('token', ('firm', 'person', 'place', 'product'))
     """
     digests: dict[str, str] = {}
     reference: Any

@@ -121,8 +121,8 @@ def mean_precision(
     Examples:
         >>> true = Boxes(np.array([[0, 0, 10, 10]]), np.array([0]))
         >>> seen = Boxes(np.array([[0, 0, 10, 7.8]]), np.array([0]), scores=np.array([0.9]))
-        >>> mean_precision([true], [seen], 1, thresholds=[0.5]), round(mean_precision([true], [seen], 1), 2)
-        (1.0, 0.6)
+        >>> [round(mean_precision([true], [seen], 1, thresholds=some), 2) for some in ([0.5], IOU_THRESHOLDS)]
+        [1.0, 0.6]
     """
     matches = match_boxes(truth, found, classes, thresholds=thresholds)
     values = np.array([average_precision(one)[0].mean() for one in matches])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from headstart.errors import ParameterError, UnknownNameError
 from headstart.tune.training.settings import Training
@@ -16,6 +16,14 @@ Chosen = Mapping[str, Any]
 
 PLAIN = (bool, int, float, str)
 OF_TRAINING = frozenset(field.name for field in fields(Training))
+
+
+@runtime_checkable
+class _Named(Protocol):
+    """A strategy has a name; the settings of a detector or of a random field have none."""
+
+    @property
+    def name(self) -> str: ...
 
 
 def own_settings(strategy: object) -> dict[str, Any]:
@@ -61,8 +69,9 @@ def with_chosen(strategy: S, chosen: Chosen | None, *, unused: Collection[str] =
     if isinstance(strategy, Training):
         check_chosen(chosen, "a training", unused=unused)
         return cast("S", replace(strategy, **chosen))
-    name, own = str(getattr(strategy, "name", "the training")), own_settings(strategy)
-    check_chosen(chosen, f"'{name}'", own=own, unused=unused)
+    own = own_settings(strategy)
+    owner = f"'{strategy.name}'" if isinstance(strategy, _Named) else "a training"
+    check_chosen(chosen, owner, own=own, unused=unused)
     settings: dict[str, Any] = {key: value for key, value in chosen.items() if key in own}
     of_training = {key: value for key, value in chosen.items() if key not in own}
     if of_training:
@@ -104,7 +113,7 @@ def check_chosen(
             )
         if name not in usable:
             raise UnknownNameError("training setting", name, usable)
-        default = further.get(name, getattr(Training(), name, None))
+        default = further[name] if name in further else getattr(Training(), name)
         _check_kind(value, name, owner, default)
     Training(**{name: value for name, value in chosen.items() if name not in further})
 
