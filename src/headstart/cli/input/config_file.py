@@ -22,6 +22,7 @@ __all__ = ["as_words", "as_yaml", "parse_configured"]
 NOT_KEPT = ("help", "config", "print_config")  # they say where options are read and printed
 OF_ONE_RUN = ("out", "overwrite")  # not repeated: the run that is read would be replaced
 RECORDS = ("manifest.json", "distillation.json")  # of a run folder; they hold its command
+LONGEST_NAME = 60  # characters of an unknown one that are shown and compared
 END = "...\n"  # of a YAML document that is one plain value
 SHOWN_DEFAULT = re.compile(r"\(default: (.*)\)$", re.DOTALL)
 
@@ -65,9 +66,10 @@ def parse_configured(parser: argparse.ArgumentParser, verb: argparse.ArgumentPar
     with _relaxed([action for action in verb._actions if printing or action.dest in values]):
         args = parser.parse_args(words)
     excluded = set(given) | _excluded(verb, given)
-    for dest, value in values.items():
-        if dest not in excluded:
-            setattr(args, dest, value)
+    used = {dest: value for dest, value in values.items() if dest not in excluded}
+    _check_exclusive(verb, used, given.get("config"))
+    for dest, value in used.items():
+        setattr(args, dest, value)
     args.words = [words[0], *as_words(actions, args)]
     return args
 
@@ -184,6 +186,20 @@ def _excluded(verb: argparse.ArgumentParser, given: Mapping[str, Any]) -> set[st
     return {dest for group in groups if group & set(given) for dest in group}
 
 
+def _check_exclusive(verb: argparse.ArgumentParser, used: Mapping[str, Any], path: object) -> None:
+    """Raise if a file gives two options that exclude each other; those of the command line exclude them before."""
+    names = {action.dest: key for key, action in _actions(verb).items()}
+    for group in verb._mutually_exclusive_groups:
+        both = [
+            names.get(action.dest, action.dest)
+            for action in group._group_actions
+            if action.dest in used and used[action.dest] != action.default
+        ]
+        if len(both) > 1:
+            listed = " and ".join(f"'{name}'" for name in both)
+            raise UsageError(f"'{path}' holds {listed}, and only one of them is allowed; leave out the others.")
+
+
 def _values(parser: argparse.ArgumentParser, verb: argparse.ArgumentParser, name: str, path: Path) -> dict[str, Any]:
     """The values by destination of a YAML file, a run folder, or the record in a run folder."""
     record = next((path / one for one in RECORDS if (path / one).is_file()), None) if path.is_dir() else None
@@ -205,9 +221,9 @@ def _values(parser: argparse.ArgumentParser, verb: argparse.ArgumentParser, name
         known = str(key).replace("_", "-")
         action = actions.get(known) or actions.get(str(key))
         if action is None:
-            near = difflib.get_close_matches(known, actions, n=1)
+            near = difflib.get_close_matches(known[:LONGEST_NAME], actions, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else f" '{verb.prog} --print-config' lists all."
-            raise UsageError(f"'{path}' holds the unknown option '{key}'.{hint}")
+            raise UsageError(f"'{path}' holds the unknown option '{key!s:.{LONGEST_NAME}}'.{hint}")
         if value is not None:
             values[action.dest] = _converted(verb, action, value, f"'{key}' in '{path}'")
     return values
@@ -215,8 +231,12 @@ def _values(parser: argparse.ArgumentParser, verb: argparse.ArgumentParser, name
 
 def _of_run(parser: argparse.ArgumentParser, verb: argparse.ArgumentParser, name: str, record: Path) -> dict[str, Any]:
     command = read_json(record).get("command")
-    words = shlex.split(command) if isinstance(command, str) else []
-    if words[:1] != ["headstart"]:
+    try:
+        words = shlex.split(command) if isinstance(command, str) else []
+    except ValueError as error:
+        why = str(error).lower()
+        raise UsageError(f"The command in '{record}' cannot be read ({why}); give a YAML file instead.") from None
+    if words[:1] != ["headstart"] or "\0" in "".join(words):
         raise UsageError(f"'{record}' names no command of headstart, so its options are not known; give a YAML file.")
     if words[1:2] != [name]:
         made = " ".join(words[:2])
