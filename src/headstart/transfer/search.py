@@ -165,8 +165,8 @@ def _check(source: Any, method: str, tries: int | None, time_limit: float | None
 def _whole_items(dataset: Dataset) -> Dataset:
     if dataset.task is not None and dataset.task.unit in ANNOTATION_KINDS:
         raise DataError(
-            f"A search goes through heads of whole items. {dataset.origin or 'The data'} hold annotations of parts of "
-            "items; fit them with 'headstart fit'."
+            f"A search goes through heads of whole items, and {dataset.origin or 'this dataset'} has annotated parts "
+            "of items; fit them with 'headstart fit'."
         )
     return dataset
 

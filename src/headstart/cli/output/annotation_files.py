@@ -118,7 +118,7 @@ def annotation_target(
     ending = path.suffix.lower()
     if ending in FILE_ENDINGS and ending not in allowed and not path.is_dir():
         file = f", or one file that ends in {' or '.join(allowed)}" if allowed else ""
-        raise UsageError(f"The format '{writer.name}' is written as a folder{file}; name it with --out. Got '{out}'.")
+        raise UsageError(f"The format '{name}' is written as a folder{file}; name it with --out. Got '{out}'.")
     is_file = ending in allowed and not path.is_dir()
     check_writable(path)
     if path.exists():

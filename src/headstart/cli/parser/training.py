@@ -45,10 +45,12 @@ def option_name(name: str) -> str:
     """The option of a setting.
 
     Examples:
-        >>> option_name("learning_rate"), option_name("augmentation")
-        ('--learning-rate', '--augment')
+        >>> option_name("learning_rate"), option_name("augmentation"), option_name("mixup")
+        ('--learning-rate', '--augment', '--set mixup')
     """
-    return "--augment" if name == "augmentation" else "--" + name.replace("_", "-")
+    if name == "augmentation":
+        return "--augment"
+    return "--" + name.replace("_", "-") if name in KNOBS or name == "batch_size" else f"--set {name}"
 
 
 def add_training(parser: Parser, title: str, defaults: Training | None = None) -> Group:

@@ -112,7 +112,7 @@ class Conll:
         scored = any(span.score != 1.0 for spans in y for span in spans)
         return (
             *(["CoNLL holds words, not the texts with their own spaces."] if texts else []),
-            *(["CoNLL holds no scores; JSON lines do."] if scored else []),
+            *(["CoNLL holds no scores; '--format spans' writes them."] if scored else []),
             *(
                 ["IO joins spans of one type that touch; IOB2 does not."]
                 if settings["scheme"] == "IO" and _touch(y)

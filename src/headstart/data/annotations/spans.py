@@ -158,7 +158,7 @@ def _records(location: Location, name: str, remarks: Remarks) -> Iterator[SpanRe
                 "the form with --annotations spans,form=NAME."
             )
         if not form:
-            remarks.say(f"Read the spans as {FORMS[own]} writes them.")
+            remarks.say(f"Read the spans in the form of {FORMS[own]}.")
             form = own
         yield from records_of(value, form, where)
 

@@ -103,7 +103,7 @@ class TokenColumns:
         scored = any(span.score != 1.0 for spans in y for span in spans)
         return (
             *(["Columns of words hold no texts with their own spaces."] if texts else []),
-            *(["Columns of tags hold no scores; JSON of spans does."] if scored else []),
+            *(["Columns of tags hold no scores; '--format spans' writes them."] if scored else []),
         )
 
 

@@ -15,6 +15,7 @@ from headstart.types import Dataset
 __all__ = ["annotation_facts", "describe_annotations"]
 
 SMALL = 32  # pixels of a side below which COCO calls an object small
+ROUNDING = 1e-4  # of an area whose sides were written as fractions
 
 
 def annotation_facts(dataset: Dataset) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def annotation_facts(dataset: Dataset) -> dict[str, Any]:
     if task.kind == "box":
         sides = [own.xyxy[:, 2:] - own.xyxy[:, :2] for own in y if len(own)]
         joined = np.concatenate(sides) if sides else np.empty((0, 2))
-        small = int((joined.prod(axis=1) < SMALL**2).sum())
+        small = int((joined.prod(axis=1) < SMALL**2 * (1 - ROUNDING)).sum())
         facts |= {"per_item": _range(counted.counts.sum(axis=1)), "box_sides": _range(joined.ravel()), "small": small}
     else:
         pixels = sum(own.size[0] * own.size[1] for own in y)

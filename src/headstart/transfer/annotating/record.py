@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from headstart.evaluate.gain import UNTRAINED
@@ -62,6 +63,7 @@ def annotation_record(
         "encoding": {},
         "seed": seed,
         "command": command,
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "environment": environment(),
     }
     return record | ({"fine_tuning": dict(judged.decision)} if judged.decision else {})

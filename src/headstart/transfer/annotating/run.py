@@ -26,7 +26,7 @@ from headstart.transfer.stages.compare import Baseline
 
 __all__ = ["AnnotationRun", "annotation_tables", "open_annotator"]
 
-MANIFEST = ("source", "encoding", "seed", "command", "environment")
+MANIFEST = ("source", "encoding", "seed", "command", "when", "environment")
 
 Table = Mapping[str, Sequence[Any]]
 
