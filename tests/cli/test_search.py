@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
 from headstart.cli.main import main
+from headstart.cli.process import Terminated
 
 
 @pytest.fixture
@@ -57,3 +59,24 @@ def test_wrong_options_are_one_sentence_and_code_2(words, says, capsys):
         code = left.code
     assert code == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("stop", "code", "says"),
+    [(KeyboardInterrupt(), 130, "interrupted"), (Terminated(signal.SIGTERM), 143, "terminated by SIGTERM")],
+)
+def test_an_interrupted_search_says_that_the_same_command_goes_on(
+    table, tmp_path, capsys, monkeypatch, stop, code, says
+):
+    def stopped(self, point):
+        raise stop
+
+    monkeypatch.setattr("headstart.search.driving.losses.HeadLosses.__call__", stopped)
+    out = tmp_path / "run"
+    assert main(["search", str(table), "-o", str(out), "--tries", "2"]) == code
+    error = capsys.readouterr().err
+    journal = out.with_name("run.search.jsonl")
+    assert f"{says}; the same command goes on with the search" in error
+    assert str(journal) in error
+    assert "nothing was written" not in error
+    assert journal.exists()

@@ -62,6 +62,7 @@ def test_labels_that_are_linear_keep_the_default():
     run = search((CIRCLE, LINE), tries=6, seed=0, baselines="none", verbose=False)
     block, default = run.record["search"], headstart.fit((CIRCLE, LINE), verbose=False, baselines="none")
     assert not block["decision"]["replaces_default"]
+    assert not block["decision"]["caution"]
     assert run.model.head.head == default.model.head.head in ("ridge", "lda")
     assert "default" in block["decision"]["sentence"]
 
@@ -124,3 +125,37 @@ def test_annotated_items_are_refused(tmp_path):
     path.write_text("Ada B-PER\nlives O\n\nBonn B-LOC\nis O\n\n" * 5)
     with pytest.raises(headstart.errors.DataError, match="A search goes through heads of whole items"):
         search(path, tries=1, verbose=False)
+
+
+def test_the_header_tells_problems_apart():
+    from headstart.data import read
+    from headstart.reporting import SilentReporter
+    from headstart.transfer.searching.heads import search_header
+    from headstart.transfer.searching.items import prepare_search
+    from headstart.transfer.stages.context import RunContext
+
+    items = prepare_search(read((CIRCLE, INSIDE)), None, RunContext(SilentReporter()))
+    first = search_header(items, "random", 0)
+    assert search_header(items, "random", 0) == first
+    assert first["headstart"] == headstart.__version__
+    source, default = items.prepared.source, items.default
+
+    class Other:
+        info = replace(source.info, sha256="0" * 64)
+
+    changed = {
+        "groups": replace(items, default=replace(default, groups=np.arange(300) // 3)),
+        "body": replace(items, prepared=replace(items.prepared, source=Other())),
+        "label texts": replace(items, search=replace(items.search, prior=np.ones((2, 2)))),
+    }
+    for key, other in changed.items():
+        found = search_header(other, "random", 0)
+        assert {name for name in first if first[name] != found[name]} == {key}
+
+
+def test_metrics_of_a_winner_are_said_to_be_conditional(circle):
+    run, place = circle
+    caution = run.record["search"]["decision"]["caution"]
+    assert "conditional on the winner's success" in caution
+    for name in ("README.md", "report.html"):
+        assert "slightly optimistic" in (place / name).read_text(), name

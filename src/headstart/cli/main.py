@@ -152,10 +152,11 @@ def _message_and_code(error: BaseException) -> tuple[str, int]:
     """The message of an error, and the exit code."""
     from headstart.errors import HeadstartError
 
+    written = next(iter(getattr(error, "__notes__", ())), "nothing was written")  # such as the journal of a search
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; nothing was written", INTERRUPTED
+        return f"interrupted; {written}", INTERRUPTED
     if isinstance(error, Terminated):
-        return f"terminated by {error.name}; nothing was written", error.exit_code
+        return f"terminated by {error.name}; {written}", error.exit_code
     if isinstance(error, HeadstartError):
         return str(error), error.exit_code
     return _system_message(error) or _unexpected(error), 1

@@ -1,4 +1,4 @@
-"""The winner's curse: how much better than its true loss the best of k equally good tries looks."""
+"""The winner's curse: how much better than its true loss the best of k equally good tries looks on average."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["expected_maximum"]
 def expected_maximum(k: int) -> float:
     """The mean of the largest of k independent standard normal numbers, ∫ 1 - Φ(x)ᵏ - Φ(-x)ᵏ dx over x > 0.
 
-    Tries of a search are not independent (they see the same items), so this is an upper bound for their noise.
+    It is a mean: the largest number is above it in nearly half of all cases. Tries of a search see the same items, so
+    that their noise is correlated; for normal numbers of the same variance this makes the mean of the largest smaller
+    (Slepian's inequality). For tries that were chosen by the losses of earlier ones it is a guide, and for tries that
+    were fitted to the items, as by gradients, it is none.
 
     Args:
         k: number of tries, 1 or more.

@@ -14,11 +14,12 @@ from headstart.errors import DataError, ParameterError
 from headstart.params import check_choice, check_number
 from headstart.report.size import report_words
 from headstart.reporting import Reporter, chosen_reporter
+from headstart.search.driving.journal import open_journal
 from headstart.search.registry import SEARCH_METHODS
 from headstart.tasks import read_labelled
 from headstart.transfer.run import Run
 from headstart.transfer.searching.decision import SearchDecision, decide
-from headstart.transfer.searching.heads import SearchedHeads, search_heads
+from headstart.transfer.searching.heads import SearchedHeads, search_header, search_heads
 from headstart.transfer.searching.items import SearchItems, prepare_search
 from headstart.transfer.searching.record import search_logs, search_record
 from headstart.transfer.stages.compare import Baseline, compare
@@ -33,6 +34,7 @@ from headstart.types import ANNOTATION_KINDS, Dataset, Modality, Source, TaskKin
 __all__ = ["search"]
 
 BODY = ("body", "network", "layers")  # what a search of the body itself might be called
+BY_GRADIENTS = ("darts",)  # methods that fit what they propose to the items of the search
 
 
 def search(
@@ -63,9 +65,11 @@ def search(
 
     Items are encoded once. A part of them is held out that the search never sees (the given test part, else a fifth).
     On the rest, the method tries architectures of `headstart.search.head_space`: blocks, projection, random features,
-    heads and small trained cells, each with its exact leave-one-out loss (trained cells: cross-validated). The best one
-    and the default, which is what `headstart.fit` chooses, are then compared on the held-out part. The winner replaces
-    the default if the 95% interval of the paired difference in loss lies below zero.
+    heads and small trained cells. Each has its leave-one-out loss: exact for ridge and LDA on the columns as they are,
+    with an error of the order of 1/n where a projection or scaling is fitted to all items, cross-validated for trained
+    cells. The best one and the default, which is what `headstart.fit` chooses, are then compared on the held-out part.
+    The winner replaces the default if the 95% interval of the paired difference in loss lies below zero. If it does,
+    its metrics come from the items that decided for it, and are slightly optimistic; the run says so.
 
     Args:
         data: as in `headstart.transfer.fit.fit`, with whole items.
@@ -120,25 +124,25 @@ def search(
     if place is not None:
         check_run_folder(place, context.reporter, overwrite=overwrite)
     dataset = _whole_items(read_labelled(data, reading))
+    journal = None if place is None else place.with_name(f"{place.name}.search.jsonl")
     with keep_ray_open():
         items = prepare_search(dataset, source, context)
-        journal = None if place is None else place.with_name(f"{place.name}.search.jsonl")
-        found = search_heads(items, method, tries=tries, journal=journal, context=context)
-        kept, decision = _decided(items, found, context)
-        compared = _compared(items, kept, baselines, context)
-    gallery = plan_gallery(items.prepared, kept, report_items)
-    kept = replace(kept, model=without_unread_blocks(kept.model))
-    tables = run_tables(items.prepared, kept, None, gallery)
-    tables = replace(tables, logs={**tables.logs, **search_logs(found)})
-    seconds = context.clock.elapsed
-    record = search_record(items, kept, compared, (found, decision), seconds=seconds, seed=seed, command=command)
-    evaluation, audit = kept.evaluation, items.prepared.audit
-    run = Run(kept.model, evaluation, compared, audit, record, place, tables)
-    if place is not None:
-        run.save(place)
-        found.remove_journal()
-        if command is None:
-            context.reporter.line("saved", f"{place}  ({seconds:.1f} s in all); read {report_words(place)}")
+        with open_journal(journal, search_header(items, method, seed)) as opened:
+            found = search_heads(items, method, tries=tries, journal=opened, context=context)
+            kept, decision = _decided(items, found, context)
+            compared = _compared(items, kept, baselines, context)
+            gallery = plan_gallery(items.prepared, kept, report_items)
+            kept = replace(kept, model=without_unread_blocks(kept.model))
+            tables = run_tables(items.prepared, kept, None, gallery)
+            tables = replace(tables, logs={**tables.logs, **search_logs(found)})
+            taken = context.clock.elapsed
+            record = search_record(items, kept, compared, (found, decision), seconds=taken, seed=seed, command=command)
+            run = Run(kept.model, kept.evaluation, compared, items.prepared.audit, record, place, tables)
+            if place is not None:
+                run.save(place)
+                opened.remove()
+    if place is not None and command is None:
+        context.reporter.line("saved", f"{place}  ({taken:.1f} s in all); read {report_words(place)}")
     return run
 
 
@@ -180,12 +184,15 @@ def _decided(items: SearchItems, found: SearchedHeads, context: RunContext) -> t
             search = replace(items.search, architecture=found.architecture)
             winner = judged_quietly(items.prepared, search, context.seed)
             decision = decide(
-                items.prepared.dataset, default, winner, tries=len(found.result.trials), seed=context.seed
-            )
+                items.prepared.dataset, default, winner, tries=len(found.result.trials), seed=context.seed,
+                by_gradients=found.method in BY_GRADIENTS,
+            )  # fmt: skip
         kept = winner if decision.replaces else default
         if decision.lead is not None:
             reporter.line("by chance", decision.lead.sentence)
         reporter.result("decision", decision.sentence)
+        if decision.caution:
+            reporter.warning(decision.caution)
     else:
         why = "could be fitted" if found.result.trials else "was tried, because the time was used up"
         reporter.result("decision", f"No architecture {why}; the default stays.")

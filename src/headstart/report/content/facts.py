@@ -148,7 +148,7 @@ def how_made(record: Record) -> str:
 
 
 def how_judged(record: Record) -> str:
-    """How the model was evaluated and on how many items, in one sentence.
+    """How the model was evaluated and on how many items, and whether these items also chose it.
 
     Args:
         record: the facts of a fit.
@@ -158,7 +158,9 @@ def how_judged(record: Record) -> str:
         'Evaluation: given test split; 4 items.'
     """
     evaluation = record["evaluation"]
-    return f"Evaluation: {one_line(evaluation['how'])}; {_items(evaluation['n'], record)}."
+    caution = ((record.get("search") or {}).get("decision") or {}).get("caution")
+    said = f"Evaluation: {one_line(evaluation['how'])}; {_items(evaluation['n'], record)}."
+    return f"{said} {one_line(caution)}" if caution else said
 
 
 def baseline_sentences(record: Record) -> list[str]:

@@ -37,7 +37,8 @@ def architecture_search(record: Mapping[str, Any]) -> PageSection:
         f"{one_line(block['ended'])}."
     )
     decision = block["decision"]
-    further = [] if decision is None else [one_line(decision["sentence"]), *_lead(decision, tries)]
+    told = ("sentence", "caution", "lead_sentence")
+    further = [] if decision is None else [one_line(decision[key]) for key in told if decision.get(key)]
     further += [one_line(finding) for finding in block["findings"]]
     default = block["default"]
     rows = [(str(one["try"]), one_line(one["words"]), number(one["loss"])) for one in block["best"]]
@@ -45,13 +46,3 @@ def architecture_search(record: Mapping[str, Any]) -> PageSection:
     caption = "Out-of-fold loss on the items of the search (lower is better), at the best λ of each architecture"
     shown = details("The best tries", table(caption, ("Try", "Architecture", "Loss"), rows, numeric=(2,)))
     return PageSection("search", "Architecture search", f"{paragraph(said)}\n{listing(further)}\n{shown}", "search")
-
-
-def _lead(decision: Mapping[str, Any], tries: int) -> list[str]:
-    if decision["lead_in_search"] is None:
-        return []
-    return [
-        f"On the items of the search the winner's loss was {decision['lead_in_search']:.4f} below the default's. The "
-        f"best of {tries:,} tries that are all as good as the default would be up to {decision['lead_by_chance']:.4f} "
-        "below it by chance alone, which is why the items of the search cannot decide."
-    ]

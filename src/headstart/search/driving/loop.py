@@ -148,8 +148,9 @@ def run_search(
     """
     if budget.tries is None and budget.seconds is None:
         raise UsageError("A search needs an end: give a number of tries, a time limit, or both.")
-    running = _RunningSearch(space, measure, budget, journal or Journal(None, {}), kind_of=kind_of, progress=progress)
-    return running.run(method, Bench(problem, tuple(known), running.remember, running.left), seed)
+    journal = journal or Journal(None, {})
+    running = _RunningSearch(space, measure, budget, journal, kind_of=kind_of, progress=progress)
+    return running.run(method, Bench(problem, tuple(known), journal.remember, running.left), seed)
 
 
 class _RunningSearch:
@@ -178,9 +179,6 @@ class _RunningSearch:
         ended = self._continue(searcher)
         findings = searcher.findings() if isinstance(searcher, HasFindings) else ()
         return SearchResult(tuple(self._trials), ended, resumed, self._used(), tuple(findings))
-
-    def remember(self, key: str, make: Callable[[], object]) -> object:
-        return self._journal.remember(key, make)
 
     def _used(self) -> float:
         return self._before + self._budget.now() - self._began

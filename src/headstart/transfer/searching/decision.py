@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,18 +30,20 @@ class Lead:
 
     Attributes:
         value: default minus winner, of the mean out-of-fold loss on the items of the search.
-        by_chance: the expected lead of the best of k tries that are all as good as the default: the standard error of
-            the paired difference times the expected maximum of k standard normal numbers.
+        by_chance: at least the mean lead of the best of k random tries that are all as good as the default: the
+            standard error of the paired difference times the expected maximum of k independent standard normal numbers. It takes
+            the differences of all tries to be as noisy as that of the winner. None for a search by gradients
+            (``darts``), which fits its proposals to the items, so that the number of tries bounds nothing.
         tries: k.
 
     Examples:
         >>> Lead(0.03, 0.05, 120).sentence
-        'Among the items of the search the winner led the default by 0.0300 in loss; the best of 120 tries that are \
-all as good as the default would lead by up to 0.0500 by chance alone.'
+        'Among the items of the search the winner led the default by 0.0300 in loss; the best of 120 random tries \
+that are all as good as the default would lead by at most 0.0500 on average, by chance alone.'
     """
 
     value: float
-    by_chance: float
+    by_chance: float | None
     tries: int
 
     @property
@@ -50,9 +52,12 @@ all as good as the default would lead by up to 0.0500 by chance alone.'
         place = (
             f"led the default by {self.value:.4f}" if self.value >= 0 else f"was {-self.value:.4f} behind the default"
         )
+        said = f"Among the items of the search the winner {place} in loss; "
+        if self.by_chance is None:
+            return f"{said}how much of that is chance is not known, because this method fits its tries to those items."
         return (
-            f"Among the items of the search the winner {place} in loss; the best of {self.tries} tries that are all "
-            f"as good as the default would lead by up to {self.by_chance:.4f} by chance alone."
+            f"{said}the best of {self.tries} random tries that are all as good as the default would lead by at most "
+            f"{self.by_chance:.4f} on average, by chance alone."
         )
 
 
@@ -105,18 +110,31 @@ class SearchDecision:
             return f"{found}: the default is better, and stays."
         return f"{found}: no difference is shown, so that the default stays."
 
+    @property
+    def caution(self) -> str:
+        """What the choice does to the metrics of a winner that was taken; empty where the default stays."""
+        if not self.replaces:
+            return ""
+        return (
+            "The metrics and gains are conditional on the winner's success: it was taken because it was better on "
+            f"these {self.items} items, so that its figures on them are slightly optimistic; judge it on further items "
+            "('headstart evaluate') for figures without this."
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         main, loss = self.pair.main, self.pair.loss
         return {
             "replaces_default": self.replaces,
             "sentence": self.sentence,
+            "caution": self.caution,
             "items": self.items,
             "metric": self.metric,
             "metric_difference": [main.value, _finite(main.low), _finite(main.high)],
             "loss_difference": [loss.value, loss.low, loss.high],
             "p": [main.p, loss.p],
             "lead_in_search": None if self.lead is None else self.lead.value,
+            "lead_sentence": None if self.lead is None else self.lead.sentence,
             "lead_by_chance": None if self.lead is None else self.lead.by_chance,
         }
 
@@ -125,7 +143,9 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def decide(dataset: Dataset, default: Judged, winner: Judged, *, tries: int, seed: int) -> SearchDecision:
+def decide(
+    dataset: Dataset, default: Judged, winner: Judged, *, tries: int, seed: int, by_gradients: bool = False
+) -> SearchDecision:
     """Compare the default and the winner of a search on the items that both were judged on.
 
     Args:
@@ -134,6 +154,8 @@ def decide(dataset: Dataset, default: Judged, winner: Judged, *, tries: int, see
         winner: the architecture of lowest loss in the search, judged on the same items.
         tries: number of architectures that were tried.
         seed: of the bootstrap.
+        by_gradients: whether the tries were fitted to the items of the search, so that their number does not bound what
+            chance gives.
 
     Examples:
         >>> from headstart.data import read
@@ -158,6 +180,8 @@ def decide(dataset: Dataset, default: Judged, winner: Judged, *, tries: int, see
     sides = PairedOutputs.of(task, y[rows], [default.outputs, winner.outputs], default.resample_groups, seed)
     p = sides.p_values(0, 1)
     lead = _lead(default.model.head.evidence, winner.model.head.evidence, _groups(default), tries)
+    if lead is not None and by_gradients:
+        lead = replace(lead, by_chance=None)
     return SearchDecision(sides.pair(0, 1, p, p, MARGIN), len(rows), default.evaluation.main, sides.loss_name, lead)
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from headstart import __version__
 from headstart.heads.architecture import Architecture
 from headstart.heads.cells.deadline import training_until
+from headstart.heads.problem import Problem
 from headstart.reporting import Progress
-from headstart.search.driving.journal import open_journal
+from headstart.search.driving.journal import Journal
 from headstart.search.driving.loop import SearchBudget, SearchResult, Try, run_search
 from headstart.search.driving.losses import HeadLosses
 from headstart.search.head_space import READ, HeadSpace, head_space
@@ -23,8 +23,9 @@ from headstart.search.registry import SEARCH_METHODS
 from headstart.search.space import Point
 from headstart.transfer.searching.items import SearchItems
 from headstart.transfer.stages.context import RunContext
+from headstart.transfer.stages.label_texts import label_words
 
-__all__ = ["SearchedHeads", "search_heads"]
+__all__ = ["SearchedHeads", "search_header", "search_heads"]
 
 TRIES = 100
 JUDGING = 2.0  # in times of judging the default: judging the winner, which may be slower, and the baselines
@@ -40,19 +41,17 @@ class SearchedHeads:
         space: what it went through.
         result: its tries.
         default_loss: out-of-fold loss of the default on the same items.
-        journal: the file that holds the tries until the run is written; None for none.
 
     Examples:
         >>> from headstart.search.space import Gene
         >>> space = HeadSpace((Gene("head", ("ridge",)),))
-        >>> SearchedHeads("random", space, SearchResult((), "the time was used up", 0, 1.0), 0.5, None).architecture
+        >>> SearchedHeads("random", space, SearchResult((), "the time was used up", 0, 1.0), 0.5).architecture
     """
 
     method: str
     space: HeadSpace
     result: SearchResult
     default_loss: float
-    journal: Path | None
 
     @property
     def architecture(self) -> Architecture | None:
@@ -64,14 +63,9 @@ class SearchedHeads:
         """The architecture of a try, with the names of its blocks."""
         return self.space.decode(trial.point).words(self.space.blocks)
 
-    def remove_journal(self) -> None:
-        """Remove the journal, once the run holds the tries."""
-        if self.journal is not None:
-            self.journal.unlink(missing_ok=True)
-
 
 def search_heads(
-    items: SearchItems, method: str, *, tries: int | None, journal: Path | None, context: RunContext
+    items: SearchItems, method: str, *, tries: int | None, journal: Journal, context: RunContext
 ) -> SearchedHeads:
     """Let a method try architectures on the items of a search, within the time that is left.
 
@@ -79,11 +73,11 @@ def search_heads(
         items: encoded items and the default.
         method: its name.
         tries: how many; None for 100, or as many as the time allows where there is a limit.
-        journal: the file from which an interrupted search goes on; None for none.
+        journal: from which an interrupted search goes on; its header is that of `search_header`.
         context: reporter, seed and time limit.
 
     Raises:
-        UsageError: if the journal belongs to another search.
+        UsageError: if the journal does not fit what the method proposes.
 
     Examples:
         >>> from headstart.data import read
@@ -92,29 +86,24 @@ def search_heads(
         >>> context = RunContext(SilentReporter())
         >>> texts = [f"{mood} film {i}" for i in range(20) for mood in ("good", "bad")]
         >>> items = prepare_search(read((texts, ["+", "-"] * 20)), "toy", context)
-        >>> found = search_heads(items, "random", tries=3, journal=None, context=context)
+        >>> found = search_heads(items, "random", tries=3, journal=Journal(None, {}), context=context)
         >>> len(found.result.trials), found.architecture == found.space.decode(found.result.best.point)
         (3, True)
     """
     problem = items.problem
-    space = head_space(problem.blocks, problem.task, n=len(problem.y), d=problem.rows.shape[1])
+    space = _space(problem)
     losses = HeadLosses(problem, space)
     left = context.clock.left()
     seconds = None if left is None else max(0.0, left - JUDGING * items.default.seconds - SPARE)
     count = TRIES if tries is None and seconds is None else tries
-    header = _header(items, method, space, context)
     until = math.inf if seconds is None else time.perf_counter() + seconds
-    with (
-        training_until(until),
-        open_journal(journal, header) as opened,
-        context.reporter.progress(f"searching by {method}") as step,
-    ):
+    with training_until(until), context.reporter.progress(f"searching by {method}") as step:
         result = run_search(
-            space, SEARCH_METHODS[method], losses, SearchBudget(count, seconds), seed=context.seed, journal=opened,
+            space, SEARCH_METHODS[method], losses, SearchBudget(count, seconds), seed=context.seed, journal=journal,
             problem=problem, known=_known(items, space), kind_of=losses.kind_of,
             progress=lambda trial: _show(step, trial, count),
         )  # fmt: skip
-    found = SearchedHeads(method, space, result, _loss_of_default(items), journal)
+    found = SearchedHeads(method, space, result, _loss_of_default(items))
     _report(found, context)
     return found
 
@@ -162,20 +151,51 @@ def _report(found: SearchedHeads, context: RunContext) -> None:
         )
 
 
-def _header(items: SearchItems, method: str, space: HeadSpace, context: RunContext) -> Mapping[str, Any]:
-    """Which search a journal belongs to."""
-    rows = items.default.plan.fitted
-    digest = blake2b(digest_size=16)
-    for row in rows.tolist():
-        digest.update(items.prepared.content[row].encode())
-    digest.update(np.ascontiguousarray(items.problem.y).tobytes())
-    extraction = items.prepared.extraction
+def search_header(items: SearchItems, method: str, seed: int) -> dict[str, Any]:
+    """Which search a journal belongs to: all that a loss or a proposal depends on.
+
+    Args:
+        items: encoded items and the default.
+        method: its name.
+        seed: of the run.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.transfer.searching.items import prepare_search
+        >>> texts = [f"{mood} film {i}" for i in range(20) for mood in ("good", "bad")]
+        >>> items = prepare_search(read((texts, ["+", "-"] * 20)), "toy", RunContext(SilentReporter()))
+        >>> found = search_header(items, "random", 0)
+        >>> found["source"], found["groups"], len(found["items"])
+        ('toy', 'none', 32)
+    """
+    problem, info, extraction = items.problem, items.prepared.source.info, items.prepared.extraction
+    contents = [items.prepared.content[row] for row in items.default.plan.fitted.tolist()]
+    facts = [info.sha256, info.revision, info.architecture, sorted(info.input.items()), info.blocks]
     return {
         "search": 1,
+        "headstart": __version__,
         "method": method,
-        "seed": context.seed,
-        "source": items.prepared.source.info.name,
+        "seed": seed,
+        "source": info.name,
+        "body": _digest(repr(facts)),
         "encoding": f"{extraction.backend} {extraction.precision}".strip(),
-        "items": digest.hexdigest(),
-        "space": blake2b(str(space).encode(), digest_size=16).hexdigest(),
+        "items": _digest("\n".join(contents), problem.y),
+        "groups": "none" if problem.groups is None else _digest("", problem.groups),
+        "labels": _digest(repr(problem.task)),
+        "label texts": "none" if problem.prior is None else _digest(repr([*map(label_words, problem.task.labels)])),
+        "space": _digest(str(_space(problem))),
+        "known": _digest(repr([point for point, _ in _known(items, _space(problem))])),
     }
+
+
+def _space(problem: Problem) -> HeadSpace:
+    return head_space(problem.blocks, problem.task, n=len(problem.y), d=problem.rows.shape[1])
+
+
+def _digest(text: str, array: Any = None) -> str:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
+    if array is not None:
+        digest.update(f"\n{array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

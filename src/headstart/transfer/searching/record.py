@@ -106,7 +106,7 @@ def search_logs(found: SearchedHeads) -> Mapping[str, bytes]:
         >>> space = head_space((), Task("regression", ("y",)), n=9, d=2)
         >>> point = space.point({"head": "knn"})
         >>> tried = SearchResult((Try(1, point, 0.25, 0.5),), "done", 0, 0.5)
-        >>> print(search_logs(SearchedHeads("random", space, tried, 0.3, None))["search.csv"].decode())
+        >>> print(search_logs(SearchedHeads("random", space, tried, 0.3))["search.csv"].decode())
         try,loss,seconds,architecture,note
         1,0.25,0.5,"all columns, knn",
         <BLANKLINE>
