@@ -31,9 +31,9 @@ class Lead:
     Attributes:
         value: default minus winner, of the mean out-of-fold loss on the items of the search.
         by_chance: at least the mean lead of the best of k random tries that are all as good as the default: the
-            standard error of the paired difference times the expected maximum of k independent standard normal numbers. It takes
-            the differences of all tries to be as noisy as that of the winner. None for a search by gradients
-            (``darts``), which fits its proposals to the items, so that the number of tries bounds nothing.
+            standard error of the paired difference times the expected maximum of k independent standard normal
+            numbers. It takes the differences of all tries to be as noisy as that of the winner. None for a search by
+            gradients (``darts``), which fits its proposals to the items, so that the number of tries bounds nothing.
         tries: k.
 
     Examples:
