@@ -120,3 +120,37 @@ def test_a_dumb_terminal_gets_plain_lines(monkeypatch):
         step(1, 4)
     assert "\x1b" not in screen.getvalue()
     assert screen.getvalue().startswith("... encoding")
+
+
+def test_a_stage_inside_another_is_named_with_it_and_the_outer_one_is_silent(capsys, monkeypatch):
+    """Two stages that both told their time gave every line twice."""
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "PLAIN_EVERY", 0.1)
+    with ConsoleReporter().progress("solving 2 of 5"):
+        with ConsoleReporter().progress("cells"):
+            time.sleep(0.5)
+        inner = capsys.readouterr().err.splitlines()
+        time.sleep(0.5)
+    outer = capsys.readouterr().err.splitlines()
+    assert inner
+    assert all(line.startswith("... solving 2 of 5, cells") for line in inner)
+    assert all(line.startswith("... solving 2 of 5: ") for line in outer)
+    assert outer
+
+
+def test_bars_inside_another_share_its_display(monkeypatch):
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    reporter = ConsoleReporter(sys.stderr)
+    with reporter.progress("solving"):
+        with reporter.progress("cells") as step:
+            step(3, 8)
+            time.sleep(0.3)
+        with reporter.progress("decoder"):
+            time.sleep(0.3)
+    shown = [re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", line) for line in re.split("[\r\n]+", screen.getvalue())]
+    names = [line.split()[0] for line in shown if line.strip()]
+    pairs = set(zip(names, names[1:], strict=False))
+    assert {("solving", "cells"), ("solving", "decoder")} <= pairs
+    assert not {("cells", "decoder"), ("decoder", "cells")} & pairs

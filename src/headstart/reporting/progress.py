@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.util import find_spec
-from typing import Any, Self, TextIO
+from typing import Any, ClassVar, Self, TextIO
 
 from headstart.reporting.reporter import LOOKING, Progress
 from headstart.reporting.terminal import columns, in_notebook, is_terminal, write
@@ -34,7 +34,7 @@ def shown_progress(stage: str, stream: TextIO | None) -> AbstractContextManager[
     """
     stage = one_line(stage)
     if is_terminal(stream) or (in_notebook() and find_spec("ipywidgets") is not None):
-        return _bar(stage, stream)
+        return _bar(stage, stream) if _Bars.shown is None else _further_bar(stage, _Bars.shown)
     return _PlainProgress(stage, stream)
 
 
@@ -80,10 +80,16 @@ class _Pace:
 
 
 class _PlainProgress:
-    """One line after two seconds, even if nothing is done by then, and one every ten seconds after that."""
+    """One line after two seconds, even if nothing is done by then, and one every ten seconds after that.
+
+    A stage inside another is named with it, and the outer one says nothing meanwhile.
+    """
+
+    _open: ClassVar[list[_PlainProgress]] = []
 
     def __init__(self, stage: str, stream: TextIO | None) -> None:
-        self._stage, self._stream = stage, stream
+        outer = [one._stage for one in self._open if one._stream is stream]
+        self._stage, self._stream = ", ".join([*outer[-1:], stage]), stream
         self._pace = _Pace()
         self._lock = threading.Lock()
         self._due = time.monotonic() + QUIET_SECONDS
@@ -92,11 +98,13 @@ class _PlainProgress:
         self._clock = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
+        self._open.append(self)
         self._clock.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
+        self._open.remove(self)
 
     def __call__(self, done: int, total: int, detail: str = "") -> None:
         words = self._pace.words(done, total, detail)
@@ -119,13 +127,23 @@ class _PlainProgress:
             if time.monotonic() >= (self._shown or 0.0) + PLAIN_EVERY:  # else a step was reported meanwhile
                 self._show(f": {self._pace.elapsed()} so far")
 
+    @property
+    def _is_innermost(self) -> bool:
+        return [one for one in self._open if one._stream is self._stream][-1:] == [self]
+
     def _show(self, how_far: str) -> None:
         with self._lock:
             self._shown = time.monotonic()
             self._due = self._shown + PLAIN_EVERY
-            if not self._ended.is_set():
+            if not self._ended.is_set() and self._is_innermost:
                 with suppress(OSError, ValueError):  # the stage goes on even if the stream is closed
                     write(f"... {self._stage}{how_far}", self._stream)
+
+
+class _Bars:
+    """The bars that are shown now: those of a stage inside another stand below its own."""
+
+    shown: ClassVar[tuple[Any, int] | None] = None  # the display of rich, and the width of a name
 
 
 @contextmanager
@@ -135,13 +153,12 @@ def _bar(stage: str, stream: TextIO | None) -> Iterator[Progress]:
     from rich.progress import Progress as RichProgress
 
     width = columns(stream) or 80
-    pace = _Pace()
 
     class Words(TextColumn):
         """The text after the bar; where nothing is counted, the elapsed time."""
 
         def render(self, task: Any) -> Any:
-            task.fields["words"] = task.fields["how"] or pace.elapsed()
+            task.fields["words"] = task.fields["how"] or task.fields["pace"].elapsed()
             return super().render(task)
 
     bar = BarColumn(bar_width=max(6, min(BAR, width - 50)))
@@ -149,11 +166,26 @@ def _bar(stage: str, stream: TextIO | None) -> Iterator[Progress]:
     console = Console(width=width) if in_notebook() else Console(file=stream, width=width)
     name = TextColumn("{task.description}", markup=False)
     with RichProgress(name, bar, how, console=console, transient=True) as bars:
-        task = bars.add_task(shortened(stage, max(12, width // 2)), total=None, how="")
+        _Bars.shown = bars, max(12, width // 2)
+        try:
+            with _further_bar(stage, _Bars.shown) as step:
+                yield step
+        finally:
+            _Bars.shown = None
 
-        def step(done: int, total: int, detail: str = "") -> None:
-            words = pace.words(done, total, detail)
-            counted = () if words and words[0].startswith(LOOKING) else (f"{done}/{total}",)
-            bars.update(task, completed=done, total=total, how=", ".join((*counted, *words)))
 
+@contextmanager
+def _further_bar(stage: str, shown: tuple[Any, int]) -> Iterator[Progress]:
+    bars, width = shown
+    pace = _Pace()
+    task = bars.add_task(shortened(stage, width), total=None, how="", pace=pace)
+
+    def step(done: int, total: int, detail: str = "") -> None:
+        words = pace.words(done, total, detail)
+        counted = () if words and words[0].startswith(LOOKING) else (f"{done}/{total}",)
+        bars.update(task, completed=done, total=total, how=", ".join((*counted, *words)))
+
+    try:
         yield step
+    finally:
+        bars.remove_task(task)
