@@ -6,6 +6,7 @@ import io
 import re
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -67,6 +68,24 @@ def test_a_stage_without_steps_says_how_long_it_has_taken(capsys, monkeypatch):
     assert first == "... solving the head"
     assert len(others) >= 2
     assert all(re.fullmatch(r"\.\.\. solving the head: \d+ s so far", line) for line in others)
+
+
+def test_a_step_between_two_lines_is_told_with_the_next_one(capsys, monkeypatch):
+    """It was dropped, and the next line told the elapsed time alone."""
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PLAIN_EVERY", 0.5)
+    said, deadline = "", time.monotonic() + 30
+    with ConsoleReporter().progress("training") as step:
+        while "... training" not in said and time.monotonic() < deadline:
+            time.sleep(0.01)
+            said += capsys.readouterr().err
+        step(1, 40)
+        step(2, 40)
+        step(3, 40)
+        while " of 40" not in said and time.monotonic() < deadline:
+            time.sleep(0.05)
+            said += capsys.readouterr().err
+    assert re.search(r"training: \d of 40", said)
 
 
 def test_one_estimate_of_the_time_left_not_two(capsys, monkeypatch):
@@ -151,6 +170,6 @@ def test_bars_inside_another_share_its_display(monkeypatch):
             time.sleep(0.3)
     shown = [re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", line) for line in re.split("[\r\n]+", screen.getvalue())]
     names = [line.split()[0] for line in shown if line.strip()]
-    pairs = set(zip(names, names[1:], strict=False))
+    pairs = set(pairwise(names))
     assert {("solving", "cells"), ("solving", "decoder")} <= pairs
     assert not {("cells", "decoder"), ("decoder", "cells")} & pairs

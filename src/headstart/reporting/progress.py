@@ -94,6 +94,7 @@ class _PlainProgress:
         self._lock = threading.Lock()
         self._due = time.monotonic() + QUIET_SECONDS
         self._shown: float | None = None
+        self._step = ""  # the last one that was reported and not shown
         self._ended = threading.Event()
         self._clock = threading.Thread(target=self._watch, daemon=True)
 
@@ -108,24 +109,24 @@ class _PlainProgress:
 
     def __call__(self, done: int, total: int, detail: str = "") -> None:
         words = self._pace.words(done, total, detail)
-        if time.monotonic() < self._due or not words or done == total:
+        if not words or done == total:
+            self._step = ""
             return
-        if words[0].startswith(LOOKING):
-            self._show(f": {words[0]}")
-        else:
-            how = f" ({words[1]})" if len(words) > 1 else ""
-            self._show(f": {done} of {total}, {words[0]}{how}")
+        how = f" ({words[1]})" if len(words) > 1 else ""
+        self._step = f": {words[0]}" if words[0].startswith(LOOKING) else f": {done} of {total}, {words[0]}{how}"
+        if time.monotonic() >= self._due:
+            self._show(self._step)
 
     def _watch(self) -> None:
-        """Name the stage after two seconds; after that, show the elapsed time whenever no step is reported."""
+        """Name the stage after two seconds; after that, show the last step, or the elapsed time where none is new."""
         if self._ended.wait(QUIET_SECONDS):
             return
         if self._shown is None:
             self._show("")
             self._due = 0.0  # the first progress may follow at once
         while not self._ended.wait(max(0.0, (self._shown or 0.0) + PLAIN_EVERY - time.monotonic())):
-            if time.monotonic() >= (self._shown or 0.0) + PLAIN_EVERY:  # else a step was reported meanwhile
-                self._show(f": {self._pace.elapsed()} so far")
+            if time.monotonic() >= (self._shown or 0.0) + PLAIN_EVERY:  # else a step was shown meanwhile
+                self._show(self._step or f": {self._pace.elapsed()} so far")
 
     @property
     def _is_innermost(self) -> bool:
@@ -133,7 +134,7 @@ class _PlainProgress:
 
     def _show(self, how_far: str) -> None:
         with self._lock:
-            self._shown = time.monotonic()
+            self._shown, self._step = time.monotonic(), ""
             self._due = self._shown + PLAIN_EVERY
             if not self._ended.is_set() and self._is_innermost:
                 with suppress(OSError, ValueError):  # the stage goes on even if the stream is closed

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from headstart.decode.spans import TagSet
+from headstart.heads.annotating.time_limit import TimeLimit
 from headstart.heads.words.decoding import CountsApart, JudgedWords, shares_of, span_f1, transitions
 from headstart.heads.words.solve import _counts_apart, solve_words
 from headstart.heads.words.word_rows import Columns, LabelledWords
@@ -32,6 +33,14 @@ def test_the_block_that_shows_the_spans_is_chosen():
     solved = solve_words(sentences(noise=0.1, shifted=False))
     assert solved.head.blocks == ("names",)
     assert solved.left_out > 0.95
+
+
+def test_after_the_time_limit_the_last_block_is_taken():
+    limit = TimeLimit(lambda: True)
+    solved = solve_words(sentences(noise=0.1, shifted=True), limit=limit)
+    assert (solved.head.blocks, solved.head.context) == (("names",), 0)
+    assert [one["features"] for one in solved.record["layers"]] == [Columns(("names",)).name]
+    assert "best of those that were is kept" in limit.notes[0]
 
 
 def test_neighbours_are_read_where_they_show_the_spans():

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from headstart.decode.pixel_counts import mean_iou
 from headstart.engine.options import Engine
 from headstart.errors import DataError
+from headstart.heads.annotating.time_limit import TimeLimit
 from headstart.heads.masks.cell_rows import PictureCells, read_cells, tells_objects_apart
 from headstart.heads.masks.class_moments import ClassMoments, ClassSums
 from headstart.heads.masks.decoder_choice import DecoderTrial
@@ -90,6 +91,7 @@ def solve_masks(
     seed: int = 0,
     most: int = LEFT_OUT,
     progress: Callable[[str], Progress | None] = lambda _stage: None,
+    limit: TimeLimit | None = None,
 ) -> SolvedMasks:
     """Solve the head for labelled pictures.
 
@@ -102,6 +104,7 @@ def solve_masks(
         seed: of the choice of pictures and cells that compare candidates.
         most: how many groups (pictures, if there are none) are left out.
         progress: gives the callback of a stage.
+        limit: of the comparison: penalties are always compared, class weights and fewer blocks before it ends.
 
     Raises:
         DataError: if there are fewer than two pictures or groups, only one class, or if the sums of the classes need
@@ -119,7 +122,7 @@ def solve_masks(
         >>> solved.left_out["instance_f1"], solved.count, len(solved.candidates)
         (1.0, 4, 16)
     """
-    fit = _Fit(dataset, maps, engine, seed, tells_objects_apart(dataset))
+    fit = _Fit(dataset, maps, engine, seed, limit or TimeLimit())
     total = fit.sums(range(len(dataset.items)), progress("moments"))
     if (total.counts > 0).sum() < 2:
         raise DataError("All labelled pixels have one class; label pixels of a second class.")
@@ -153,11 +156,11 @@ class _Candidate:
 class _Fit:
     """One fit: its data, its moments, and its left-out pictures."""
 
-    def __init__(self, dataset: Dataset, maps: MapSource, engine: Engine, seed: int, boundary: bool) -> None:
-        self.dataset, self.maps, self.engine, self.boundary = dataset, maps, engine, boundary
-        self.rng = np.random.default_rng(seed)
+    def __init__(self, dataset: Dataset, maps: MapSource, engine: Engine, seed: int, limit: TimeLimit) -> None:
+        self.dataset, self.maps, self.engine, self.limit = dataset, maps, engine, limit
+        self.rng, self.boundary = np.random.default_rng(seed), tells_objects_apart(dataset)
         self._known: dict[int, ClassMoments] = {}  # the sums of each part
-        self.classes = dataset.labelled()[0].num_outputs + boundary
+        self.classes = dataset.labelled()[0].num_outputs + self.boundary
         n = len(dataset.items)
         codes = dataset.group_codes
         groups = np.arange(n) if codes is None else codes
@@ -220,11 +223,12 @@ class _Fit:
 
         every = self.subsets[-1]
         table |= self._tried(total, held, [(every, MIDDLE, LAMBDAS)])
-        table |= self._tried(total, held, [(every, beta, (best().lam,)) for beta in BETAS if beta != MIDDLE])
+        if not self.limit.stops():
+            table |= self._tried(total, held, [(every, beta, (best().lam,)) for beta in BETAS if beta != MIDDLE])
         place = LAMBDAS.index(best().lam)
         around = LAMBDAS[max(place - 1, 0) : place + 2]
         fewer = self.subsets[:-1]
-        if fewer:
+        if fewer and not self.limit.stops():
             table |= self._tried(total, held, [(blocks, best().beta, around) for blocks in fewer])
         return table
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.heads.annotating.time_limit import TimeLimit
 from headstart.heads.words.decoding import CountsApart, JudgedWords, TagCounts, shares_of, transitions
 from headstart.heads.words.head import WordsHead
 from headstart.heads.words.left_out import SolvedWords
@@ -68,6 +69,7 @@ def solve_words(
     pooling: str = "first",
     seed: int = 0,
     say: Say = lambda _: None,
+    limit: TimeLimit | None = None,
 ) -> SolvedHead:
     """Solve the head of labelled words.
 
@@ -77,6 +79,7 @@ def solve_words(
         pooling: how the rows were pooled, which the head keeps.
         seed: of the samples.
         say: called with what is being done.
+        limit: of the comparison of layers; None for none.
 
     Examples:
         >>> from headstart.decode.spans import TagSet
@@ -90,7 +93,7 @@ def solve_words(
     """
     layers: list[dict[str, Any]] = []
     if columns is None:
-        columns, layers = choose_columns(words, seed=seed, say=say)
+        columns, layers = choose_columns(words, seed=seed, say=say, limit=limit)
     say(f"solving on {columns.name}")
     solved = SolvedWords.of(words, columns)
     judged = _sample(words, MOST_JUDGED, seed)
@@ -137,7 +140,7 @@ def _counts_apart(words: LabelledWords, judged: NDArray[np.int64]) -> tuple[Coun
 
 
 def choose_columns(
-    words: LabelledWords, *, seed: int = 0, say: Say = lambda _: None
+    words: LabelledWords, *, seed: int = 0, say: Say = lambda _: None, limit: TimeLimit | None = None
 ) -> tuple[Columns, list[dict[str, Any]]]:
     """Which blocks are read, and how many words on each side: those with the largest left-out span F1 on a sample.
 
@@ -145,6 +148,7 @@ def choose_columns(
         words: rows and tags of the training sentences.
         seed: of the sample.
         say: called with what is being done.
+        limit: of the comparison; of a body that is compared too late only the last block is measured. None for none.
 
     Returns:
         The choice, and every candidate with its F1.
@@ -159,6 +163,7 @@ def choose_columns(
         >>> choose_columns(words)[0]
         Columns(blocks=('tags',), context=0)
     """
+    limit = limit or TimeLimit()
     names = [block.name for block in words.blocks if not block.numbers]
     sample = _sample(words, MOST_SAMPLED, seed)
     small = words if len(sample) == len(words) else words.take(sample)
@@ -167,12 +172,14 @@ def choose_columns(
     def measure(candidates: Sequence[Columns]) -> Columns:
         """Measure those that are not too wide; return the best of all so far."""
         for columns in candidates:
-            if columns not in tried and (not tried or words.width(columns) <= MOST_COLUMNS):
+            if tried and (columns in tried or words.width(columns) > MOST_COLUMNS):
+                continue
+            if not tried or not limit.stops():
                 say(f"comparing layers: {columns.name}")
                 tried[columns] = _left_out_f1(small, columns)
         return max(tried, key=lambda columns: tried[columns])
 
-    measure([Columns((name,)) for name in names])
+    measure([Columns((name,)) for name in reversed(names)])  # the last block, in case that the time ends with it
     ranked = sorted(names, key=lambda name: tried.get(Columns((name,)), NOTHING), reverse=True)
     # where no block shows a span alone, each may show it in the rows beside it
     hopeful = ranked[:MOST_NEAR] if any(f1 for f1, _ in tried.values()) else ranked

@@ -13,6 +13,7 @@ from headstart.errors import ParameterError, SourceError
 from headstart.evaluate.annotations.masks import evaluate_masks, mask_gain
 from headstart.evaluate.evaluation import Evaluation
 from headstart.evaluate.gain import UNTRAINED, Gain
+from headstart.heads.annotating.time_limit import TimeLimit
 from headstart.heads.masks.solve import LEFT_OUT, SolvedMasks, solve_masks
 from headstart.reporting import Progress
 from headstart.sources.positions.map_settings import DEEPEST, MapSettings
@@ -69,14 +70,15 @@ class MaskAnnotating:
             DataError: if there are fewer than two pictures, or only one class.
         """
         maps = self.maps(train, source)
-        made = self._solved(train, maps, context)
+        limit = TimeLimit(lambda: context.clock.is_over)
+        made = self._solved(train, maps, context, limit=limit)
         return Solved(
             made.head,
             source,
             "closed-form head on cells",
             made.left_out["miou"],
             _record(made, maps),
-            _notes(made, maps, train),
+            _notes(made, maps, train) + limit.notes,
             made.sums,
         )
 
@@ -176,7 +178,14 @@ class MaskAnnotating:
         """
         return settings_for(train, source, self.stride)
 
-    def _solved(self, train: Dataset, maps: MapSource, context: RunContext, most: int = LEFT_OUT) -> SolvedMasks:
+    def _solved(
+        self,
+        train: Dataset,
+        maps: MapSource,
+        context: RunContext,
+        most: int = LEFT_OUT,
+        limit: TimeLimit | None = None,
+    ) -> SolvedMasks:
         with context.reporter.progress("cells") as step:
 
             def stage(name: str) -> Progress:
@@ -184,7 +193,9 @@ class MaskAnnotating:
 
             left = context.clock.left()
             most = most if left is None or left > SCARCE else min(most, FEW)
-            return solve_masks(train, maps, engine=context.engine, seed=context.seed, most=most, progress=stage)
+            return solve_masks(
+                train, maps, engine=context.engine, seed=context.seed, most=most, progress=stage, limit=limit
+            )
 
     def _annotator(self, train: Dataset, maps: MapSource, context: RunContext) -> Annotator:
         made = self._solved(train, maps, context, FEW)

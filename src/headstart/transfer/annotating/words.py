@@ -15,6 +15,7 @@ from headstart.evaluate.annotations.span_errors import span_errors
 from headstart.evaluate.annotations.words import dictionary_of_spans, evaluate_spans, span_gain
 from headstart.evaluate.evaluation import Evaluation
 from headstart.evaluate.gain import UNTRAINED, Gain
+from headstart.heads.annotating.time_limit import TimeLimit
 from headstart.heads.words.head import WordsHead
 from headstart.heads.words.solve import SolvedHead, choose_columns, solve_words
 from headstart.heads.words.word_rows import Columns
@@ -74,8 +75,10 @@ class WordAnnotating:
         began = time.perf_counter()
         for name in names:
             with context.reporter.progress(f"comparing the default sources: {name}"):
+                words = labelled_words(sample, open_source(name), context)
+                limit = TimeLimit(lambda: context.clock.is_over)
                 # the comparison of layers is enough: the choice of λ and decoding helps both alike
-                _, tried = choose_columns(labelled_words(sample, open_source(name), context), seed=context.seed)
+                _, tried = choose_columns(words, seed=context.seed, limit=limit)
                 found[name] = max(one["span_f1"] for one in tried)
         best = max(found, key=lambda name: found[name])
         figures = ", ".join(f"{name} {value:.3f}" for name, value in found.items())
@@ -99,8 +102,10 @@ class WordAnnotating:
             DataError: if there are fewer than two groups of sentences.
         """
         words = labelled_words(train, source, context)
-        solved = solve_words(words, seed=context.seed)
-        return Solved(solved.head, source, CLOSED_FORM, solved.left_out, _record(solved), _notes(solved), solved.sums)
+        limit = TimeLimit(lambda: context.clock.is_over)
+        solved = solve_words(words, seed=context.seed, limit=limit)
+        notes = _notes(solved) + limit.notes
+        return Solved(solved.head, source, CLOSED_FORM, solved.left_out, _record(solved), notes, solved.sums)
 
     def fine_tune(
         self,

@@ -16,6 +16,8 @@ export function annotationView(answer, item, labels) {
   return [element("p", { className: "soft", textContent: say("says") }), ...views[kind](answer, item, labels)];
 }
 
+export const foundNothing = (answer) => (answer.entities ?? answer.boxes)?.length === 0;
+
 const hueOf = (label, labels) => Math.round(labels.indexOf(label) * TURN) % 360;
 
 function nothing() {
@@ -56,18 +58,29 @@ function boxes({ size: [width, height], boxes: found }, item, labels) {
   const letters = Math.max(width, height) / 28;
   const overlay = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": say("says") });
   const list = element("ul", { className: "found", id: "label" });
+  const names = []; // places of those that are written already
+  const groups = [];
   for (const { label, score, left, top, right, bottom } of found) {
     const name = `${label} ${percent(score)}`;
     const rectangle = drawn("rect", { x: left, y: top, width: right - left, height: bottom - top });
     const above = top > 1.3 * letters;
-    const place = { x: left + letters / 5, y: above ? top - letters / 4 : top + letters, "font-size": letters };
+    const written = { x: left + letters / 5, y: above ? top - letters / 4 : top + letters, wide: 0.62 * letters * name.length };
+    written.x = Math.max(0, Math.min(written.x, width - written.wide));
+    while (written.y < height && names.some((other) => meet(written, other, letters))) written.y += 1.2 * letters;
+    names.push(written);
+    const place = { x: written.x, y: written.y, "font-size": letters };
     const group = drawn("g", {}, rectangle, drawn("text", place, name));
     const line = element("li", { textContent: name });
     for (const one of [group, line]) one.style.setProperty("--hue", hueOf(label, labels));
-    overlay.append(group);
+    groups.unshift(group); // the surest is on top
     list.append(line);
   }
+  overlay.append(...groups);
   return [pictureWith(item, overlay), found.length ? list : nothing()];
+}
+
+function meet(one, other, letters) {
+  return Math.abs(one.y - other.y) < 1.1 * letters && one.x < other.x + other.wide && other.x < one.x + one.wide;
 }
 
 // Run lengths go column by column, and begin with pixels outside the class.

@@ -1,6 +1,6 @@
 // The page: asks, shows the answer, takes corrections, teaches, goes back.
 
-import { annotates, annotationView } from "./annotations.js";
+import { annotates, annotationView, foundNothing } from "./annotations.js";
 import { answerView, correctionOf, COVERAGE } from "./answer.js";
 import { element, inputFor } from "./inputs.js";
 import * as server from "./server.js";
@@ -74,7 +74,7 @@ function showAnswer() {
   const { answer, facts } = state;
   const annotated = annotates(facts);
   const parts = annotated ? annotationView(answer, state.item, facts.labels) : answerView(answer, state.asked);
-  if (facts.explains) parts.push(reasons());
+  if (facts.explains && !(annotated && foundNothing(answer))) parts.push(reasons());
   if (facts.teachable) {
     parts.push(element("h3", { textContent: say("right_question") }));
     parts.push(element("div", { id: "correction" }, correctionOf(answer, facts, correct)));
