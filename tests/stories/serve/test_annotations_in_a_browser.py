@@ -30,6 +30,41 @@ BOXES = """
 })()
 """
 
+MASK = """
+(async () => {
+  const { annotationView } = await import("/page/annotations.js");
+  const canvas = Object.assign(document.createElement("canvas"), { width: 40, height: 20 });
+  canvas.getContext("2d").fillRect(0, 0, 40, 20);
+  const file = await new Promise((done) => canvas.toBlob(done));
+  const classes = { background: { share: 0.875 }, cell: { share: 0.125, counts: [0, 100, 700] } };
+  const parts = annotationView({ size: [40, 20], classes, objects: 1 }, file, ["background", "cell"]);
+  document.getElementById("answer").replaceChildren(...parts);
+  const drawn = document.querySelector(".over canvas").getContext("2d").getImageData(0, 0, 40, 20).data;
+  const at = (x, y) => drawn[4 * (40 * y + x) + 3];
+  const bars = [...document.querySelectorAll(".bar span")].map((one) => getComputedStyle(one).backgroundColor);
+  return [at(0, 0) > 0, at(4, 19) > 0, at(5, 0), bars[0] === bars[1], document.getElementById("label").textContent];
+})()
+"""
+NAMES = """
+(async () => {
+  const { annotationView, foundNothing } = await import("/page/annotations.js");
+  const box = (label, score, left) => ({ label, score, left, top: 30, right: left + 60, bottom: 70 });
+  const boxes = [box("cup", 0.9, 20), box("plate", 0.6, 20), box("cup", 0.5, 40)];
+  const canvas = Object.assign(document.createElement("canvas"), { width: 200, height: 100 });
+  canvas.getContext("2d").fillRect(0, 0, 200, 100);
+  const file = await new Promise((done) => canvas.toBlob(done));
+  const parts = annotationView({ size: [200, 100], boxes }, file, ["plate", "cup"]);
+  document.getElementById("answer").replaceChildren(...parts);
+  await document.querySelector(".over img").decode();
+  const places = [...document.querySelectorAll(".over text")].map((one) => one.getBBox());
+  const meets = (one, other) => one.x < other.x + other.width && other.x < one.x + one.width
+    && Math.abs(one.y - other.y) < 0.9 * one.height;
+  const pairs = places.flatMap((one, k) => places.slice(k + 1).map((other) => meets(one, other)));
+  const onTop = document.querySelector(".over g:last-child text").textContent;
+  return [pairs.some(Boolean), onTop, foundNothing({ boxes: [] }), foundNothing({ boxes })];
+})()
+"""
+
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
@@ -75,3 +110,6 @@ def test_words_are_marked_and_boxes_are_drawn_over_the_picture(browser, tmp_path
             assert (left, top, wide) == pytest.approx((0.1, 0.3, 0.3), abs=0.02)
             assert browser.value("document.documentElement.scrollWidth <= innerWidth")
             shoot(browser, f"boxes-{width}")
+        assert browser.value(MASK) == [True, True, 0, False, "1 object"]
+        shoot(browser, "mask-400")
+        assert browser.value(NAMES) == [False, "cup 90%", True, False]

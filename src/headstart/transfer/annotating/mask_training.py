@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart.annotations import Mask
 from headstart.evaluate.annotations.masks import evaluate_masks, mask_gain
+from headstart.evaluate.formatting import metric_name
 from headstart.heads.masks.solve import solve_masks
 from headstart.sources.positions.maps import MapSource
 from headstart.transfer.annotating.contract import Solved
@@ -97,8 +98,8 @@ def train_if_better(
     }  # fmt: skip
     context.reporter.line(
         "strategy",
-        f"decoder: {metric} {figures['trained decoder'][metric]:.3f} on {len(outer.items)} held-out pictures, "
-        f"{figures['closed-form head'][metric]:.3f} by the closed-form head; "
+        f"decoder: {metric_name(metric)} {figures['trained decoder'][metric]:.3f} on {len(outer.items)} held-out "
+        f"pictures, {figures['closed-form head'][metric]:.3f} by the closed-form head; "
         f"{'the trained decoder is kept' if kept else 'the closed-form head stays'}",
     )
     if not kept or made.head is None:

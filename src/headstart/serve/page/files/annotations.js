@@ -93,7 +93,8 @@ function mask({ size: [width, height], classes, objects }, item, labels) {
   }
   context.putImageData(image, 0, 0);
   const shares = Object.entries(classes).map(([label, { share }]) => [label, share]);
-  const parts = [pictureWith(item, canvas), bars(shares.sort((one, other) => other[1] - one[1]))];
+  const colourOf = (label) => (classes[label].counts ? `hsl(${hueOf(label, labels)} 85% 50%)` : "var(--soft)");
+  const parts = [pictureWith(item, canvas), bars(shares.sort((one, other) => other[1] - one[1]), colourOf)];
   if (objects !== undefined) {
     parts.splice(1, 0, element("p", { className: "says", id: "label", textContent: say("objects", { count: objects }) }));
   }

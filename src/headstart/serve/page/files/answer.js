@@ -30,11 +30,12 @@ function classes(answer, asked) {
   return parts;
 }
 
-export function bars(ranked) {
+export function bars(ranked, colourOf = () => "") {
   const list = element("ul", { className: "bars" });
   for (const [label, share] of ranked.slice(0, SHOWN)) {
     const filled = element("span");
     filled.style.width = `${100 * share}%`;
+    filled.style.background = colourOf(label); // "" leaves that of the page
     const meter = element("span", { className: "bar", ariaHidden: "true" }, filled);
     const number = element("span", { className: "number", textContent: percent(share) });
     list.append(element("li", {}, element("span", { textContent: label }), meter, number));
