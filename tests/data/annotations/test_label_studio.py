@@ -49,6 +49,55 @@ def test_rectangles_polygons_and_strokes_as_boxes(tmp_path):
     assert data.notes[0].endswith("as Label Studio: 1 picture with 3 boxes, 2 classes.")
 
 
+def notes_of(data, words):
+    return [note for note in data.notes if words in note]
+
+
+def test_ellipses_are_boxes_and_masks(tmp_path):
+    """One in the middle, radii of 5 and 2 pixels; the second is turned by 90 degrees."""
+    plain = region("ellipselabels", "cell", x=50, y=50, radiusX=25, radiusY=20, rotation=0)
+    turned = region("ellipselabels", "leaf", x=50, y=50, radiusX=20, radiusY=10, rotation=90)  # 4 and 1 pixels
+    data = read(export(tmp_path, [plain], [turned], images=("a.png", "b.png")))
+    assert np.allclose(data.y[0].xyxy, [[5, 3, 15, 7]], rtol=0, atol=1e-9)
+    assert np.allclose(data.y[1].xyxy, [[9, 1, 11, 9]], rtol=0, atol=1e-9)
+    masks = read(tmp_path, task="mask").y
+    x, y = np.meshgrid(np.arange(20) + 0.5, np.arange(10) + 0.5)
+    for mask, wanted in zip(
+        masks, [((x - 10) / 5) ** 2 + ((y - 5) / 2) ** 2, (x - 10) ** 2 + ((y - 5) / 4) ** 2], strict=True
+    ):
+        assert not (mask.classes() > 0)[wanted > 1.4].any()
+        assert (mask.classes() > 0)[wanted < 0.8].all()
+
+
+def test_labels_of_their_own_tag_are_joined_with_their_region(tmp_path):
+    drawn = {"id": "k", "type": "rectangle", **SIZE, "value": {"x": 10, "y": 20, "width": 50, "height": 40}}
+    named = {"id": "k", "type": "labels", **SIZE, "value": {**drawn["value"], "labels": ["cat", "pet"]}}
+    bare = drawn | {"id": "other"}
+    data = read(export(tmp_path, [named, drawn, bare]))
+    assert data.task.labels == ("cat",)
+    assert np.allclose(data.y[0].xyxy, [[2, 2, 12, 6]], rtol=0, atol=1e-9)
+    assert notes_of(data, "record 1, result[1] (pet)")
+    assert notes_of(data, "1 region has no label and was set aside")
+
+
+def test_pictures_whose_regions_cannot_be_read_are_not_ones_without_objects(tmp_path):
+    box = region("rectanglelabels", "cat", x=10, y=20, width=50, height=40, rotation=0)
+    point = region("keypointlabels", "nose", x=10, y=20, width=1)
+    note = {"id": "x", "type": "textarea", "value": {"text": ["blurred"]}}
+    data = read(export(tmp_path, [box, note], [point], [note], images=("a.png", "b.png", "c.png")))
+    assert (data.ids, [len(own) for own in data.y]) == (("images/a.png", "images/c.png"), [1, 0])
+    assert notes_of(data, "record 2, result[0] (keypointlabels)")
+    assert notes_of(data, "1 picture keeps none of its objects and was set aside: 'images/b.png'")
+
+
+def test_an_empty_or_cancelled_annotation_does_not_hide_a_full_one(tmp_path):
+    box = region("rectanglelabels", "cat", x=10, y=20, width=50, height=40, rotation=0)
+    done = [{"was_cancelled": True, "result": [box, box]}, {"result": []}, {"result": [box]}]
+    data = read(export(tmp_path, [], annotations=done))
+    assert len(data.y[0]) == 1
+    assert notes_of(data, "1 annotation is a further one of its record and was not read")
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_strokes_are_objects_where_a_class_has_several(tmp_path, count):
     strokes = [stroke("cell", 0, 0, 4, 4), stroke("cell", 10, 2, 15, 9)][:count]
@@ -102,6 +151,7 @@ def test_masks_are_written_and_read_back(tmp_path, numbered):
         (region("polygonlabels", "a", points=[[0, 0], [1, 1]]), "at least three points"),
         (region("polygonlabels", "a", points=[[0, 0], [1, float("nan")], [2, 2]]), "point in"),
         (region("rectanglelabels", "a", x=1, y=1, width=9, height=9, rotation=30), "is rotated"),
+        (region("ellipselabels", "a", x=1, y=1, radiusX=-2, radiusY=9), "radiusX in .* must be a number from 0"),
         (region("rectanglelabels", "", x=1, y=1, width=9, height=9), "has no label"),
         (region("rectanglelabels", "a", x=1, y=1, width="wide", height=9), "must be a number"),
         (stroke("a", 0, 0, 2, 2) | {"original_width": 10**9}, "must be a number|too large"),

@@ -99,3 +99,24 @@ def test_words_that_the_tool_states_are_kept(tmp_path):
 def test_a_table_of_texts_with_classes_stays_a_classification(tmp_path):
     data = lines(tmp_path / "a.jsonl", *({"text": f"text {k}", "label": "ab"[k % 2]} for k in range(6)))
     assert data.task.kind == "classification"
+
+
+def test_labels_in_label_studio_are_not_lost_in_silence(tmp_path):
+    """An empty or cancelled first annotation, two labels of a span, a span without one, relations, other regions."""
+    relation = {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right"}
+    both = json.loads(json.dumps(STUDIO))
+    both[0]["value"]["labels"] = ["PER", "POET"]
+    none = {**STUDIO[1], "value": {**STUDIO[1]["value"], "labels": []}}
+    web = {"type": "hypertextlabels", "value": {"start": "/p[1]", "end": "/p[1]", "hypertextlabels": ["PER"]}}
+    answers = [
+        [{"was_cancelled": True, "result": both}, {"result": []}, {"result": [*both, relation]}],
+        [{"result": [web]}], [{"result": [none]}], [{"result": []}],
+    ]  # fmt: skip
+    (tmp_path / "data.json").write_text(json.dumps([{"data": {"text": TEXT}, "annotations": one} for one in answers]))
+    data = read(tmp_path / "data.json")
+    assert [tuple(spans) for spans in data.y] == [FOUND, ()]
+    for words in (
+        "1 annotation is a further one", "1 label is a further one of its region and was not read", "(POET)",
+        "1 region is of a type that is not read", "(hypertextlabels)", "1 region has no label", "2 texts keep none",
+    ):  # fmt: skip
+        assert any(words in note for note in data.notes), (words, data.notes)

@@ -1,7 +1,8 @@
-"""Label Studio: JSON of pictures with rectangles, polygons and brush strokes."""
+"""Label Studio: JSON of pictures with rectangles, ellipses, polygons and brush strokes."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from headstart.data.annotations.location import Location
 from headstart.data.annotations.masks.brush import unpack_brush
 from headstart.data.annotations.masks.run_lengths import encode_counts
 from headstart.data.annotations.parsing.json_files import checked_list, checked_object, load_json
+from headstart.data.annotations.parsing.studio import StudioRegion, answer_of, regions_of
 from headstart.data.annotations.picture_drafts import Drawn, PictureDraft, annotated_pictures
 from headstart.data.annotations.picture_files import PictureFinder
 from headstart.data.annotations.remarks import Remarks
@@ -25,19 +27,20 @@ from headstart.types import Dataset
 
 __all__ = ["LABEL_STUDIO", "LabelStudio"]
 
-MARKS = re.compile(rb'"(brushlabels|rectanglelabels|polygonlabels)"|"format"\s*:\s*"rle"')
-ANSWERS = ("annotations", "completions", "predictions")
+MARKS = re.compile(rb'"(brush|rectangle|polygon|ellipse|keypoint)(labels)?"|"original_width"\s*:|"format"\s*:\s*"rle"')
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the name of an uploaded file
-SHAPES = ("rectanglelabels", "polygonlabels", "brushlabels")
+SHAPES = ("rectangle", "polygon", "brush", "ellipse")
+CORNERS = 72  # of the polygon that stands for an ellipse: its area is 0.13 % too small
 
 
 class LabelStudio:
     """What Label Studio exports as JSON for pictures; its spans of texts are read by the format ``spans``.
 
-    Rectangles are boxes, in percents of the picture's sides; of polygons and brush strokes the box around them is read,
-    or their mask where one is asked for. Each region is an object, unless no picture has two of a class: then there
-    are classes only. Of several annotations of a picture the first that was not cancelled counts; predictions are read
-    where a file holds no annotations.
+    Rectangles are boxes, in percents of the picture's sides; of ellipses, polygons and brush strokes the box around
+    them is read, or their mask where one is asked for. Each region is an object, unless no picture has two of a class:
+    then there are classes only. Of several annotations of a picture the first one with a result that was not cancelled
+    counts, and of several labels of a region the first; labels of their own tag are joined with their region. What is
+    left out is counted. Predictions are read where a file holds no annotations.
 
     Examples:
         >>> LABEL_STUDIO.kinds
@@ -118,22 +121,23 @@ def _draft(
     if picture is None:
         remarks.add("no_picture", f"{where} ({stated[:80]})")
         return None
-    key = next((key for key in ANSWERS if key in task), ANSWERS[0])
-    given = checked_list(task.get(key) or [], f"'{key}'", where)
-    done = [checked_object(one, "The annotation", where) for one in given]
-    kept = [one for one in done if not one.get("was_cancelled")]
-    if not kept:
+    answer = answer_of(task, where)
+    if answer is None:
         remarks.add("rejected", where)
         return None
-    if key == "predictions":
+    if answer.is_predicted:
         remarks.say("Read the predictions of a model, since the records hold no annotations of a person.")
+    for _ in range(answer.further):
+        remarks.add("further_annotation", where)
     split = data.get("split")
     draft = PictureDraft(picture, where=where, split=SPLITS.get(split.lower(), "") if isinstance(split, str) else "")
-    for place, value in enumerate(checked_list(kept[0].get("result") or [], "'result'", where)):
-        region = checked_object(value, "The region", f"{where}, result[{place}]")
-        if region.get("type") in SHAPES:
-            draft.stated = _size(region, where) or draft.stated
-            draft.drawn.append(_drawn(region, f"{where}, result[{place}]", wants_mask=wants_mask))
+    for region in regions_of(answer.results, where):
+        draft.stated = _size(region.result, where) or draft.stated
+        drawn = _drawn(region, remarks, wants_mask=wants_mask)
+        if drawn is None:
+            draft.lost += 1
+        else:
+            draft.drawn.append(drawn)
     return draft
 
 
@@ -152,30 +156,70 @@ def _size(region: Mapping[str, Any], where: str) -> tuple[int, int] | None:
     return width, height
 
 
-def _drawn(region: Mapping[str, Any], where: str, *, wants_mask: bool) -> Drawn:
-    kind = region["type"]
-    value = checked_object(region.get("value"), "The value", where)
-    names = checked_list(value.get(kind) or value.get("labels"), f"The '{kind}'", where)
-    if not names or not isinstance(names[0], str) or not names[0].strip():
+def _drawn(region: StudioRegion, remarks: Remarks, *, wants_mask: bool) -> Drawn | None:
+    """What a region draws; None if it is of another type or has no label, which is counted."""
+    where, value = region.where, region.value
+    if region.shape not in SHAPES:
+        remarks.add("other_region", f"{where} ({region.result.get('type')!s:.40})")
+        return None
+    if not region.labels:
+        remarks.add("no_label", where)
+        return None
+    names = [one.strip() if isinstance(one, str) else "" for one in region.labels]
+    if not all(names):
         raise DataError(f"The region in {where} has no label; add one.")
-    score = region.get("score")
+    for name in dict.fromkeys(names[1:]):
+        if name != names[0]:
+            remarks.add("further_label", f"{where} ({name})")
+    score = region.result.get("score")
     own = None if score is None else number(score, "score", where, least=0, most=1)
-    drawn = Drawn(names[0].strip(), where, score=own)
-    if kind == "brushlabels":
-        return replace(drawn, segmentation=_stroke(value, _size(region, where), where))
-    if kind == "polygonlabels":
-        points = [
-            checked_list(point, "A point", where) for point in checked_list(value.get("points"), "'points'", where)
-        ]
-        if len(points) < 3 or any(len(point) != 2 for point in points):
-            raise DataError(f"The polygon in {where} must have at least three points x, y; correct it.")
-        flat = [number(v, "point", where) / 100 for point in points for v in point]
-        box = (min(flat[::2]), min(flat[1::2]), max(flat[::2]), max(flat[1::2]))
-        return replace(drawn, xyxy=box, segmentation=[flat] if wants_mask else None, is_fraction=True)
-    x, y, width, height = (number(value.get(side), side, where) / 100 for side in ("x", "y", "width", "height"))
-    if number(value.get("rotation") or 0, "rotation", where):
-        raise DataError(f"The rectangle in {where} is rotated, which boxes are not; draw it as a polygon.")
-    return replace(drawn, xyxy=(x, y, x + width, y + height), is_fraction=True)
+    drawn = Drawn(names[0], where, score=own)
+    size = _size(region.result, where)
+    if region.shape == "brush":
+        return replace(drawn, segmentation=_stroke(value, size, where))
+    if region.shape == "rectangle":
+        x, y, width, height = (number(value.get(side), side, where) / 100 for side in ("x", "y", "width", "height"))
+        if number(value.get("rotation") or 0, "rotation", where):
+            raise DataError(f"The rectangle in {where} is rotated, which boxes are not; draw it as a polygon.")
+        return replace(drawn, xyxy=(x, y, x + width, y + height), is_fraction=True)
+    box, flat = _ellipse(value, size, where) if region.shape == "ellipse" else _polygon(value, where)
+    return replace(drawn, xyxy=box, segmentation=[flat] if wants_mask else None, is_fraction=True)
+
+
+def _polygon(value: Mapping[str, Any], where: str) -> tuple[tuple[float, float, float, float], list[float]]:
+    """The box around a polygon, and its corners, in fractions of the picture's sides."""
+    points = [checked_list(point, "A point", where) for point in checked_list(value.get("points"), "'points'", where)]
+    if len(points) < 3 or any(len(point) != 2 for point in points):
+        raise DataError(f"The polygon in {where} must have at least three points x, y; correct it.")
+    flat = [number(v, "point", where) / 100 for point in points for v in point]
+    return (min(flat[::2]), min(flat[1::2]), max(flat[::2]), max(flat[1::2])), flat
+
+
+def _ellipse(
+    value: Mapping[str, Any], size: tuple[int, int] | None, where: str
+) -> tuple[tuple[float, float, float, float], list[float]]:
+    """The box around an ellipse, and a polygon that stands for it, in fractions of the picture's sides.
+
+    Its centre is x, y; ``radiusX`` is in percents of the width, ``radiusY`` of the height; ``rotation`` in degrees,
+    clockwise, turns it in pixels.
+    """
+    x, y = (number(value.get(side), side, where) / 100 for side in ("x", "y"))
+    across, down = (number(value.get(side), side, where, least=0) / 100 for side in ("radiusX", "radiusY"))
+    degrees = number(value.get("rotation") or 0, "rotation", where)
+    if degrees and size is None:
+        raise DataError(f"The ellipse in {where} is rotated and states no original size; export it again.")
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    ratio = 1.0 if size is None else size[0] / size[1]
+    half_width, half_height = (
+        math.hypot(across * cosine, down * sine / ratio),
+        math.hypot(across * sine * ratio, down * cosine),
+    )
+    flat = list[float]()
+    for step in range(CORNERS):
+        angle = 2 * math.pi * step / CORNERS
+        a, b = across * math.cos(angle), down * math.sin(angle)
+        flat += [x + a * cosine - b * sine / ratio, y + a * sine * ratio + b * cosine]
+    return (x - half_width, y - half_height, x + half_width, y + half_height), flat
 
 
 def _stroke(value: Mapping[str, Any], size: tuple[int, int] | None, where: str) -> dict[str, Any]:

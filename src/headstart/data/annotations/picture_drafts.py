@@ -61,6 +61,7 @@ class PictureDraft:
         stated: (width, height) by the annotation file, or None.
         where: the file that annotates it.
         split: that the file states, or empty.
+        lost: how many objects the file holds that could not be read.
     """
 
     name: str
@@ -68,6 +69,7 @@ class PictureDraft:
     stated: tuple[int, int] | None = None
     where: str = ""
     split: str = ""
+    lost: int = 0
 
 
 def ordered_classes(
@@ -132,7 +134,9 @@ def annotated_pictures(
         else:
             own = boxes_of(_boxes(draft, facts), codes, facts, remarks, draft.stated)
             count = len(own)
-        if draft.drawn and not count:  # it holds objects, but nothing says where: it is no picture without objects
+        if (
+            draft.drawn or draft.lost
+        ) and not count:  # it holds objects, but nothing says where: it is no picture without objects
             remarks.add("none_left", f"'{draft.name}'")
             continue
         kept.append(draft)

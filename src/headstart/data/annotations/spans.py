@@ -26,7 +26,7 @@ from headstart.types import Dataset
 
 __all__ = ["SPANS", "Spans"]
 
-BRUSHED = re.compile(r'"format"\s*:\s*"rle"')
+BRUSHED = re.compile(r'"format"\s*:\s*"rle"|"original_width"\s*:')
 LINES = (".jsonl", ".ndjson", ".jsonlines")
 START = re.compile(rb'"(entities|spans|ents|label|labels|annotations|completions|predictions|paragraphs)"\s*:')
 
@@ -35,7 +35,9 @@ class Spans:
     """Texts with spans of characters, as doccano, Prodigy, Label Studio and spaCy export them.
 
     Words are those that the tool states, else `headstart.data.annotations.words.sentence_of_text` splits the text. A
-    span that cuts a word is moved to whole words. Records that were rejected, ignored or skipped are left out. Offsets
+    span that cuts a word is moved to whole words. Records that were rejected, ignored or skipped are left out. Of
+    several annotations in Label Studio the first one with a result counts, and of several labels of a span the first;
+    the others are counted. Offsets
     count characters; where the stated texts of spans show that UTF-16 code units are counted, those are.
 
     Examples:
@@ -66,6 +68,11 @@ class Spans:
             for record in _records(location, name, remarks):
                 if record.is_left_out:
                     remarks.add("rejected", record.where)
+                    continue
+                for remark in record.remarks:
+                    remarks.add(*remark)
+                if record.lost and not record.spans:  # as one without spans it would teach to miss them
+                    remarks.add("no_spans_left", record.where)
                     continue
                 found = _sentence(record, remarks)
                 if found is None:
@@ -131,7 +138,7 @@ def _form_of_text(text: str) -> str | None:
         value, _ = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
         # a record that is longer than what was read: its keys tell
-        if BRUSHED.search(text):  # the strokes of a picture
+        if BRUSHED.search(text):  # the regions of a picture
             return None
         known = {"label_studio": r'"data"\s*:', "spacy": r'"paragraphs"\s*:'}
         return next((form for form, key in known.items() if re.search(key, text) and len(text) > 30_000), None)

@@ -8,6 +8,7 @@ from typing import Any
 
 from headstart.data.annotations.drawn_boxes import number
 from headstart.data.annotations.parsing.json_files import checked_list, checked_object
+from headstart.data.annotations.parsing.studio import ANSWERS, answer_of, regions_of
 from headstart.data.annotations.sentences.aligning import CharacterSpan
 from headstart.errors import DataError
 
@@ -19,7 +20,6 @@ FORMS = {
 }  # fmt: skip
 MOST_WORDS = 1_000_000
 DOCCANO = ("label", "labels", "entities")
-ANSWERS = ("annotations", "completions", "predictions")  # of Label Studio, the first that a record has
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class SpanRecord:
         split: that the record states, or empty.
         is_left_out: whether it was rejected or skipped by its annotator.
         is_predicted: whether its spans are those of a model.
+        remarks: what of it was not read: a key of `headstart.data.annotations.remarks.REMARKS`, and its place.
+        lost: how many spans it holds that could not be read.
     """
 
     text: str
@@ -45,6 +47,8 @@ class SpanRecord:
     split: str = ""
     is_left_out: bool = False
     is_predicted: bool = False
+    remarks: tuple[tuple[str, str], ...] = ()
+    lost: int = 0
 
 
 def form_of(value: Any) -> str | None:
@@ -73,13 +77,22 @@ def form_of(value: Any) -> str | None:
 
 
 def _has_labels(annotations: Any) -> bool:
-    """Whether annotations of Label Studio mark spans, or nothing; those of other templates are choices or numbers."""
+    """Whether annotations of Label Studio mark spans, or nothing; those of other templates are choices or numbers.
+
+    Spans may have relations, choices or notes beside them.
+    """
     results = [
         result
         for one in (annotations if isinstance(annotations, list) else [])
         for result in (one.get("result") or [] if isinstance(one, dict) else [])
     ]
-    return all(isinstance(one, dict) and one.get("type", "labels") == "labels" for one in results)
+    marks = [isinstance(one, dict) and one.get("type", "labels") == "labels" for one in results]
+    return all(marks) or any(is_mark and _is_of_text(one) for is_mark, one in zip(marks, results, strict=True))
+
+
+def _is_of_text(result: Mapping[str, Any]) -> bool:
+    value = result.get("value")
+    return isinstance(value, dict) and isinstance(value.get("start"), int)
 
 
 def _form_of_lists(value: Mapping[str, Any]) -> str | None:
@@ -219,37 +232,49 @@ def _label_studio(record: Mapping[str, Any], where: str) -> Iterator[SpanRecord]
     if "data" not in record:  # the short form
         text = _text(record, where)
         name = next(key for key in DOCCANO if isinstance(record.get(key), list))
-        yield SpanRecord(text, _values(record[name], text, where), where, None, _key(record))
+        found, remarks = _values(record[name], text, where)
+        yield SpanRecord(text, found, where, None, _key(record), remarks=remarks, lost=_lost(remarks))
         return
     data = checked_object(record["data"], "'data'", where)
     texts = [value for key, value in data.items() if isinstance(value, str) and key in ("text", "Text", "content")]
     texts = texts or [value for value in data.values() if isinstance(value, str)]
     if not texts:
         raise DataError(f"The 'data' in {where} holds no text; add 'text'.")
-    answers = next((key for key in ANSWERS if key in record), ANSWERS[0])
-    given = checked_list(record.get(answers) or [], f"'{answers}'", where)
-    done = [checked_object(one, "The annotation", where) for one in given]
-    kept = [one for one in done if not one.get("was_cancelled")]
-    results: Sequence[Any] = []
-    if kept:
-        results = checked_list(kept[0].get("result") or [], "'result'", where)
-    marks = [one for one in results if isinstance(one, dict) and one.get("type", "labels") == "labels"]
-    spans = _values([one.get("value") for one in marks], texts[0], where, [one.get("score") for one in marks])
-    key, is_predicted = _key(record) or _key({"id": data.get("item")}), answers == "predictions"
-    yield SpanRecord(texts[0], spans, where, None, key, is_left_out=not kept, is_predicted=is_predicted)
+    key, answer = _key(record) or _key({"id": data.get("item")}), answer_of(record, where)
+    if answer is None:
+        yield SpanRecord(texts[0], (), where, None, key, is_left_out=True)
+        return
+    regions = list(regions_of([{"type": "labels", **one} for one in answer.results], where))
+    marks = [region for region in regions if region.shape == "labels"]
+    scores = [region.result.get("score") for region in marks]
+    spans, remarks = _values([region.value for region in marks], texts[0], where, scores)
+    others = [("other_region", f"{one.where} ({one.result['type']!s:.40})") for one in regions if one.shape != "labels"]
+    said = (*[("further_annotation", where)] * answer.further, *remarks, *others)
+    yield SpanRecord(
+        texts[0], spans, where, None, key, is_predicted=answer.is_predicted, remarks=said, lost=_lost(said)
+    )
 
 
-def _values(values: Any, text: str, where: str, scores: Sequence[Any] = ()) -> tuple[CharacterSpan, ...]:
-    spans = []
+def _lost(remarks: Sequence[tuple[str, str]]) -> int:
+    return sum(kind in ("no_label", "other_region") for kind, _ in remarks)
+
+
+def _values(
+    values: Any, text: str, where: str, scores: Sequence[Any] = ()
+) -> tuple[tuple[CharacterSpan, ...], tuple[tuple[str, str], ...]]:
+    """Spans with the first of their labels, and what of them was not read."""
+    spans, remarks = [], list[tuple[str, str]]()
     for place, one in enumerate(checked_list(values, "The spans", where)):
         value = checked_object(one, "The span", where)
         stated, score = value.get("text"), scores[place] if scores else None
         own_score = 1.0 if score is None else number(score, "score", where, least=0, most=1)
-        for label in checked_list(value.get("labels"), "The 'labels' of a span", where)[:1]:
-            own = stated if isinstance(stated, str) else ""
-            places = value.get("start"), value.get("end")
-            spans.append(_span(places, label, text, where, score=own_score, stated=own))
-    return tuple(spans)
+        labels = checked_list(value.get("labels") or [], "The 'labels' of a span", where)
+        own = stated if isinstance(stated, str) else ""
+        places = value.get("start"), value.get("end")
+        spans += [_span(places, label, text, where, score=own_score, stated=own) for label in labels[:1]]
+        remarks += [("further_label", f"{where} ({label!s:.60})") for label in labels[1:]]
+        remarks += [] if labels else [("no_label", f"{where}, span {place + 1}")]
+    return tuple(spans), tuple(remarks)
 
 
 def _spacy(record: Mapping[str, Any], where: str) -> Iterator[SpanRecord]:
