@@ -70,6 +70,13 @@ def test_a_word_counts_what_the_span_loses_without_it(words):
     assert note == "Nothing was found of 'town', so there is nothing to explain."
 
 
+def test_of_several_spans_the_colours_speak_for_that_of_each_part(words):
+    both = explain_annotations(words, "Mr Miller said Oslo").to_html()
+    assert "Blue speaks for what the title of a part names" in both
+    one = explain_annotations(words, "Mr Miller said no").to_html()
+    assert "Blue speaks for Miller [name]" in one
+
+
 def test_a_span_keeps_its_other_words_when_one_of_its_own_is_left_out():
     class Pair(Titled):
         def marked(self, words):

@@ -269,9 +269,11 @@ class Explanation:
         )  # fmt: skip
         outputs = escape(one_line(self.shown_outputs()))
         what = "Values" if self.are_values else "Probabilities"
+        several = len({one.method for one in self.attributions}) < len(self.attributions)  # one for each span
+        label = "what the title of a part names" if several else self.label
         facts = (
             f"<p>{what}: {outputs}.</p>"
-            f'<p class="soft">Model: {escape(one_line(self.model))}. Blue speaks for {escape(one_line(self.label))}, '
+            f'<p class="soft">Model: {escape(one_line(self.model))}. Blue speaks for {escape(one_line(label))}, '
             "orange against it.</p>"
         )
         return f"{shown}{player}{facts}{novelty}{''.join(one.to_html() for one in self.attributions)}{notes}"

@@ -46,3 +46,11 @@ def test_without_training_or_examples_there_is_no_section_of_them():
     assert [section.key for section in word_blocks(record(fine_tuning={"kept": "x", "candidates": []}))] == [
         "span-mistakes"
     ]
+
+
+def test_no_probability_of_a_span_is_written_as_certain():
+    one = {"id": "a", "words": ["Ada", "met", "Bob"], "truth": [], "errors": []}
+    one["found"] = [[0, 1, "PER", 0.9999], [2, 3, "PER", 0.72]]
+    html = "".join(section.html for section in word_blocks(record(annotations={"examples": [one]})))
+    assert "<small>PER &gt;&nbsp;99%</small>" in html
+    assert "<small>PER 72%</small>" in html

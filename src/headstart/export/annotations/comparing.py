@@ -290,8 +290,8 @@ def _said(kind: str, gap: AnnotationGap, tolerance: float | None) -> str:
         return f"in each at least {_share(gap.least)} of the pixels agree{wanted}{objects}"
     what = "spans" if kind == "token" else "boxes that are shown"
     same = f"all of {gap.parts:,} {what} are the same" if not gap.differing else f"{gap.differing:,} {what} differ"
-    edges = f"their edges by at most {gap.pixels:.2g} pixels, " if kind == "box" else ""
-    return f"{same}, and {edges}their probabilities differ by at most {gap.score:.2g}{limit}"
+    edges = f", their edges by at most {gap.pixels:.2g} pixels" if kind == "box" else ""
+    return f"{same}, and their probabilities differ by at most {gap.score:.2g}{limit}{edges}"
 
 
 def _share(value: float) -> str:

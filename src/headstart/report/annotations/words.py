@@ -90,7 +90,7 @@ def _line(
         if first >= end:
             continue
         parts += [text(word) for word in words[at:first]]
-        chance = f" {span[3]:.0%}" if len(span) > 3 else ""
+        chance = f" {_chance(span[3])}" if len(span) > 3 else ""
         kind = ' class="bad"' if tuple(span[:3]) in wrong else ""
         inside = " ".join(text(word) for word in words[first:end])
         parts.append(f"<mark{kind}>{inside} <small>{text(shortened(span[2], 30))}{chance}</small></mark>")
@@ -98,6 +98,11 @@ def _line(
     parts += [text(word) for word in words[at:stop]]
     parts += ["…"] if stop < len(words) else []
     return f'<p class="marked"><span class="name">{name}</span> {" ".join(parts)}</p>'
+
+
+def _chance(probability: float) -> str:
+    """A percentage; no probability is written as certain."""
+    return f"{probability:.0%}" if probability <= 0.99 else "&gt;&nbsp;99%"
 
 
 def _remark(error: Record, words: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ function words({ text, entities }, item, labels) {
   let at = 0;
   for (const { start, end, label, score } of [...entities].sort((one, other) => one.start - other.start)) {
     if (start < at) continue;
-    const tag = element("span", { className: "tag", textContent: `${label} ${percent(score)}` });
+    const tag = element("span", { className: "tag", textContent: `${label} ${percent(score).replace(" ", "\u00a0")}` });
     const marked = element("mark", {}, characters.slice(start, end).join(""), tag);
     marked.style.setProperty("--hue", hueOf(label, labels));
     line.append(characters.slice(at, start).join(""), marked);
