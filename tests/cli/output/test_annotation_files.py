@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from headstart import fit
-from headstart.annotations import Boxes, MaskArray
+from headstart.annotations import Boxes, MaskArray, Sentence
 from headstart.cli.demo_annotations import made_sentences
 from headstart.cli.main import main
 from headstart.cli.output.annotation_files import annotation_target
 from headstart.data import read
-from headstart.errors import ParameterError, UsageError
+from headstart.errors import DataError, ParameterError, UsageError
 from headstart.model.annotator import AnnotatedItems
 from headstart.types import Task
 
@@ -120,6 +120,30 @@ def test_masks_come_back(tmp_path, name):
     assert back.task.labels == ("background", "cell")
     assert [mask.classes().tolist() for mask in back.y] == [values.tolist(), (0 * values).tolist()]
     assert back.y[0].instances().tolist() == numbers.tolist()
+
+
+def test_what_a_model_found_is_no_work_of_a_person_in_label_studio(tmp_path):
+    """Masks have no scores, nor have pictures and texts in which nothing was found."""
+    values = np.zeros((8, 10), np.int16)
+    values[1:3, 2:6] = 1
+    mask = MaskArray(values, values.astype(np.int32))
+    found = AnnotatedItems(PICTURES, [mask, MaskArray(0 * values, 0 * values.astype(np.int32))], [0, 1], {})
+    target = annotation_target(str(tmp_path / "out"), "label_studio", "mask", [], overwrite=False)
+    target.write(found.dataset(Task("mask", ("background", "cell"))), "runs/cells")
+    tasks = json.loads((tmp_path / "out" / "annotations.json").read_text())
+    assert [sorted(task) for task in tasks] == [["data", "predictions"]] * 2
+    found = AnnotatedItems([Sentence.of_words(["Ada", "ran"])], [()], [0], {})
+    target = annotation_target(str(tmp_path / "a.json"), "spans,form=label_studio", "token", [], overwrite=False)
+    target.write(found.dataset(Task("token", ("PER",))), "runs/names")
+    (task,) = json.loads((tmp_path / "a.json").read_text())
+    assert sorted(task) == ["data", "predictions"]
+
+
+def test_nothing_to_write_is_one_sentence(tmp_path):
+    target = annotation_target(str(tmp_path / "a.jsonl"), "spans", "token", [], overwrite=False)
+    with pytest.raises(DataError, match="There is no item with annotations to write to"):
+        target.write(AnnotatedItems([], [], [], {}).dataset(Task("token", ("PER",))), "runs/names")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_models_of_classes_have_no_such_formats(tmp_path, capsys):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headstart.data.annotations.sentences.span_records import FORMS
 from headstart.data.annotations.writing import find_writer, write_annotations
-from headstart.errors import UsageError
+from headstart.errors import DataError, UsageError
 from headstart.io import atomic_file, atomic_folder, check_writable, path_exists
 from headstart.reporting.wording import plural
 from headstart.types import Dataset
@@ -34,7 +34,6 @@ class AnnotationTarget:
 
     Attributes:
         path: the folder, or the one file.
-        writer: the format.
         name: the format with its settings, as given.
         title: the format or the tool, for messages.
         is_file: whether it is one file.
@@ -61,17 +60,19 @@ class AnnotationTarget:
             What the format cannot hold, one sentence each.
 
         Raises:
-            DataError: if a value cannot be written in the format.
+            DataError: if there is no item, or a value cannot be written in the format.
             SaveError: if the target cannot be written.
         """
+        if len(dataset) == 0:
+            raise DataError(f"There is no item with annotations to write to '{self.path}'; give at least one item.")
         if not self.is_file:
             with atomic_folder(self.path) as scratch:
-                notes = write_annotations(dataset, scratch, format_name=self.name)
+                notes = write_annotations(dataset, scratch, format_name=self.name, predicted=True)
                 (scratch / README).write_text(self._readme(dataset, model, notes), encoding="utf-8")
             return notes
         with atomic_file(self.path) as scratch:
             folder = scratch.with_name("parts")  # in the scratch folder, which is removed
-            notes = write_annotations(dataset, folder, format_name=self.name)
+            notes = write_annotations(dataset, folder, format_name=self.name, predicted=True)
             (only,) = folder.iterdir()
             only.replace(scratch)
         return notes

@@ -91,6 +91,12 @@ class LabelStudio:
 
         return write_label_studio(dataset, folder)
 
+    def write_predictions(self, dataset: Dataset, folder: Path, settings: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ARG002
+        """Write ``images/`` and ``annotations.json`` with predictions."""
+        from headstart.data.annotations.writers.label_studio import write_label_studio
+
+        return write_label_studio(dataset, folder, predicted=True)
+
 
 LABEL_STUDIO = LabelStudio()
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from headstart.data.annotations.annotated import Annotated
 from headstart.data.annotations.location import Location
 from headstart.registry import Registry
 from headstart.types import Dataset
 
-__all__ = ["ANNOTATION_FORMATS", "CLEAR", "NO", "POSSIBLE", "AnnotationFormat"]
+__all__ = ["ANNOTATION_FORMATS", "CLEAR", "NO", "POSSIBLE", "AnnotationFormat", "TellsPredictions"]
 
 NO, POSSIBLE, CLEAR = 0, 1, 2
 """Whether data are of a format: no; possible, so that it is read where a task of its kind is asked for; clear."""
@@ -61,6 +61,15 @@ class AnnotationFormat(Protocol):
         Returns:
             What the format cannot hold, one sentence each.
         """
+        ...
+
+
+@runtime_checkable
+class TellsPredictions(Protocol):
+    """An `AnnotationFormat` whose tool tells annotations of a model from those of a person."""
+
+    def write_predictions(self, dataset: Dataset, folder: Path, settings: Mapping[str, str]) -> tuple[str, ...]:
+        """As `AnnotationFormat.write`, as predictions of a model, whether or not they have scores."""
         ...
 
 

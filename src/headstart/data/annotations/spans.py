@@ -95,6 +95,10 @@ class Spans:
         """Write ``train.jsonl`` and so on for each split, else ``data.jsonl``; ``.json`` where the tool has that."""
         return write_spans(dataset, folder, settings["form"])
 
+    def write_predictions(self, dataset: Dataset, folder: Path, settings: Mapping[str, str]) -> tuple[str, ...]:
+        """As `write`; in Label Studio as predictions."""
+        return write_spans(dataset, folder, settings["form"], predicted=True)
+
 
 SPANS = Spans()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from headstart.data.annotations.reading import parse_wanted
-from headstart.data.annotations.registry import ANNOTATION_FORMATS, AnnotationFormat
+from headstart.data.annotations.registry import ANNOTATION_FORMATS, AnnotationFormat, TellsPredictions
 from headstart.errors import ParameterError, UsageError
 from headstart.io import atomic_folder
 from headstart.types import ANNOTATION_KINDS, Dataset
@@ -19,7 +19,9 @@ DEFAULT_FORMATS = {"token": "spans", "box": "coco", "mask": "masks"}
 HELD = {"token": "spans of words", "box": "boxes", "mask": "masks"}
 
 
-def write_annotations(dataset: Dataset, folder: str | Path, *, format_name: str | None = None) -> tuple[str, ...]:
+def write_annotations(
+    dataset: Dataset, folder: str | Path, *, format_name: str | None = None, predicted: bool = False
+) -> tuple[str, ...]:
     r"""Write annotated items into a new folder, which `headstart.data.read` gives back; pictures are copied.
 
     Boxes and masks are written for the pixels as they are stored, which are turned where a picture has an EXIF
@@ -31,6 +33,8 @@ def write_annotations(dataset: Dataset, folder: str | Path, *, format_name: str 
         format_name: a name in `headstart.data.annotations.registry.ANNOTATION_FORMATS`, and what may be chosen
             (``"conll,scheme=BIOES"``, ``"spans,form=doccano"``, ``"masks,values=colours"``); default: the one that
             holds most (`DEFAULT_FORMATS`).
+        predicted: whether a model made the annotations, which Label Studio is then told; annotations with scores always
+            count as such.
 
     Returns:
         What the format cannot hold, one sentence each.
@@ -63,6 +67,8 @@ def write_annotations(dataset: Dataset, folder: str | Path, *, format_name: str 
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"'{target}' exists already and is not an empty folder; give the path of a new folder.")
     with atomic_folder(target) as scratch:
+        if predicted and isinstance(writer, TellsPredictions):
+            return writer.write_predictions(dataset, scratch, settings)
         return writer.write(dataset, scratch, settings)
 
 

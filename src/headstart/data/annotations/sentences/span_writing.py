@@ -21,14 +21,15 @@ NO_WORDS = ("doccano", "label_studio", "pairs")
 NO_SCORES = ("doccano", "spacy", "pairs")
 
 
-def write_spans(dataset: Dataset, folder: Path, form: str) -> tuple[str, ...]:
+def write_spans(dataset: Dataset, folder: Path, form: str, *, predicted: bool = False) -> tuple[str, ...]:
     """Write ``train.jsonl`` and so on for each split, else ``data.jsonl``; ``.json`` for Label Studio and pairs.
 
     Args:
         dataset: of spans.
         folder: an empty folder.
-        form: a key of `headstart.data.annotations.sentences.span_records.FORMS`. Where spans have scores, those of
-            Label Studio are written as predictions, which it shows for correction.
+        form: a key of `headstart.data.annotations.sentences.span_records.FORMS`.
+        predicted: whether a model marked the spans; spans with scores always count as such. In Label Studio they are
+            predictions, which it shows for correction.
 
     Returns:
         What the form cannot hold, one sentence each.
@@ -45,12 +46,12 @@ def write_spans(dataset: Dataset, folder: Path, form: str) -> tuple[str, ...]:
         (('doccano holds no scores; Prodigy does.',), '{"id": "a", "text": "Ada ran", "label": [[0, 3, "PER"]]}')
     """
     _, y = dataset.labelled()
-    is_predicted = any(span.score != 1.0 for spans in y for span in spans)
+    is_scored = any(span.score != 1.0 for spans in y for span in spans)
     writer = WRITERS[form]
     files: dict[str, list[Any]] = {}
     for row, (sentence, spans) in enumerate(zip(dataset.items, y, strict=True)):
         split = "" if dataset.split is None else str(dataset.split[row])
-        record = writer(_Marked(sentence, sorted(spans), dataset.ids[row], is_predicted))
+        record = writer(_Marked(sentence, sorted(spans), dataset.ids[row], predicted or is_scored))
         files.setdefault({"val": "dev"}.get(split, split) or "data", []).append(record)
     for name, records in files.items():
         lines = [json.dumps(record, ensure_ascii=False) for record in records]
@@ -61,7 +62,7 @@ def write_spans(dataset: Dataset, folder: Path, form: str) -> tuple[str, ...]:
     notes = []
     if form in NO_WORDS and not all(_splits_alike(sentence) for sentence in dataset.items):
         notes.append(f"{title} {holds} texts without their words, which are split anew when they are read.")
-    if form in NO_SCORES and is_predicted:
+    if form in NO_SCORES and is_scored:
         notes.append(f"{title} {holds} no scores; Prodigy does.")
     return tuple(notes)
 

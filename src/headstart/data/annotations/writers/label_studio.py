@@ -17,14 +17,15 @@ from headstart.types import Dataset
 __all__ = ["write_label_studio"]
 
 
-def write_label_studio(dataset: Dataset, folder: Path) -> tuple[str, ...]:
+def write_label_studio(dataset: Dataset, folder: Path, *, predicted: bool = False) -> tuple[str, ...]:
     """Write ``images/`` and ``annotations.json``: rectangles for boxes, a brush stroke for each object or class.
 
-    Boxes with scores are written as predictions, which Label Studio shows for correction.
+    What a model found is written as predictions, which Label Studio shows for correction.
 
     Args:
         dataset: of boxes or masks.
         folder: an empty folder.
+        predicted: whether a model found the annotations; boxes with scores always count as such.
 
     Returns:
         What it cannot hold, one sentence each.
@@ -43,7 +44,7 @@ def write_label_studio(dataset: Dataset, folder: Path) -> tuple[str, ...]:
     """
     task, y = dataset.labelled()
     pictures = write_pictures(dataset, folder)
-    is_scored = any(isinstance(one, Boxes) and one.scores is not None for one in y)
+    is_predicted = predicted or any(isinstance(one, Boxes) and one.scores is not None for one in y)
     tasks, ignored = [], 0
     for row, (picture, own) in enumerate(zip(pictures, y, strict=True)):
         regions = (
@@ -56,7 +57,7 @@ def write_label_studio(dataset: Dataset, folder: Path) -> tuple[str, ...]:
         result = [{"id": str(place), **names, **size, **region} for place, region in enumerate(regions, start=1)]
         data = {"image": f"images/{picture.name}"}
         data |= {} if dataset.split is None else {"split": str(dataset.split[row])}
-        tasks.append({"data": data, "predictions" if is_scored else "annotations": [{"result": result}]})
+        tasks.append({"data": data, "predictions" if is_predicted else "annotations": [{"result": result}]})
     (folder / "annotations.json").write_text(json.dumps(tasks), encoding="utf-8")
     which = plural(ignored, "picture has", "pictures have")
     return (f"{which} ignored regions, which Label Studio does not hold; they were left out.",) if ignored else ()
