@@ -80,6 +80,8 @@ class AnnotationModel:
         engine: how items are encoded.
         folder: where it was loaded from.
         sums: what a closed-form head was solved from, for exact update and removal; None if not kept.
+        contents: digests of the contents of its items, as `headstart.fit` and `headstart.update` note them; empty where
+            they are not known, or stand in its folder only.
 
     Examples:
         >>> from headstart import fit
@@ -97,6 +99,7 @@ class AnnotationModel:
     engine: Engine = Engine()
     folder: Path | None = field(default=None, compare=False)
     sums: HeadSums | None = field(default=None, repr=False, compare=False)
+    contents: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     def __repr__(self) -> str:
         """Task, source and head, one per line."""
@@ -247,7 +250,7 @@ class AnnotationModel:
         if new:
             raise DataError(f"The model does not know the type '{new[0]}', so no item of its fit has it.")
         left = self.kept_sums() - self.kept_sums().of_items(self.head, self.source, dataset, engine=self.engine)
-        return replace(self, head=left.solved(self.head, self.task), sums=left)
+        return replace(self, head=left.solved(self.head, self.task), sums=left, contents=frozenset())
 
     def updated(self, dataset: Dataset, *, progress: Progress | None = None) -> AnnotationModel:
         """As `update`, from labelled data.
@@ -263,7 +266,7 @@ class AnnotationModel:
         task = replace(self.task, labels=dataset.labelled()[0].labels)
         kept = self.kept_sums().for_task(task)
         total = kept + kept.of_items(self.head, self.source, dataset, engine=self.engine, progress=progress)
-        return replace(self, task=task, head=total.solved(self.head, task), sums=total)
+        return replace(self, task=task, head=total.solved(self.head, task), sums=total, contents=frozenset())
 
     def kept_sums(self) -> HeadSums:
         """What the head was solved from.

@@ -62,6 +62,35 @@ def test_copies_do_not_count_and_versions_are_kept(run: Path) -> None:
     same(headstart.load(run), before)
 
 
+def test_no_item_counts_twice_in_memory_either(fitted: AnnotationRun, tmp_path: Path) -> None:
+    model, new = fitted.model, made_sentences(12, seed=5)
+    again = headstart.update(model, made_sentences(12), verbose=False)
+    assert (len(again.duplicates), again.sentence) == (12, "Nothing changed.")
+    doubled = replace(new.take(np.tile(np.arange(12), 2)), ids=tuple(map(str, range(24))))
+    twice = headstart.update(model, doubled, verbose=False)
+    once = headstart.update(model, new, verbose=False)
+    assert len(twice.added) == len(once.added) > 0
+    same(twice.model, once.model)
+    assert headstart.update(once.model, new, verbose=False).added == ()
+    bare = headstart.load(model.save(tmp_path / "bare"))
+    said = headstart.update(bare, new, verbose=False)
+    assert any("copies of these cannot be found" in note for note in said.notes)
+    assert not any("cannot be found" in note for note in once.notes)
+    items, spans = list(new.items[:2]), [tuple(one) for one in new.y[:2]]
+    back = model.update(items, spans).forget(items, spans)  # its own methods: what it holds is no longer known
+    assert len(headstart.update(back, new, verbose=False).added) == len(once.added)
+
+
+def test_test_items_that_the_model_has_seen_are_said(fitted: AnnotationRun, run: Path) -> None:
+    test = made_sentences(12, seed=11)
+    clean = headstart.update(run, made_sentences(12, seed=5), test=test, verbose=False)
+    assert not any("too good" in note for note in clean.notes)
+    leaking = headstart.update(fitted.model, test, test=test, verbose=False)
+    assert "This model was fitted on 12 of the 12 test sentences, so these metrics are too good." in leaking.notes
+    old = headstart.update(run, made_sentences(3, seed=9), test=made_sentences(12), verbose=False)
+    assert "This model was fitted on 12 of the 12 test sentences, so these metrics are too good." in old.notes
+
+
 def test_the_command_learns_new_types_and_judges_before_and_after(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from headstart.transfer.stages.result_folder import ResultFolder
 from headstart.transfer.stages.training_items import are_among, training_contents
 from headstart.types import Dataset
 
-__all__ = ["ANNOTATION_EVALUATION", "AnnotationEvaluation", "as_fitted", "coded", "evaluate_annotations"]
+__all__ = ["ANNOTATION_EVALUATION", "AnnotationEvaluation", "as_fitted", "coded", "evaluate_annotations", "fitted_on"]
 
 FILES = {"metrics.json", "predictions.jsonl", "report.html"}
 ANNOTATION_EVALUATION = ResultFolder("an evaluation", "evaluation of headstart", "metrics.json", FILES)
@@ -177,11 +177,11 @@ def evaluate_annotations(
     evaluation = ANNOTATING[model.task.kind].evaluate(judged, found.found, seed=seed)
     folder = model.folder
     noun = ITEM_OF[model.task.kind]
-    fitted_on = _fitted_on(folder, judged, reporter, model)
+    known = fitted_on(training_contents(folder) | model.contents, judged, reporter, model)
     warnings = []
-    if fitted_on:
+    if known:
         warnings.append(
-            f"This model was fitted on {fitted_on} of the {len(judged)} {noun}s, so these metrics are too good."
+            f"This model was fitted on {known} of the {len(judged)} {noun}s, so these metrics are too good."
         )
     if limit := limit_note(found.found):
         warnings.append(limit)
@@ -200,7 +200,7 @@ def evaluate_annotations(
         "environment": environment(),
         "model": "" if folder is None else str(folder),
         "part": part,
-        "fitted_on": fitted_on,
+        "fitted_on": known,
         "warnings": warnings,
         "shift": None,
         "drift": None,
@@ -209,7 +209,7 @@ def evaluate_annotations(
         "seconds": {"fit": clock.elapsed},
     }  # fmt: skip
     _report(evaluation, judged, part, warnings, reporter)
-    return AnnotationEvaluation(evaluation, judged, found.found, failures, fitted_on, record)
+    return AnnotationEvaluation(evaluation, judged, found.found, failures, known, record)
 
 
 def as_fitted(reading: ReadOptions, model: AnnotationModel) -> ReadOptions:
@@ -273,13 +273,28 @@ def _renumbered(annotation: Any, codes: np.ndarray[Any, np.dtype[np.int64]]) -> 
     return MaskArray(np.where(classes < 0, classes, codes[classes]).astype(np.int16), annotation.instances())
 
 
-def _fitted_on(folder: Path | None, dataset: Dataset, reporter: Reporter, model: AnnotationModel) -> int:
-    fitted = training_contents(folder)
-    if not fitted:
+def fitted_on(contents: Collection[str], dataset: Dataset, reporter: Reporter, model: AnnotationModel) -> int:
+    """How many items have the content of one that the model was fitted on.
+
+    Args:
+        contents: digests of the contents of the model's items; empty where they are not known.
+        dataset: n items.
+        reporter: receives the progress.
+        model: tells whether the feature store is used.
+
+    Examples:
+        >>> from headstart import fit
+        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.reporting import SilentReporter
+        >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
+        >>> fitted_on(run.model.contents, made_sentences(12), SilentReporter(), run.model)
+        12
+    """
+    if not contents:
         return 0
     texts = [item.text for item in dataset.items if isinstance(item, Sentence)]
     plain = replace(dataset, task=None, y=None, items=texts or dataset.items)
-    return int(are_among(fitted, plain, reporter, cache=model.engine.cache).sum())
+    return int(are_among(contents, plain, reporter, cache=model.engine.cache).sum())
 
 
 def _report(evaluation: Evaluation, dataset: Dataset, part: str, warnings: Sequence[str], reporter: Reporter) -> None:

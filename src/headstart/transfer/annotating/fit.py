@@ -103,7 +103,11 @@ def fit_annotations(
     _report(judged, plan, context)
     compared = tuple(compare_annotations(used, plan, judged, options.baselines, context))
     final = judged.final
-    model = AnnotationModel(final.source, task, final.head, engine=context.engine, sums=_kept_sums(final, context))
+    contents = np.array(checked.content, object)[checked.keep][plan.fitted]
+    model = AnnotationModel(
+        final.source, task, final.head, engine=context.engine, sums=_kept_sums(final, context),
+        contents=frozenset(contents.tolist()),
+    )  # fmt: skip
     if context.clock.is_over:
         context.reporter.warning("The fit took longer than its time limit: solving and judging are not cut short.")
     seconds = {"solving": fitted - began, "baselines": time.perf_counter() - fitted}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.annotations.units import ITEM_OF
 from headstart.data import ReadOptions, audit
 from headstart.engine.options import Engine
 from headstart.engine.pipeline.sketches import kept_sketches
@@ -24,7 +25,7 @@ from headstart.reporting import Reporter
 from headstart.reporting.wording import name_some, plural
 from headstart.tasks import read_labelled
 from headstart.transfer.annotating.contract import ANNOTATING
-from headstart.transfer.annotating.evaluate import as_fitted, coded
+from headstart.transfer.annotating.evaluate import as_fitted, coded, fitted_on
 from headstart.transfer.annotating.judge import describe_data
 from headstart.transfer.annotating.run import AnnotationRun, open_annotator
 from headstart.transfer.stages.training_items import training_contents
@@ -36,6 +37,10 @@ __all__ = ["OpenedAnnotator", "open_to_update", "update_annotations"]
 
 TABLE = "splits.parquet"
 UNUSABLE = "It cannot be read, or is empty."
+UNKNOWN = (
+    "This model has no run folder and no record of the items of its fit, so copies of these cannot be found; update "
+    "the run folder of the fit."
+)
 KEPT = (
     "What was chosen on left-out items (columns, λ, decoding) is kept; the new items count exactly as those of the fit."
 )
@@ -104,15 +109,18 @@ def update_annotations(
 ) -> Taught:
     """Add annotated items to the sums of a closed-form head, solve it, and keep the result as the next version.
 
-    Items with the content of one of the fit are left out, so that none counts twice. Types that the model does not have
-    are learned by models of words and of boxes: no item of the fit counts as having them.
+    Items with the content of one of the fit, or of an earlier new one, are left out, so that none counts twice. Where
+    the items of the fit are not known (the model was saved without a run, or changed in memory by its own methods),
+    that is said, and only copies among the new items are found. Types that the model does not have are learned by
+    models of words and of boxes: no item of the fit counts as having them.
 
     Args:
         opened: the model.
         data: annotated data, or a `headstart.types.Dataset`.
         reading: how to read them; ``task`` is that of the model where it is None.
         reporter: receives progress and results.
-        test: annotated data on which the model is judged before and after; default: none.
+        test: annotated data on which the model is judged before and after; default: none. Those that it was
+            fitted on are said.
         relabel: refused: the annotations of the fit's items are not kept, so they cannot be taken out.
         split: the part of data that have a split; default: train, if there is one, else all.
         command: the command line, for the record.
@@ -150,11 +158,13 @@ def update_annotations(
     if plan.chosen is not None:
         with clock("solve"), reporter.progress("encoding") as step:
             after = before.updated(plan.chosen, progress=step)
+        if plan.fitted:
+            after = replace(after, contents=plan.fitted.union(plan.contents))
     found = _outcome(before, after, plan)
     if test is not None:
         with clock("judge"):
-            judged = [_judged(model, after, test, reading) for model in (before, after)]
-        found = replace(found, before=judged[0], after=judged[1])
+            tested = part_of(_read(test, reading, after, new_labels=False), None)[0]
+            found = _judged(found, (before, after), tested, plan, reporter)
     if plan.chosen is not None and opened.run is not None:
         with clock("write"):
             noted = {**(about or {}), **found.noted(command, clock.seconds)}
@@ -164,7 +174,10 @@ def update_annotations(
     found = replace(found, seconds=dict(clock.seconds))
     if found.duplicates:
         copies = plural(len(found.duplicates), "copy", "copies")
-        reporter.line("copies", f"{copies} of items of the fit not counted again: {name_some(found.duplicates)}")
+        reporter.line(
+            "copies",
+            f"{copies} of items of the fit, or of earlier new ones, not counted: {name_some(found.duplicates)}",
+        )
     reporter.result("update", found.sentence)
     report_change(found, reporter)
     return found
@@ -172,9 +185,10 @@ def update_annotations(
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """The items that count, with digests of their contents, and what becomes of the others."""
+    """The items that count, with digests of their contents and of those of the fit, and what becomes of the others."""
 
     chosen: Dataset | None
+    fitted: frozenset[str]
     contents: tuple[str, ...]
     duplicates: tuple[str, ...]
     failures: Mapping[str, str]
@@ -201,16 +215,19 @@ def _planned(opened: OpenedAnnotator, dataset: Dataset, reporter: Reporter) -> _
         (reporter.warning if finding.severity != "info" else partial(reporter.line, "audit"))(finding.message)
     failures = {dataset.ids[k]: UNUSABLE for k in np.flatnonzero(~checked.keep).tolist()}
     check_any_left(int(checked.keep.sum()), dataset.ids, dict(enumerate([UNUSABLE] * len(dataset))))
-    fitted = training_contents(model.folder)
-    kept = np.flatnonzero(checked.keep).tolist()
-    new = [k for k in kept if checked.content[k] not in fitted]
-    duplicates = tuple(dataset.ids[k] for k in kept if checked.content[k] in fitted)
+    fitted = training_contents(model.folder) | model.contents
+    kept, seen, new = np.flatnonzero(checked.keep).tolist(), set(fitted), list[int]()
+    for k in kept:
+        if checked.content[k] not in seen:
+            seen.add(checked.content[k])
+            new.append(k)
+    duplicates = tuple(dataset.ids[k] for k in sorted(set(kept) - set(new)))
     if not new:
-        return _Plan(None, (), duplicates, failures)
+        return _Plan(None, fitted, (), duplicates, failures)
     chosen = dataset.take(np.array(new, np.intp))
     taken = set(map(str, _table(model).get("id", ())))
     ids = tuple(f"{name}@{opened.number}" if name in taken else name for name in chosen.ids)
-    return _Plan(replace(chosen, ids=ids), tuple(checked.content[k] for k in new), duplicates, failures)
+    return _Plan(replace(chosen, ids=ids), fitted, tuple(checked.content[k] for k in new), duplicates, failures)
 
 
 def _outcome(before: AnnotationModel, after: AnnotationModel, plan: _Plan) -> Taught:
@@ -218,13 +235,27 @@ def _outcome(before: AnnotationModel, after: AnnotationModel, plan: _Plan) -> Ta
     return Taught(
         after, "update", added=added, new_labels=after.task.labels[len(before.task.labels) :],
         duplicates=plan.duplicates, failures=plan.failures, chosen=False if added else None,
-        notes=(KEPT,) if added else (),
+        notes=(*((KEPT,) if added else ()), *(() if plan.fitted else (UNKNOWN,))),
     )  # fmt: skip
 
 
-def _judged(model: AnnotationModel, after: AnnotationModel, test: Any, reading: ReadOptions) -> Evaluation:
+def _judged(
+    found: Taught, models: tuple[AnnotationModel, AnnotationModel], data: Dataset, plan: _Plan, reporter: Reporter
+) -> Taught:
+    """The outcome with the metrics of both models on test data, and how many of these the changed one was fitted on."""
+    before, after = models
+    found = replace(found, before=_evaluation(before, after, data), after=_evaluation(after, after, data))
+    seen = fitted_on(plan.fitted.union(plan.contents), data, reporter, after)
+    if not seen:
+        return found
+    tested = plural(len(data), f"test {ITEM_OF[after.task.kind]}")
+    note = f"This model was fitted on {seen} of the {tested}, so these metrics are too good."
+    reporter.warning(note)
+    return replace(found, notes=(*found.notes, note))
+
+
+def _evaluation(model: AnnotationModel, after: AnnotationModel, data: Dataset) -> Evaluation:
     """The metrics of a model on test data with the types of the changed one."""
-    data = part_of(_read(test, reading, after, new_labels=False), None)[0]
     given = model.predict_readable(data.items)
     if given.failures:
         position, reason = next(iter(given.failures.items()))
