@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from headstart.errors import UsageError
 from headstart.heads.cells.forward import apply_cell, apply_operation, numpy_library, torch_library
 from headstart.heads.cells.plan import MATRICES, OPERATIONS, CellPlan
 from headstart.heads.problem import Problem
+from headstart.search import darts
 from headstart.search.darts import EDGES, PER_EDGE, discretised, mixed_cell
 from headstart.search.driving.journal import Journal
 from headstart.search.driving.loop import SearchBudget, TrialLoss, run_search
 from headstart.search.head_space import head_space
-from headstart.search.registry import SEARCH_METHODS
+from headstart.search.registry import SEARCH_METHODS, Bench
 from headstart.types import Task
 
 
@@ -70,6 +73,75 @@ def test_each_node_keeps_its_strongest_edge_with_its_strongest_operation():
     assert str(discretised(alphas)) == "0:relu 1:gate 1:skip"
 
 
+def circle(groups=None):
+    x, task = np.random.default_rng(0).normal(size=(60, 2)), Task("classification", ("in", "out"))
+    return Problem(x, (np.linalg.norm(x, axis=1) > 1.2).astype(int), task, (), groups, 0)
+
+
+def one_loss(_point):
+    return TrialLoss(1.0)
+
+
+def supernets(monkeypatch, losses):
+    """Let training give one cell each time; returns the losses of the supernets that were trained."""
+    trained = []
+
+    def same(problem, one):
+        trained.append(losses[len(trained) % len(losses)])
+        return {"cell": "0:relu", "loss": trained[-1], "discretised": 2 * trained[-1], "alphas": []}
+
+    monkeypatch.setattr(darts, "_trained", same)
+    monkeypatch.setattr(darts, "WIDTHS", (64,))
+    return trained
+
+
+def test_supernets_that_end_in_known_cells_are_bounded_and_each_counts_once(monkeypatch):
+    trained = supernets(monkeypatch, [0.1, 0.3])
+    space = head_space((), circle().task, n=60, d=2)
+    found = run_search(space, SEARCH_METHODS["darts"], one_loss, SearchBudget(50), problem=circle())
+    assert (len(found.trials), found.ended) == (1, "the method had nothing new to propose")
+    assert len(trained) == 1 + darts.MOST_REPEATS
+    (finding,) = found.findings
+    assert finding.startswith(f"the {len(trained)} supernets had a loss of {np.mean(trained):.4f}")
+
+
+def test_a_supernet_whose_cell_is_not_tried_has_no_gap(monkeypatch):
+    supernets(monkeypatch, [0.1, 0.3])
+    running = SEARCH_METHODS["darts"].start(head_space((), circle().task, n=60, d=2), Bench(circle()), 0)
+    running.propose()  # passed over
+    running.observe(running.propose(), 1.0)
+    assert running.findings()[0].startswith("the supernet had a loss of 0.3000")
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(60) // 4, np.repeat([0, 1, 2], [40, 15, 5]), np.zeros(60, int)])
+def test_a_group_stands_in_one_half(groups):
+    order, half = darts._halves(circle(groups), np.random.default_rng(1))
+    assert sorted(order) == list(range(60))
+    assert 0 < half < 60
+    if groups is not None and len(set(groups)) > 1:
+        assert not set(groups[order[:half]]) & set(groups[order[half:]])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, {}, [], {"cell": 1, "loss": 0.1, "discretised": 0.1}, {"cell": "0:tanh", "loss": 0.1, "discretised": 0.1},
+        {"cell": "0:skip", "loss": 0.1, "discretised": 0.1}, {"cell": "0:relu", "loss": "0.1", "discretised": 0.1},
+        {"cell": "0:relu", "loss": True, "discretised": 0.1}, {"cell": "0:relu", "discretised": 0.1},
+        {"cell": "9:relu", "loss": 0.1, "discretised": 0.1}, {"cell": "x:relu", "loss": 0.1, "discretised": 0.1},
+    ],
+)  # fmt: skip
+def test_a_remembered_supernet_is_checked(value, tmp_path):
+    path = tmp_path / "a.jsonl"
+    Journal(path, {}).remember("darts 0", lambda: value)
+    problem = circle()
+    with pytest.raises(UsageError, match="is no journal of a search"):
+        run_search(
+            head_space((), problem.task, n=60, d=2), SEARCH_METHODS["darts"], one_loss,
+            SearchBudget(1), journal=Journal(path, {}), problem=problem,
+        )  # fmt: skip
+
+
 def test_the_discretisation_gap_is_reported_and_supernets_are_trained_once(monkeypatch):
     monkeypatch.setattr("headstart.search.darts.STEPS", 5)
     x, task = np.random.default_rng(0).normal(size=(60, 2)), Task("classification", ("in", "out"))
@@ -85,5 +157,6 @@ def test_the_discretisation_gap_is_reported_and_supernets_are_trained_once(monke
     )
     assert len(found.trials) == 2
     (finding,) = found.findings
-    assert finding.startswith("the 2 supernets had a validation loss of ")
+    assert finding.startswith("the 2 supernets had a loss of ")
+    assert "on the half of the rows that weighted the operations" in finding
     assert sum(key.startswith("darts ") for key in journal.memory) >= 2

@@ -49,3 +49,9 @@ def test_unknown_genes_and_values_are_refused():
         SPACE.point({"depth": 1})
     with pytest.raises(ParameterError, match="'head' is one of"):
         SPACE.point({"head": "svm"})
+
+
+@pytest.mark.parametrize("value", [None, "abc", (1, 1), (1, 1, True), (0, 1, 0), (1, 1, 3), (1, 1, -1), [1.0, 1, 2]])
+def test_what_is_no_point(value):
+    assert not SPACE.is_point(value)
+    assert SPACE.is_point([1, 1, 2])

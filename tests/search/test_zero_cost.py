@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart.errors import ParameterError
+from headstart.errors import ParameterError, UsageError
 from headstart.heads.problem import Problem
+from headstart.search.driving.journal import Journal
 from headstart.search.head_space import head_space
 from headstart.search.registry import SEARCH_METHODS, Bench
 from headstart.search.space import Gene, Space
@@ -27,3 +28,15 @@ def test_the_first_proposals_read_the_block_that_knows_the_labels():
 def test_a_space_that_is_no_space_of_heads_is_refused():
     with pytest.raises(ParameterError, match="search another space by 'evolution'"):
         SEARCH_METHODS["zero_cost"].start(Space((Gene("a", (1, 2)),)), Bench(), 0)
+
+
+@pytest.mark.parametrize("value", [None, {"a": 1}, [[0]], ["abc"], [[10**9] * 13]])
+def test_remembered_points_are_checked(value, tmp_path):
+    path = tmp_path / "a.jsonl"
+    Journal(path, {}).remember("zero_cost", lambda: value)
+    journal = Journal(path, {})
+    x, task = np.random.default_rng(0).normal(size=(60, 2)), Task("classification", ("in", "out"))
+    problem = Problem(x, (np.linalg.norm(x, axis=1) > 1.2).astype(int), task, (), None, 0)
+    space = head_space((), task, n=60, d=2)
+    with pytest.raises(UsageError, match="is no journal of a search"):
+        SEARCH_METHODS["zero_cost"].start(space, Bench(problem, remember=journal.remember), seed=0)

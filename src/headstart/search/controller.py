@@ -28,40 +28,17 @@ from numpy.typing import NDArray
 from headstart.search.registry import Bench
 from headstart.search.space import Point, Space
 
-__all__ = ["CONTROLLER", "Controller", "ReinforceController", "policy_gradient", "policy_objective"]
+__all__ = ["CONTROLLER", "Controller", "ReinforceController", "policy_gradient"]
 
 Array = NDArray[np.float64]
 RATE, BASELINE, ENTROPY = 0.03, 0.95, 1e-4
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
-def policy_objective(
-    logits: Sequence[Array], point: Sequence[int], advantage: float, *, active: Sequence[int], entropy: float = ENTROPY
-) -> float:
-    """What a step goes up: advantage · ln π(point) + entropy · H(π), over the active genes.
-
-    Args:
-        logits: of each gene, (number of values,).
-        point: that was proposed.
-        advantage: its reward minus the baseline.
-        active: positions of the genes that have an effect at the point.
-        entropy: weight of the entropy.
-
-    Examples:
-        >>> policy_objective([np.zeros(2)], (1,), 1.0, active=[0], entropy=0.0)      # ln ½
-        -0.6931471805599453
-    """
-    total = 0.0
-    for k in active:
-        log_share = _log_softmax(logits[k])
-        total += advantage * log_share[point[k]] - entropy * float(np.exp(log_share) @ log_share)
-    return float(total)
-
-
 def policy_gradient(
     logits: Sequence[Array], point: Sequence[int], advantage: float, *, active: Sequence[int], entropy: float = ENTROPY
 ) -> list[Array]:
-    """The gradient of `policy_objective` with respect to the logits of each gene.
+    """The gradient, to the logits of each gene, of advantage · ln π(point) + entropy · H(π) over the active genes.
 
     Args:
         logits: of each gene, (number of values,).

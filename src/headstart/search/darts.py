@@ -1,11 +1,11 @@
 """Differentiable search (DARTS) of the cell: all operations of all edges are trained at once, weighted by a softmax.
 
 Each node of the supernet is the sum over all earlier nodes and all operations, weighted by a softmax over the
-operations of an edge. On one half of the rows the weights are trained, on the other half the architecture parameters,
-in turn (first order). A penalty on the softmax weight of ``skip`` keeps the search from collapsing to it. Then each
-node keeps its strongest edge with its strongest operation, and this cell is tried like any other: what the supernet
-loses without the other operations is the discretisation gap, which is reported. Blocks and width are those of the
-round: each round trains another supernet.
+operations of an edge. On one half of the rows (of the groups) the weights are trained, on the other half the
+architecture parameters, in turn (first order). A penalty on the softmax weight of ``skip`` keeps the search from
+collapsing to it. Then each node keeps its strongest edge with its strongest operation, and this cell is tried like any
+other: what the supernet loses without the other operations is the discretisation gap, which is reported. Blocks and
+width are those of the round: each round trains another supernet, until 12 in a row end in cells that were tried before.
 
 Command: headstart search DATA --method darts
 
@@ -15,6 +15,7 @@ and robustifying differentiable architecture search", ICLR 2020 (the collapse to
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -46,6 +47,7 @@ RATE, DECAY, ALPHA_RATE, ALPHA_DECAY, ALPHA_BETAS = 3e-3, 0.1, 3e-2, 1e-3, (0.5,
 SKIP_PENALTY = 1.0  # at 0.1, five of six edges kept skip on 200 questions of TREC-6
 MOST_ROWS = 5000
 WIDTHS = (64, 32, 128)
+MOST_REPEATS = 12  # supernets in a row that end in cells that were tried before: two of each width and choice of blocks
 
 
 def mixed_cell(shares: Any, x: Any, matrices: Any, biases: Any, library: Library) -> Any:
@@ -116,37 +118,47 @@ class _Round:
 class _Darts:
     def __init__(self, space: HeadSpace, bench: Bench, problem: Problem, seed: int) -> None:
         self._space, self._bench, self._problem, self._seed = space, bench, problem, seed
-        self._round = 0
+        self._round = self._repeats = 0
+        self._last: Point = ()
+        self._tried: set[Point] = set()
         self._mixed: dict[Point, tuple[float, float]] = {}
         self._gaps: list[tuple[float, float, float]] = []
 
     def propose(self) -> Point:
+        if self._repeats >= MOST_REPEATS:
+            return self._last
         one = self._rounds(self._round)
         with one_thread():
-            found = self._bench.remember(f"darts {self._round}", lambda: _trained(self._problem, one))
+            found = self._bench.remember(f"darts {self._round}", lambda: _trained(self._problem, one), _is_trained)
         self._round += 1
         plan = CellPlan.parse(found["cell"])
         architecture = Architecture(
             one.blocks, scaling="unit_norm" if self._space.blocks else "none", head="cell", cell=str(plan),
             width=one.width, decay=DECAY,
         )  # fmt: skip
-        point = self._space.encode(architecture)
-        self._mixed.setdefault(point, (float(found["loss"]), float(found["discretised"])))
+        self._last = point = self._space.encode(architecture)
+        self._repeats = self._repeats + 1 if point in self._tried else 0
+        if found["loss"] is not None and found["discretised"] is not None:
+            self._mixed[point] = (float(found["loss"]), float(found["discretised"]))
         return point
 
     def observe(self, point: Point, loss: float) -> None:
-        if point in self._mixed and np.isfinite(loss):
-            self._gaps.append((*self._mixed[point], loss))
+        self._tried.add(point)
+        mixed = self._mixed.pop(point, None)
+        if mixed is not None and np.isfinite(loss):
+            self._gaps.append((*mixed, loss))
 
     def findings(self) -> list[str]:
         """The discretisation gap."""
         if not self._gaps:
             return []
+        count = len(self._gaps)
         mixed, pruned, own = (float(np.mean(one)) for one in zip(*self._gaps, strict=True))
+        which = "the supernet" if count == 1 else f"the {count} supernets"
         return [
-            f"the {len(self._gaps)} supernets had a validation loss of {mixed:.4f} on average, and of {pruned:.4f} "
-            f"with only the operations that were kept: a discretisation gap of {pruned - mixed:+.4f}; trained anew, "
-            f"the cells have an out-of-fold loss of {own:.4f}"
+            f"{which} had a loss of {mixed:.4f} on average on the half of the rows that weighted the operations, and "
+            f"of {pruned:.4f} with only those that were kept: a discretisation gap of {pruned - mixed:+.4f}; trained "
+            f"anew, the cells have an out-of-fold loss of {own:.4f}"
         ]
 
     def _rounds(self, number: int) -> _Round:
@@ -156,13 +168,31 @@ class _Darts:
         return _Round(blocks, WIDTHS[number // len(tokens) % len(WIDTHS)], self._seed + number)
 
 
+def _is_trained(found: Any) -> bool:
+    """Whether a value of the journal can be one of `_trained`."""
+    if not isinstance(found, dict) or not found.keys() >= {"cell", "loss", "discretised"}:
+        return False
+    losses = (found["loss"], found["discretised"])
+    if not isinstance(found["cell"], str) or not all(loss is None or _is_loss(loss) for loss in losses):
+        return False
+    try:
+        plan = CellPlan.parse(found["cell"])
+    except (ParameterError, ValueError):  # ValueError: a number of thousands of digits
+        return False
+    return plan.nodes[0][1] != "skip"
+
+
+def _is_loss(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
 def _trained(problem: Problem, one: _Round) -> dict[str, Any]:
-    """Train a supernet; its discretised cell, its validation loss, and the softmax weights."""
+    """Train a supernet; its discretised cell, its loss on the half that trained the softmax weights, and these."""
     import torch
 
     rng = np.random.default_rng(one.seed)
-    rows, ranges, y, outputs = _inputs(problem, one, rng)
-    half = len(rows) // 2
+    order, half = _halves(problem, rng)
+    rows, ranges, y, outputs = _inputs(problem, one, order)
     library, x, labels = torch_library(), torch.from_numpy(rows).float(), torch.from_numpy(y)
     weights, alphas = _parameters(ranges, one.width, outputs, rng)
     inner = torch.optim.AdamW(weights, lr=RATE, weight_decay=DECAY)
@@ -189,16 +219,33 @@ def _trained(problem: Problem, one: _Round) -> dict[str, Any]:
         kept[EDGES.index((read, node)), OPERATIONS.index(operation)] = 1.0
     with torch.no_grad():
         value, pruned = float(loss(rest)), float(loss(rest, kept))
-    return {"cell": str(plan), "loss": value, "discretised": pruned, "alphas": found.round(4).tolist()}
+    return {
+        "cell": str(plan), "loss": value if np.isfinite(value) else None,
+        "discretised": pruned if np.isfinite(pruned) else None, "alphas": np.nan_to_num(found).round(4).tolist(),
+    }  # fmt: skip
+
+
+def _halves(problem: Problem, rng: np.random.Generator) -> tuple[NDArray[np.intp], int]:
+    """Rows in random order, and how many of them are the first half; rows of a group stand in one half."""
+    order = rng.permutation(len(problem.y))
+    if problem.groups is None:
+        order = order[:MOST_ROWS]
+        return order, len(order) // 2
+    _, first, code = np.unique(problem.groups[order], return_index=True, return_inverse=True)
+    place = first[code.reshape(-1)]  # of the first row of a row's group: groups are in random order, too
+    together = np.argsort(place, kind="stable")[:MOST_ROWS]
+    starts = np.flatnonzero(np.diff(place[together])) + 1
+    if not len(starts):  # a single group has no halves
+        return order[together], len(together) // 2
+    return order[together], int(starts[np.abs(starts - len(together) / 2).argmin()])
 
 
 def _inputs(
-    problem: Problem, one: _Round, rng: np.random.Generator
+    problem: Problem, one: _Round, order: NDArray[np.intp]
 ) -> tuple[Array, list[tuple[int, int]], NDArray[Any], int]:
-    """Standardised rows in random order, the columns of each block, labels for torch, and the number of outputs."""
+    """Standardised rows in an order, the columns of each block, labels for torch, and the number of outputs."""
     architecture = Architecture(one.blocks, scaling="unit_norm" if problem.blocks else "none")
     feature_map = map_of(problem, architecture)
-    order = rng.permutation(len(problem.y))[:MOST_ROWS]
     rows = np.asarray(feature_map(problem.rows[np.sort(order)]), dtype=np.float64)[np.argsort(np.argsort(order))]
     rows = rows - rows.mean(axis=0)
     stops = np.cumsum([b - a for a, b in feature_map.blocks]).tolist()

@@ -53,6 +53,31 @@ class HeadSpace(Space):
 
     blocks: tuple[str, ...] = ()
 
+    @property
+    def architectures(self) -> int:
+        """Number of points, without going through them.
+
+        Examples:
+            >>> space = head_space((), Task("regression", ("y",)), n=100, d=8)
+            >>> space.architectures == len(space)
+            True
+        """
+        sizes, values = {g.name: len(g.values) for g in self.genes}, {g.name: g.values for g in self.genes}
+        count, heads = len(self.blocks), values.get("head", ())
+        several = 2**count - 1 - count  # choices of two blocks or more, which have a weight
+        read = count + several * sizes.get("gamma", 1) if count else 1
+        mapped = sum(size > 0 for size in values.get("random_features", ()))
+        solved = sizes.get("projection", 1) * (
+            sizes.get("random_features", 1) - mapped + mapped * sizes.get("bandwidth", 1)
+        )
+        cells, wired = 0, 1
+        for node in range(1, MOST_NODES + 1):
+            wired *= sizes.get(f"op{node}", 1) * sizes.get(f"from{node}", 1)
+            cells += wired * (node in values.get("nodes", ()))
+        cells *= sizes.get("width", 1) * sizes.get("decay", 1)
+        own = (len(heads) - ("cell" in heads)) * solved + ("cell" in heads) * cells
+        return read * sizes.get("scaling", 1) * own
+
     def canonical(self, point: Sequence[int]) -> Point:
         """The same point with genes that have no effect at position 0; the last block is read where none is."""
         read = point[: len(self.blocks)]

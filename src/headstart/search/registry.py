@@ -16,10 +16,16 @@ from headstart.search.space import Point, Space
 
 __all__ = ["SEARCH_METHODS", "Bench", "HasFindings", "SearchMethod", "Searcher"]
 
-Remember = Callable[[str, Callable[[], Any]], Any]
+
+class Remember(Protocol):
+    """Gives the value of a name; `headstart.search.driving.journal.Journal.remember` keeps it in a file."""
+
+    def __call__(self, key: str, make: Callable[[], Any], is_valid: Callable[[Any], bool] | None = None) -> Any:
+        """The JSON value of a name, computed only if it is not known; refused if a kept one is not valid."""
+        ...
 
 
-def _at_once(key: str, make: Callable[[], Any]) -> Any:  # noqa: ARG001 (one contract)
+def _at_once(key: str, make: Callable[[], Any], is_valid: Callable[[Any], bool] | None = None) -> Any:  # noqa: ARG001
     return make()
 
 
@@ -30,7 +36,7 @@ class Bench:
     Attributes:
         problem: rows and labels of the search; None for a space that is no space of heads.
         remember: gives the JSON value of a name, and computes it only where the journal does not hold it: for work that
-            a resumed search must not repeat.
+            a resumed search must not repeat. Its third argument says whether a value from the journal can be right.
         known: points whose loss is known before the search, such as that of the default; they are no tries.
         left: seconds that are left, infinite without a limit.
 

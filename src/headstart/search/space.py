@@ -6,7 +6,6 @@ no random features) are at position 0, so that equal architectures are equal poi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,11 +64,6 @@ class Space:
         """Number of values of each gene."""
         return tuple(len(gene.values) for gene in self.genes)
 
-    @property
-    def combinations(self) -> int:
-        """Number of combinations of values, of which some may be the same point."""
-        return math.prod(self.sizes)
-
     def __iter__(self) -> Iterator[Point]:
         """Every point once; only for small spaces."""
         for point in np.ndindex(*self.sizes):
@@ -94,6 +88,14 @@ class Space:
         if len(point) != len(sizes) or not all(0 <= k < size for k, size in zip(point, sizes, strict=True)):
             raise ParameterError(f"A point of this space has {len(sizes)} positions below {sizes}. Got {point}.")
         return {gene.name: gene.values[k] for gene, k in zip(self.genes, point, strict=True)}
+
+    def is_point(self, value: Any) -> bool:
+        """Whether a value of any kind, such as one from a file, is a point with idle genes at position 0."""
+        sizes = self.sizes
+        if not isinstance(value, list | tuple) or len(value) != len(sizes):
+            return False
+        inside = all(type(k) is int and 0 <= k < size for k, size in zip(value, sizes, strict=True))
+        return inside and self.canonical(value) == tuple(value)
 
     def canonical(self, point: Sequence[int]) -> Point:
         """The same point with genes that have no effect at position 0."""

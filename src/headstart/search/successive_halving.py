@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from headstart.params import check_number
 
-__all__ = ["best_share", "successive_halving"]
+__all__ = ["successive_halving"]
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ def successive_halving(
         >>> successive_halving(
         ...     [5, 1, 4, 2], 3,
         ...     measure=lambda some, rung: measured.append(len(some)),
-        ...     stop_worse=lambda some, rung: stopped.update(set(some) - set(best_share(some, float, 0.5))),
+        ...     stop_worse=lambda some, rung: stopped.update(sorted(some)[len(some) // 2 :]),
         ...     is_going=lambda one: one not in stopped,
         ... ), measured
         ([1], [4, 2, 1])
@@ -61,20 +61,3 @@ def successive_halving(
         if not last:
             stop_worse([one for one in going if is_going(one)], rung)
     return [one for one in entrants if is_going(one)]
-
-
-def best_share(entrants: Sequence[T], loss: Callable[[T], float], share: float) -> list[T]:
-    """The entrants of lowest loss: the rule of the papers, which keep a half (or a third) on each rung.
-
-    Args:
-        entrants: what is compared.
-        loss: of an entrant.
-        share: of them that stays, rounded up.
-
-    Examples:
-        >>> best_share(["ccc", "a", "bb"], len, 0.5)
-        ['a', 'bb']
-    """
-    check_number(share, "share", "best_share", low=0, high=1, open_low=True)
-    count = -(-len(entrants) * share // 1)
-    return sorted(entrants, key=loss)[: int(count)]

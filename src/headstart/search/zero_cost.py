@@ -64,7 +64,11 @@ class ZeroCostWarmUp:
         if not isinstance(space, HeadSpace) or bench.problem is None:
             raise ParameterError("The method 'zero_cost' scores heads on rows; search another space by 'evolution'.")
         problem, of = _sampled(bench.problem, seed), space
-        first = bench.remember("zero_cost", lambda: [list(point) for point in _best(of, problem, seed)])
+        first = bench.remember(
+            "zero_cost",
+            lambda: [list(point) for point in _best(of, problem, seed)],
+            lambda value: isinstance(value, list) and len(value) <= STARTED and all(map(of.is_point, value)),
+        )
         return Evolution(space, seed, first=[tuple(point) for point in first], members=bench.known)
 
 

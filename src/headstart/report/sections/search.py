@@ -22,7 +22,7 @@ def architecture_search(record: Mapping[str, Any]) -> PageSection:
         ''
         >>> default = {"words": "ridge on last layer", "loss": 0.5}
         >>> block = {"method": "random", "tries": 1, "failed": 0, "seconds": 2.0, "ended": "all 1 tries were made",
-        ...     "items": 80, "outer_split": "held out", "combinations": 9, "default": default, "decision": None,
+        ...     "items": 80, "outer_split": "held out", "architectures": 9, "default": default, "decision": None,
         ...     "best": [{"try": 1, "loss": 0.4, "words": "all columns, knn"}], "findings": []}
         >>> "1 of 9 architectures was tried" in architecture_search({"search": block}).html
         True
@@ -32,7 +32,7 @@ def architecture_search(record: Mapping[str, Any]) -> PageSection:
         return PageSection("search", "Architecture search", "", "search")
     tries = block["tries"]
     said = (
-        f"{tries:,} of {block['combinations']:,} architectures {'was' if tries == 1 else 'were'} tried by "
+        f"{tries:,} of {block['architectures']:,} architectures {'was' if tries == 1 else 'were'} tried by "
         f"'{one_line(block['method'])}' on {block['items']:,} items in {block['seconds']:.0f} s; "
         f"{one_line(block['ended'])}."
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,15 +22,11 @@ __all__ = ["Journal", "open_journal"]
 
 Entry = dict[str, Any]
 MOST_BYTES = 64 * 2**20  # of a file, some 300,000 tries
-MOST = 1e300  # of a number
+MOST = sys.float_info.max
 SHOWN = 40  # characters of a value in a message
 TRY = {"point", "loss", "seconds", "note", "elapsed"}
 PASSED_OVER = {"point", "passed over", "elapsed"}
 REMEMBERED = {"remembered", "value"}
-
-
-def _anything(value: Any) -> bool:  # noqa: ARG001 (one contract)
-    return True
 
 
 class Journal:
@@ -84,13 +81,14 @@ class Journal:
         """Add an entry; it is on disk when this returns."""
         self._write(dict(entry))
 
-    def remember(self, key: str, make: Callable[[], Any], is_valid: Callable[[Any], bool] = _anything) -> Any:
+    def remember(self, key: str, make: Callable[[], Any], is_valid: Callable[[Any], bool] | None = None) -> Any:
         """The value of a name, computed only where the journal does not hold it.
 
         Args:
             key: the name.
             make: computes the value, which JSON can hold.
-            is_valid: whether a value that the file held can be one of `make`; the file may have been changed.
+            is_valid: whether a value that the file held can be one of `make`, as the file may have been changed; None
+                for no check.
 
         Raises:
             UsageError: if it cannot.
@@ -98,7 +96,7 @@ class Journal:
         if key not in self.memory:
             self.memory[key] = json.loads(json.dumps(make()))
             self._write({"remembered": key, "value": self.memory[key]})
-        elif self._path is not None and not is_valid(self.memory[key]):
+        elif self._path is not None and is_valid is not None and not is_valid(self.memory[key]):
             raise _no_journal(self._path)
         return self.memory[key]
 
@@ -168,7 +166,7 @@ def _is_point(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and -MOST < value < MOST
+    return type(value) in (int, float) and -MOST <= value <= MOST
 
 
 def _is_time(value: Any) -> bool:

@@ -47,7 +47,7 @@ def search_record(
         >>> texts = [f"{mood} film {i}" for i in range(20) for mood in ("good", "bad")]
         >>> run = search((texts, ["+", "-"] * 20), source="toy", tries=4, verbose=False)
         >>> sorted(run.record["search"])[:5]
-        ['best', 'combinations', 'decision', 'default', 'ended']
+        ['architectures', 'best', 'decision', 'default', 'ended']
     """
     record = make_record(items.prepared, kept, compared, seconds=seconds, seed=seed, command=command)
     certain = coverage_record(kept.model, kept.coverage) | dict(kept.certainty)
@@ -78,7 +78,7 @@ def _block(items: SearchItems, found: SearchedHeads, decision: SearchDecision | 
         "items": len(default.plan.fitted),
         "outer_split": default.plan.how,
         "space": {gene.name: list(gene.values) for gene in found.space.genes},
-        "combinations": found.space.combinations,
+        "architectures": found.space.architectures,
         "default": {
             "words": f"{default.model.head.head} on {default.model.head.feature_map.name}",
             "loss": found.default_loss,
