@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Collection
 
 from headstart.errors import ParameterError
@@ -43,7 +44,7 @@ def check_number(
     integer: bool = False,
     open_low: bool = False,
 ) -> None:
-    """Raise unless ``value`` is a number between ``low`` and ``high``.
+    """Raise unless ``value`` is a finite number between ``low`` and ``high``.
 
     Args:
         value: what was given.
@@ -65,6 +66,7 @@ def check_number(
     kinds = (int,) if integer else (int, float)
     is_number = isinstance(value, kinds) and not isinstance(value, bool)
     inside = is_number and low <= value <= high and not (open_low and value == low)  # type: ignore[operator]
+    inside = inside and abs(value) <= sys.float_info.max  # type: ignore[arg-type]  # no infinity, and no larger integer
     if not inside:
         left = "(" if open_low or low == -math.inf else "["
         right = ")" if high == math.inf else "]"

@@ -23,13 +23,14 @@ from headstart.tune.moving.move import fit_moved
 from headstart.tune.moving.plan import Plan, Setting, body_groups, head_group
 from headstart.tune.network.solved_head import TorchHead
 from headstart.tune.structure.fresh_head import random_head_weights, target_units
-from headstart.tune.structure.side_bodies import side_body
+from headstart.tune.structure.side_bodies import check_architecture, side_body
 from headstart.tune.structure.sided_source import LABELS, SidedSource
 from headstart.tune.training.settings import Training
 from headstart.types import Dataset, Source
 
 __all__ = ["SIDE", "SideNetwork", "with_side_columns"]
 
+SMALL = "mobilenetv2_035"  # timm's narrowest body of its kind
 PLAIN_TORCH = Engine(backend="torch", cache=False)  # for two items, whose rows are not used
 
 
@@ -84,12 +85,14 @@ class SideNetwork:
     """
 
     training: Training = Training(epochs=15)
-    architecture: str = "mobilenetv2_035"
+    architecture: str = SMALL
     layers: int = 2
     name: str = "side"
 
     def __post_init__(self) -> None:
         check_number(self.layers, "layers", type(self).__name__, low=1, integer=True)
+        if self.architecture != SMALL:
+            check_architecture(self.architecture)
 
     def source_for(self, source: Source, train: Dataset, seed: int) -> Source:
         """The frozen body with its side body; `plan` trains the latter.

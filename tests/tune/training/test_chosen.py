@@ -8,14 +8,15 @@ import pytest
 
 from headstart.cli.main import main
 from headstart.cli.parser.training import KNOBS
-from headstart.errors import ParameterError, UnknownNameError
+from headstart.errors import ParameterError, UnknownNameError, UsageError
 from headstart.transfer.annotating.options import UNUSED, check_options
 from headstart.transfer.gate.move_body import check_strategy
 from headstart.transfer.gate.pilot import _half
 from headstart.transfer.gate.strategy_choice import sized
 from headstart.transfer.stages.options import FitOptions
+from headstart.tune import STRATEGIES
 from headstart.tune.lp_ft import LP_FT
-from headstart.tune.training.chosen import with_chosen
+from headstart.tune.training.chosen import own_settings, with_chosen
 from headstart.tune.training.settings import Training
 from headstart.types import Dataset
 
@@ -97,3 +98,29 @@ def test_the_batch_size_of_frozen_features_is_that_of_encoding():
     parse = build_parser().parse_args
     assert _training(parse(["fit", "a.csv", "--batch-size", "8"])) is None
     assert _training(parse(["fit", "a.csv", "--batch-size", "8", "--strategy", "lp_ft"])) == {"batch_size": 8}
+
+
+NUMBERS = [
+    *((name, key) for name in STRATEGIES for key, value in own_settings(STRATEGIES[name]).items()
+      if isinstance(value, int | float) and not isinstance(value, bool)),
+    *(("full", field.name) for field in fields(Training) if field.type in ("int", "float", "float | None")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("strategy", "key"), NUMBERS)
+def test_every_number_has_to_be_finite(strategy, key):
+    """Kind: infinity was a learning rate, a weight decay, a weight of a loss."""
+    for value in (float("inf"), float("-inf"), float("nan"), 10**400):
+        with pytest.raises(ParameterError, match=f"'{key}' parameter of .* must be"):
+            with_chosen(STRATEGIES[strategy], {key: value})
+
+
+TEXTS = [(name, key) for name in STRATEGIES for key, value in own_settings(STRATEGIES[name]).items()
+         if isinstance(value, str)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("strategy", "key"), TEXTS)
+def test_every_name_has_to_be_known(strategy, key):
+    """Kind: an architecture that nobody has was noticed when the training began."""
+    with pytest.raises(UsageError, match="no_such_name"):
+        with_chosen(STRATEGIES[strategy], {key: "no_such_name"})

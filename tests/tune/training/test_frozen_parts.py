@@ -40,6 +40,24 @@ def test_inserted_modules_belong_to_the_block_of_their_layer():
     assert trained([ParameterGroup(tuple(inserted))], freeze=2) == inserted[1:]
 
 
+def test_a_name_is_that_of_a_part_and_not_the_beginning_of_others():
+    """Kind: ``layer.1`` also froze layers 10 and 11."""
+    names = [f"body.layer.{k}.weight" for k in (1, 2, 10, 11)]
+    for part in ("layer.1", "layer.1.", "layer.1.weight"):
+        assert trained([ParameterGroup(tuple(names))], freeze=part) == names[1:]
+        assert trained([ParameterGroup(tuple(names))], unfreeze=part) == names[:1]
+    with pytest.raises(ParameterError, match=r"no trained parameter has this name, or begins with 'lay\.'"):
+        trained([ParameterGroup(tuple(names))], freeze="lay")
+
+
+def test_a_parameter_of_no_block_is_not_counted_as_of_the_first():
+    """Kind: the block of an unknown owner was the first one, without a word."""
+    names = ("body.layer.1.a.weight", "body.elsewhere.up")
+    with pytest.raises(ParameterError, match=r"'body\.elsewhere\.up' belongs to no block of the body"):
+        trained([ParameterGroup(names)], freeze=1)
+    assert trained([ParameterGroup(names)], freeze="elsewhere") == [names[0]]
+
+
 @pytest.mark.parametrize(("settings", "sentence"), [
     ({"freeze": "layer.9"}, "freeze='layer.9' names nothing that is trained.*'stem'.*'layer.0'"),
     ({"freeze": 3}, "leaves nothing of the body to train: it has 3 blocks"),

@@ -20,10 +20,9 @@ KNOBS = {
     "patience": "stop after N epochs without a lower validation loss; 0 never stops early",
     "augmentation": "changes of the training items: none, light (crops and mirror images; shifts of sounds; 5%% of "
     "the tokens dropped), standard (more of them)",
-    "freeze": "leave the first N blocks of the body frozen, or the parameters whose names begin with NAME (default: "
+    "freeze": "leave the first N blocks of the body frozen, or the part NAME, such as encoder.layer.0 (default: "
     "the strategy decides)",
-    "unfreeze": "train only the last N blocks, or the parameters whose names begin with NAME; with --freeze these are "
-    "its exceptions",
+    "unfreeze": "train only the last N blocks, or the part NAME; with --freeze these are its exceptions",
     "keep_trained": "keep the best trained weights even if the start has a lower validation loss; without it the start "
     "is kept then, which is reported",
 }
@@ -139,5 +138,5 @@ def _number(text: str) -> float:
 
 
 def _part(text: str) -> int | str:
-    """Parse a number of blocks, or the start of a name."""
+    """Parse a number of blocks, or the name of a part."""
     return int(text) if text.isascii() and text.isdecimal() else text

@@ -2,6 +2,10 @@
 
 The closed-form head on frozen features is always a candidate, and so is the same head fitted on the validation part
 as well. The model that is kept is therefore not worse than either, beyond the noise of the validation part.
+
+The best candidate is tested on the items that chose it, so its bound is one for all candidates of the trained body
+together. It does not cover the choice of the epoch, nor that of head and λ inside a candidate, which use the same
+items; the pilot of ``"auto"`` is tested on items that chose nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import SourceError
-from headstart.evaluate.intervals.bootstrap import paired_difference
+from headstart.evaluate.intervals.simultaneous import Differences, simultaneous_differences
 from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.transfer.gate.forecast import Forecast, describe_forecast, judging_seconds, make_forecast
@@ -38,7 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["Decision", "decide"]
 
 Losses = NDArray[np.float64]
-LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
+LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval, for all candidates together
+COVERS = "all candidates of the trained body together; not the choice of the epoch"
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,19 +202,26 @@ def _keep(
     forced: bool,
     reporter: Reporter,
 ) -> Decision:
-    """The best candidate if it beats the frozen features with certainty, or if the strategy was requested by name."""
+    """The best candidate if it beats the frozen features with certainty, or if the strategy was requested by name.
+
+    With certainty: the lower bound of its gain, which holds for all candidates at once, is above 0.
+    """
     start, best, groups = moved.start, moved.best, moved.valid.groups
-    gain, low, high = _gain(start.losses, best.losses, groups)
+    place = moved.candidates.index(best) - 1
+    gains = _gains(start.losses, moved, groups)
+    gain, low, high = gains.of(place)
     verdict = f"{best.name} {_change(gain, low, high)} against the frozen features"
     report = reporter.warning if moved.outcome.kept_epoch == 0 else partial(reporter.line, "training")
     report(f"The training with '{name}' kept {moved.outcome.kept}.")
     if moved.outcome.note:
         reporter.warning(moved.outcome.note)
-    described = [_described(one.name, one.losses, start.losses, groups) for one in moved.candidates]
+    described = [_described(start.name, start.losses, (0.0, 0.0, 0.0))]
+    described += [_described(one.name, one.losses, gains.of(k)) for k, one in enumerate(moved.candidates[1:])]
     if on_all_items is not None and len(on_all_items.losses) > 1:
         places, own = on_all_items.places, None if groups is None else groups[on_all_items.places]
-        described.insert(1, _described("head, fitted on all items", on_all_items.losses, start.losses[places], own))
-        over, least, most = _gain(on_all_items.losses, best.losses[places], own)
+        whole = simultaneous_differences(start.losses[places], [on_all_items.losses], groups=own, level=LEVEL).of(0)
+        described.insert(1, _described("head, fitted on all items", on_all_items.losses, whole))
+        over, least, most = _gains(on_all_items.losses, moved, own, places).of(place)
         verdict += f", and {_change(over, least, most)} against their head on all items"
         gain = min(gain, over)
         low = float(np.minimum(low, least))  # unlike min(), np.minimum keeps a nan, and nan > 0 is False
@@ -227,6 +239,7 @@ def _keep(
         "name": name,
         "forecast": None if forecast is None else forecast.to_dict(),
         "candidates": described,
+        "intervals": {"level": LEVEL, "covers": COVERS},
         "kept": kept.name,
         "kept_is_trained": kept.is_trained,
         "verdict": verdict,
@@ -251,9 +264,12 @@ def _untrained(moved: Moved, kept: ValidatedModel) -> str:
     )
 
 
-def _gain(before: Losses, after: Losses, groups: NDArray[Any] | None) -> tuple[float, float, float]:
-    """Mean of before - after over the items, with its 60% interval by the paired bootstrap."""
-    return paired_difference(before, after, groups=groups, level=LEVEL)
+def _gains(
+    before: Losses, moved: Moved, groups: NDArray[Any] | None, places: NDArray[np.intp] | None = None
+) -> Differences:
+    """Mean of before - after over the items, for each candidate of the trained body, with intervals for all of them."""
+    losses = [one.losses if places is None else one.losses[places] for one in moved.candidates[1:]]
+    return simultaneous_differences(before, losses, groups=groups, level=LEVEL)
 
 
 def _change(gain: float, low: float, high: float) -> str:
@@ -264,7 +280,7 @@ def _change(gain: float, low: float, high: float) -> str:
     return f"raises the validation loss by {abs(gain):.4f} [{-high:+.4f}, {-low:+.4f}]"
 
 
-def _described(name: str, losses: Losses, start: Losses, groups: NDArray[Any] | None) -> dict[str, Any]:
-    gain, low, high = _gain(start, losses, groups)
-    bounds = [None, None] if np.isnan([low, high]).any() else [low, high]
+def _described(name: str, losses: Losses, found: tuple[float, float, float]) -> dict[str, Any]:
+    gain, low, high = found
+    bounds = [low, high] if np.isfinite([low, high]).all() else [None, None]
     return {"name": name, "validation_loss": float(losses.mean()), "gain": gain, "interval": bounds}

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from headstart.engine.body.recipe import recipe_key
-from headstart.errors import SourceError
+from headstart.errors import SourceError, UnknownNameError
 from headstart.io import follow_umask, read_json, write_json
 from headstart.sources.spectrogram import Spectrogram
 from headstart.sources.timm import TimmSource, random_weights
@@ -19,7 +19,27 @@ from headstart.sources.transformers.parts import parameter_count
 from headstart.sources.transformers.text_body import TextBody
 from headstart.types import Source, SourceInfo
 
-__all__ = ["first_layers", "side_body"]
+__all__ = ["check_architecture", "first_layers", "side_body"]
+
+
+def check_architecture(name: str) -> None:
+    """Raise unless timm has an architecture of this name, before any work.
+
+    Args:
+        name: timm's name of the narrow body.
+
+    Raises:
+        UnknownNameError: for another name.
+
+    Examples:
+        >>> check_architecture("mobilenetv2_053")
+        Traceback (most recent call last):
+        headstart.errors.UnknownNameError: Unknown architecture of timm 'mobilenetv2_053'. Did you mean ...
+    """
+    import timm
+
+    if not isinstance(name, str) or not timm.is_model(name):
+        raise UnknownNameError("architecture of timm", str(name)[:80], timm.list_models())
 
 
 def side_body(source: Source, architecture: str, layers: int, seed: int) -> Source:

@@ -68,11 +68,12 @@ class _TrainedNames:
             count = len(self.blocks)
             chosen = range(part) if setting == "freeze" else range(count - part, count)
             return {name for name in self.names if self._block(name) in chosen}
-        found = {name for name in self.names if name.removeprefix(BODY).startswith(part)}
+        part = part.rstrip(".")
+        found = {name for name in self.names if f"{name.removeprefix(BODY)}.".startswith(f"{part}.")}
         if not found:
             raise ParameterError(
-                f"{setting}='{part}' names nothing that is trained: no trained parameter begins so. They begin with "
-                f"{_listed(self.names)}."
+                f"{setting}='{part}' names nothing that is trained: no trained parameter has this name, or begins with "
+                f"'{part}.'. They begin with {_listed(self.names)}."
             )
         return found
 
@@ -81,14 +82,17 @@ class _TrainedNames:
         if name in self._known:
             return self._known[name]
         owner = name
-        while owner:
+        while owner.startswith(BODY):
             owner = owner.rpartition(".")[0]
             if owner in self._owners:
                 return self._owners[owner]
             inside = [k for known, k in self._owners.items() if known.startswith(f"{owner}.")]
-            if owner and inside:
+            if owner != BODY.rstrip(".") and inside:
                 return min(inside)
-        return 0
+        raise ParameterError(
+            f"The trained parameter '{name}' belongs to no block of the body, so blocks cannot be counted; freeze "
+            f"parts by name. They begin with {_listed(self.names)}."
+        )
 
 
 def _listed(names: Iterable[str], most: int = 12) -> str:

@@ -55,9 +55,9 @@ class Training:
             the pretrained statistics, since small batches of a new task disturb the features at first. The default
             learning rate is smaller then.
         dropout: share of the rows' entries that are dropped before the head, 0.
-        freeze: how many blocks of the body stay frozen, counted from the first, 0; or the start of the names of the
-            parameters that do, such as ``"layer1"``.
-        unfreeze: exceptions to ``freeze``: how many blocks, counted from the last, or the start of names; without
+        freeze: how many blocks of the body stay frozen, counted from the first, 0; or the name of a part that
+            does, such as ``"layer1"``; ``"layer1"`` is not also ``"layer10"``.
+        unfreeze: exceptions to ``freeze``: how many blocks, counted from the last, or a part; without
             ``freeze`` all others stay frozen. 0 for none. Both only leave out parameters that the strategy trains.
         keep_trained: whether the best epoch is kept even if the weights of the start have a lower validation loss.
 
@@ -115,12 +115,12 @@ class Training:
 
 
 def _check_part(value: object, name: str, owner: str) -> None:
-    """Raise unless this is a number of blocks or the start of a name."""
+    """Raise unless this is a number of blocks or the name of a part."""
     if not isinstance(value, str):
         check_number(value, name, owner, low=0, integer=True)
     elif not value:
         raise ParameterError(
-            f"The '{name}' parameter of {owner} must be a number of blocks or the start of parameter names. Got an "
+            f"The '{name}' parameter of {owner} must be a number of blocks or the name of a part. Got an "
             "empty text instead."
         )
 
