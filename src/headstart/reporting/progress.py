@@ -89,7 +89,8 @@ class _PlainProgress:
 
     def __init__(self, stage: str, stream: TextIO | None) -> None:
         outer = [one._stage for one in self._open if one._stream is stream]
-        self._stage, self._stream = ", ".join([*outer[-1:], stage]), stream
+        self._stage: str = ", ".join([*outer[-1:], stage])
+        self._stream: TextIO | None = stream
         self._pace = _Pace()
         self._lock = threading.Lock()
         self._due = time.monotonic() + QUIET_SECONDS

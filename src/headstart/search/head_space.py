@@ -76,7 +76,7 @@ class HeadSpace(Space):
             cells += wired * (node in values.get("nodes", ()))
         cells *= sizes.get("width", 1) * sizes.get("decay", 1)
         own = (len(heads) - ("cell" in heads)) * solved + ("cell" in heads) * cells
-        return read * sizes.get("scaling", 1) * own
+        return int(read * sizes.get("scaling", 1) * own)
 
     def canonical(self, point: Sequence[int]) -> Point:
         """The same point with genes that have no effect at position 0; the last block is read where none is."""
