@@ -263,9 +263,9 @@ def memory_line(name: str, found: dict[str, Any]) -> str:
 
 
 def figure(found: dict[str, Any], name: str) -> str:
-    """A value with its interval."""
+    """A value with its interval, where there is one: no object found has none."""
     low, high = found[f"{name} interval"]
-    return f"{found[name]:.3f} ({low:.3f} to {high:.3f})"
+    return f"{found[name]:.3f} ({low:.3f} to {high:.3f})" if low <= high else f"{found[name]:.3f}"
 
 
 if __name__ == "__main__":
