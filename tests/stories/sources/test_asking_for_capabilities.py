@@ -13,7 +13,7 @@ PLACES = ("checks.py", "cli", "engine", "sources", "transfer", "tune")
 
 # Attributes of things that are not ours, and of what.
 FOREIGN = {
-    "errors": {"errno", "filename", "sqlite_errorcode", "strerror"},
+    "errors": {"__notes__", "errno", "filename", "sqlite_errorcode", "strerror"},
     "the operating system": {"fork", "getuid", "posix_fallocate", "register_at_fork", "sched_getaffinity",
                              "sysconf", "st_blocks"},
     "pictures, arrays and tensors": {"detach", "dtype", "getbands", "nbytes", "ndim", "shape"},
