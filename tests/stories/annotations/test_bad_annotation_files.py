@@ -109,7 +109,7 @@ YOLO = {
 
 YAML = {
     "yaml bomb": ("a: &a [x, x]\nb: &b [*a, *a]\nnames: [*b, *b]\n", r"data\.yaml', line 2: it has the alias '\*a'"),
-    "yaml that makes objects": ("names: !!python/object/apply:os.system ['true']\n", r"line 1: it has the tag .* is refused"),
+    "yaml that makes objects": ("names: !!python/object/apply:os.system ['true']\n", r"it has the tag .* is refused"),
     "yaml that is broken": ("names: [cat\nb: {\n", r"data\.yaml', line \d: it is no plain YAML"),
     "names that are a number": ("names: 7\n", r"'names' in .*data\.yaml' must be a list of class names"),
 }  # fmt: skip
