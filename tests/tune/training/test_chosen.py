@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from headstart.cli.main import main
-from headstart.cli.parser.training import KNOBS
+from headstart.cli.parser.training import OPTIONS
 from headstart.errors import ParameterError, UnknownNameError, UsageError
 from headstart.transfer.annotating.options import UNUSED, check_options
 from headstart.transfer.gate.move_body import check_strategy
@@ -24,7 +24,7 @@ NAMES = {field.name for field in fields(Training)}
 
 
 def test_each_option_is_a_setting_of_a_training():
-    assert set(KNOBS) < NAMES
+    assert set(OPTIONS) < NAMES
     assert {name for names in UNUSED.values() for name in names} < NAMES
 
 

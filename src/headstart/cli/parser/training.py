@@ -10,10 +10,10 @@ from headstart.cli.parser.base import Parser
 from headstart.cli.parser.common import Group
 from headstart.tune.training.settings import Training
 
-__all__ = ["KNOBS", "add_training", "option_name", "setting"]
+__all__ = ["OPTIONS", "add_training", "option_name", "setting"]
 
 RATE = "5e-4 with batch normalisation, 2e-4 where its statistics stay, as by lp_ft; transformers 1e-4 and 7e-5"
-KNOBS = {
+OPTIONS = {
     "epochs": "passes over the training items",
     "learning_rate": f"largest learning rate; rates of blocks and heads are multiples of it (default: {RATE})",
     "weight_decay": "weight decay of matrices; biases and gains have none",
@@ -49,7 +49,7 @@ def option_name(name: str) -> str:
     """
     if name == "augmentation":
         return "--augment"
-    return "--" + name.replace("_", "-") if name in KNOBS or name == "batch_size" else f"--set {name}"
+    return "--" + name.replace("_", "-") if name in OPTIONS or name == "batch_size" else f"--set {name}"
 
 
 def add_training(parser: Parser, title: str, defaults: Training | None = None) -> Group:
@@ -68,14 +68,14 @@ def add_training(parser: Parser, title: str, defaults: Training | None = None) -
         (3, 2, [('mixup', 0.2)])
     """
     group = parser.add_argument_group(title)
-    parser.set_defaults(settings=(*KNOBS, "batch_size"))
+    parser.set_defaults(settings=(*OPTIONS, "batch_size"))
     hints = get_type_hints(Training)
-    for name, text in KNOBS.items():
+    for name, text in OPTIONS.items():
         value = None if defaults is None else getattr(defaults, name)
         why = WHY.get(name) if defaults is None or isinstance(value, bool) else str(value)
         shown = text if why is None or "(default" in text else f"{text} (default: {why})"
         group.add_argument(option_name(name), dest=name, default=value, help=shown, **_taken(name, hints[name]))
-    further = ", ".join(field.name for field in fields(Training) if field.name not in (*KNOBS, "batch_size"))
+    further = ", ".join(field.name for field in fields(Training) if field.name not in (*OPTIONS, "batch_size"))
     own = "" if defaults is not None else ", or one of the strategy's own, such as rank=4 of lora"
     group.add_argument(
         "--set", metavar="NAME=VALUE", action="append", type=setting, default=[],
