@@ -152,6 +152,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "comparing": {"stages"},
         "gate": {"stages"},
         "ranking": {"annotating", "stages"},
+        "pretraining": set(),
         "searching": {"ranking", "stages"},
         "suggestions": set(),
         "teaching": {"run"},

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from headstart.transfer.fit import fit
     from headstart.transfer.fit_tasks import fit_tasks
     from headstart.transfer.forget import forget
+    from headstart.transfer.pretrain import PretrainedSource, pretrain
     from headstart.transfer.run import Run
     from headstart.transfer.suggest import suggest
     from headstart.transfer.update import update
@@ -44,6 +45,7 @@ __all__ = [
     "Engine",
     "ModelComparison",
     "ModelEvaluation",
+    "PretrainedSource",
     "Ranking",
     "Run",
     "TransferClassifier",
@@ -62,6 +64,7 @@ __all__ = [
     "load",
     "module",
     "open_source",
+    "pretrain",
     "rank",
     "rollback",
     "search",
@@ -78,6 +81,7 @@ _WHERE = {
     "Engine": "headstart.engine.options",
     "ModelComparison": "headstart.transfer.compare_models",
     "ModelEvaluation": "headstart.transfer.evaluate",
+    "PretrainedSource": "headstart.transfer.pretrain",
     "Ranking": "headstart.transfer.ranking.result",
     "Run": "headstart.transfer",
     "TransferClassifier": "headstart.estimators",
@@ -95,6 +99,7 @@ _WHERE = {
     "load": "headstart.model.loading",
     "module": "headstart.sources",
     "open_source": "headstart.sources",
+    "pretrain": "headstart.transfer.pretrain",
     "rank": "headstart.transfer.ranking.rank",
     "rollback": "headstart.model.versions",
     "suggest": "headstart.transfer.suggest",

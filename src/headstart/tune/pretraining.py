@@ -1,8 +1,11 @@
-"""Pretraining: train a body on a source task from random weights, and keep it as a source to transfer from."""
+"""Pretraining: train a body on a source task, from random weights or from a source, and keep it as a source.
+
+Command: headstart pretrain DATA -o SOURCE
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -14,13 +17,55 @@ from headstart.heads import FittedHead
 from headstart.model import TransferModel
 from headstart.sources.bodies.trainable import TrainableSource
 from headstart.sources.timm_architecture import timm_architecture
+from headstart.tune.lp_ft import LP_FT, LinearProbingFineTuning
+from headstart.tune.moving.candidates import ValidatedModel
 from headstart.tune.moving.move import move
+from headstart.tune.moving.plan import Plan, Setting
 from headstart.tune.scratch import SCRATCH, Scratch
-from headstart.tune.training.job import check_trained
-from headstart.tune.training.settings import Budget
+from headstart.tune.training.job import Outcome, check_trained
+from headstart.tune.training.settings import Budget, Training
 from headstart.types import Dataset, Source
 
-__all__ = ["train_source"]
+__all__ = ["Pretrained", "continued", "pretrained", "train_source"]
+
+JUDGED = 2  # candidates: the start, and the trained network; no point between them is a source of its own
+
+
+@dataclass(frozen=True, eq=False)
+class Pretrained:
+    """A body that was trained on a source task.
+
+    Attributes:
+        model: the trained network as a model of the source task.
+        outcome: how the training went.
+        trained: the trained network, judged on the held-out items.
+        start: the body before the training with a closed-form head, judged on the same items.
+        held_out: the labelled items that chose the epoch.
+    """
+
+    model: TransferModel
+    outcome: Outcome
+    trained: ValidatedModel
+    start: ValidatedModel
+    held_out: Dataset = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _OnBody:
+    """A strategy without a body of its own, so that the body that is given is trained as it is."""
+
+    strategy: Scratch | LinearProbingFineTuning
+
+    @property
+    def name(self) -> str:
+        return self.strategy.name
+
+    @property
+    def training(self) -> Training:
+        return self.strategy.training
+
+    def plan(self, setting: Setting) -> Plan:
+        return self.strategy.plan(setting)
 
 
 def train_source(
@@ -34,6 +79,33 @@ def train_source(
     budget: Budget = Budget(),
     engine: Engine = Engine(),
 ) -> TransferModel:
+    """The model trained by `pretrained`, without the further results; the arguments are the same.
+
+    Examples:
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.training.settings import Training
+        >>> shift = toy_shift()
+        >>> short = replace(SCRATCH, training=Training(epochs=8, batch_size=8, learning_rate=0.02))
+        >>> model = train_source(shift.source, shift.source_data.take(range(96)), strategy=short)
+        >>> model.source.info.name, model.task.labels
+        ('module:toy (trained, seed 0)', ('red', 'green', 'blue'))
+    """
+    return pretrained(
+        source, data, side=side, strategy=strategy, valid=valid, seed=seed, budget=budget, engine=engine
+    ).model
+
+
+def pretrained(
+    source: Source | str,
+    data: Dataset,
+    *,
+    side: int | None = None,
+    strategy: Scratch = SCRATCH,
+    valid: Dataset | None = None,
+    seed: int = 0,
+    budget: Budget = Budget(),
+    engine: Engine = Engine(),
+) -> Pretrained:
     """Train a body on a source task from random weights.
 
     Save the body with ``model.source.save(folder)`` and open it as ``local:FOLDER``. If its architecture has a linear
@@ -50,7 +122,7 @@ def train_source(
         engine: how items are encoded.
 
     Returns:
-        The trained network as a model of the source task, with the weights of least validation loss.
+        The trained network as a model of the source task, with the weights of least validation loss, and how it went.
 
     Raises:
         SourceError: if there is no body that can be trained.
@@ -62,24 +134,72 @@ def train_source(
         >>> from headstart.tune.training.settings import Training
         >>> shift = toy_shift()
         >>> short = replace(SCRATCH, training=Training(epochs=8, batch_size=8, learning_rate=0.02))
-        >>> model = train_source(shift.source, shift.source_data.take(range(96)), strategy=short)
-        >>> model.source.info.name, model.task.labels
-        ('module:toy (trained, seed 0)', ('red', 'green', 'blue'))
+        >>> found = pretrained(shift.source, shift.source_data.take(range(96)), strategy=short)
+        >>> len(found.held_out), found.trained.loss < found.start.loss
+        (19, True)
     """
     task, _ = data.labelled()
     if isinstance(source, str):
         fresh: Source = timm_architecture(source, num_classes=task.num_outputs, side=side, seed=seed)
     else:
         fresh = strategy.source_for(_with_classes(source, task.num_outputs), data, seed)
-    moved = move(strategy, fresh, data, valid=valid, seed=seed, budget=budget, engine=engine)
-    check_trained(moved.outcome, fresh.info.name.partition(" (")[0])
+    base = fresh.info.name.partition(" (")[0]
+    names = base, f"{base} (trained, seed {seed})"
+    return _trained(fresh, data, _OnBody(strategy), names, valid=valid, seed=seed, budget=budget, engine=engine)
+
+
+def continued(
+    source: Source,
+    data: Dataset,
+    *,
+    strategy: LinearProbingFineTuning = LP_FT,
+    valid: Dataset | None = None,
+    seed: int = 0,
+    budget: Budget = Budget(),
+    engine: Engine = Engine(),
+) -> Pretrained:
+    """Train a body further on a source task, from the weights of a source.
+
+    Args:
+        source: gives body and weights.
+        data: labelled items of the source task.
+        strategy: the training settings; training starts from a closed-form head.
+        valid: labelled validation items; None holds out a fifth of the training items.
+        seed: of all random numbers.
+        budget: time limit, checkpoints and logs.
+        engine: how items are encoded.
+
+    Raises:
+        SourceError: if there is no body that can be trained.
+        DataError: if there are no labels.
+        TrainingError: if no epoch had a lower validation loss than the frozen source with its closed-form head.
+
+    Examples:
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> shift = toy_shift()
+        >>> found = continued(shift.source, shift.train.take(range(80)))
+        >>> found.model.source.info.name, found.outcome.kept_epoch > 0
+        ('module:toy (trained further, seed 0)', True)
+    """
+    base = source.info.name
+    names = base, f"{base} (trained further, seed {seed})"
+    return _trained(source, data, _OnBody(strategy), names, valid=valid, seed=seed, budget=budget, engine=engine)
+
+
+def _trained(
+    source: Source, data: Dataset, strategy: _OnBody, names: tuple[str, str], *, valid: Dataset | None, seed: int,
+    budget: Budget, engine: Engine,
+) -> Pretrained:  # fmt: skip
+    before, after = names
+    moved = move(strategy, source, data, valid=valid, seed=seed, budget=budget, engine=engine, most=JUDGED)
+    check_trained(moved.outcome, before)
     trained = moved.candidates[1].model
     if not isinstance(trained.source, TrainableSource):  # `move` raised otherwise
-        raise SourceError(f"The source '{fresh.info.name}' has no body that can be fine-tuned.")
+        raise SourceError(f"The source '{before}' has no body that can be fine-tuned.")
     body = trained.source.trainable().module
-    name = f"{fresh.info.name.partition(' (')[0]} (trained, seed {seed})"
     _write_classifier(body, trained.head)
-    return replace(trained, source=trained.source.with_module(body, name))
+    model = replace(trained, source=trained.source.with_module(body, after))
+    return Pretrained(model, moved.outcome, moved.candidates[1], moved.start, moved.valid)
 
 
 def _with_classes(source: Source, count: int) -> Source:

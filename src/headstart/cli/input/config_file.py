@@ -21,7 +21,7 @@ __all__ = ["as_words", "as_yaml", "parse_configured"]
 
 NOT_KEPT = ("help", "config", "print_config")  # they say where options are read and printed
 OF_ONE_RUN = ("out", "overwrite")  # not repeated: the run that is read would be replaced
-RECORDS = ("manifest.json", "distillation.json")  # of a run folder; they hold its command
+RECORDS = ("manifest.json", "distillation.json", "pretraining.json")  # of a run folder; they hold its command
 LONGEST_NAME = 60  # characters of an unknown one that are shown and compared
 END = "...\n"  # of a YAML document that is one plain value
 SHOWN_DEFAULT = re.compile(r"\(default: (.*)\)$", re.DOTALL)

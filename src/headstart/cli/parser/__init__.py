@@ -16,6 +16,7 @@ from headstart.cli.parser import (
     fit,
     inspect,
     predict,
+    pretrain,
     rank,
     search,
     serve,
@@ -58,6 +59,7 @@ def build_parser() -> Parser:
         suggest,
         export,
         embed,
+        pretrain,
         distill,
         serve,
     ):

@@ -87,6 +87,7 @@ _CHOICES: dict[str, str] = {
     "inspect": "audit check clean data describe validate-data stats look analyze analyse lint",
     "rank": "select search leaderboard choose models-for best",
     "embed": "encode embedding embeddings features extract vectorize vectorise featurize",
+    "pretrain": "pre-train pretraining train-source self-supervised",
     "distill": "distil compress shrink student",
     "update": "partial-fit partial_fit add continue increment incremental teach extend append",
     "forget": "unlearn delete remove erase",

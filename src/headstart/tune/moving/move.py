@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -99,6 +99,7 @@ def move(
     budget: Budget = Budget(),
     search: HeadSearch = HeadSearch(),
     engine: Engine = Engine(),
+    most: int | None = None,
 ) -> Moved:
     """Fine-tune a body by a strategy, and judge the candidates on validation items.
 
@@ -112,6 +113,7 @@ def move(
         search: which heads and features are compared when a head is solved.
         engine: how items are encoded; with ``ray`` the training runs on the workers of the cluster too, see
             `headstart.tune.training.ray`.
+        most: how many candidates are judged; 2 for the start and the trained network alone, None for all.
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
@@ -168,7 +170,7 @@ def move(
     found = make_candidates(
         strategy.name, setting, validation, before, base=base, search=search, outcome=outcome, last=finished
     )
-    return Moved(tuple(found), outcome, valid, network)
+    return Moved(tuple(islice(found, most)), outcome, valid, network)
 
 
 def _worker_job(

@@ -1,0 +1,276 @@
+"""`pretrain`: a source task, whose trained body is kept as a source to transfer from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import numpy as np
+
+from headstart.data import ReadOptions, union_groups
+from headstart.engine.body.recipe import recipe_key
+from headstart.engine.cache.folder import training_entry
+from headstart.engine.options import Engine, refuse_int8
+from headstart.errors import DataError
+from headstart.evaluate.evaluation import evaluate_predictions
+from headstart.model import TransferModel
+from headstart.params import check_number
+from headstart.reporting import Reporter, chosen_reporter
+from headstart.sources.bodies.trainable import TrainableSource
+from headstart.tasks import read_labelled, task_methods
+from headstart.transfer.pretraining.card import metric_words
+from headstart.transfer.pretraining.folder import check_new, write_source
+from headstart.transfer.pretraining.start import Start, start_of
+from headstart.transfer.stages.context import Clock, RunContext
+from headstart.transfer.stages.prepare import audit_items
+from headstart.tune.lp_ft import LP_FT
+from headstart.tune.moving.candidates import ValidatedModel
+from headstart.tune.pretraining import Pretrained, continued, pretrained
+from headstart.tune.scratch import SCRATCH
+from headstart.tune.training.chosen import Chosen, with_chosen
+from headstart.tune.training.settings import Budget
+from headstart.types import ANNOTATION_KINDS, Dataset, Modality, Source, TaskKind
+
+__all__ = ["PretrainedSource", "pretrain"]
+
+AFTERWARDS = 0.05  # share of a time limit that is kept for judging and writing
+
+
+@dataclass(frozen=True, eq=False)
+class PretrainedSource:
+    """The result of a pretraining.
+
+    Attributes:
+        source: the trained body, a source.
+        model: the trained network as a model of the source task.
+        record: data, settings, course of the training and figures, as plain JSON values.
+        out: the folder that was written; None for none.
+    """
+
+    source: Source
+    model: TransferModel
+    record: Mapping[str, Any] = field(repr=False)
+    out: Path | None = None
+
+
+def pretrain(
+    data: Any,
+    out: str | Path | None = None,
+    *,
+    source: str | Source | None = None,
+    architecture: str | None = None,
+    side: int | None = None,
+    training: Chosen | None = None,
+    time_limit: float | None = None,
+    label: str | Sequence[str] | None = None,
+    item: str | Sequence[str] | None = None,
+    task: TaskKind | None = None,
+    modality: Modality | None = None,
+    group_col: str | None = None,
+    group_pattern: str | None = None,
+    time_col: str | None = None,
+    licence: str | None = None,
+    seed: int = 0,
+    engine: Engine = Engine(),
+    verbose: bool = True,
+    reporter: Reporter | None = None,
+    command: str | None = None,
+) -> PretrainedSource:
+    """Train a body on a source task, and keep it as a source to transfer from.
+
+    A fifth of the training items (at most 1,500), or the given validation part, is held out and chooses the epoch. A
+    given test part is not trained on, and shows what was reached. Weights that are no better on the held-out items
+    than those of the start are no trained source, which is an error.
+
+    Args:
+        data: labelled items, as in `headstart.transfer.fit.fit`.
+        out: new folder for the source, which ``local:OUT`` opens; None writes nothing.
+        source: a source whose weights are trained further; None for random weights.
+        architecture: what is given random weights: an architecture of timm, or a source by its name; default: that of
+            the small source of the install for such items.
+        side: height and width of the pictures in pixels, for an architecture of timm.
+        training: settings of the training by name, such as ``{"epochs": 10}``; see
+            `headstart.tune.training.settings.Training`. Random weights get 30 epochs, a source 5.
+        time_limit: seconds of everything; default: no limit.
+        label: label column; default: inferred and reported.
+        item: item column; default: inferred and reported.
+        task: ``"classification"``, ``"multilabel"`` or ``"regression"``; default: inferred.
+        modality: kind of item; default: inferred.
+        group_col: column of groups that are held out together.
+        group_pattern: a regular expression that captures the group of an item from its name.
+        time_col: column of times.
+        licence: of the weights, for the card; default: that of a source that is trained further, else not stated.
+        seed: of the weights, the held-out part, and the order and augmentation of the items.
+        engine: how items are encoded; with ``ray`` the training runs on the workers of the cluster.
+        verbose: whether to report.
+        reporter: receives the reports instead.
+        command: the command line, for the record.
+
+    Returns:
+        The trained source, with the record of its training.
+
+    Raises:
+        DataError: if the data cannot be used, or have no labels of whole items.
+        ParameterError: for an invalid value.
+        SourceError: if there is no body that can be trained.
+        TrainingError: if no epoch was better than the start.
+        UsageError: if the folder is not new.
+
+    Examples:
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> shift = toy_shift()
+        >>> found = pretrain(shift.train.take(range(80)), source=shift.source, verbose=False)
+        >>> found.source.info.name, found.record["start"], found.record["held_out"]["items"]
+        ('module:toy (trained further, seed 0)', 'module:toy with its weights', 16)
+    """
+    refuse_int8(engine, "a pretraining, which computes in the usual number formats")
+    if time_limit is not None:
+        check_number(time_limit, "time_limit", "pretrain", low=0, open_low=True)
+    reading = ReadOptions.of(
+        label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
+        modality=modality, annotations=None,
+    )  # fmt: skip
+    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit))
+    place = None if out is None else Path(out)
+    if place is not None:
+        check_new(place)
+    parts = _parts(_whole_items(read_labelled(data, reading)), context)
+    known = parts["train"].labelled()[0]
+    start = start_of(
+        parts["train"], source=source, architecture=architecture, side=side, outputs=known.num_outputs, seed=seed
+    )
+    if not isinstance(start.source, TrainableSource):
+        raise DataError(f"The source '{start.name}' has no body that can be trained; name another one.")
+    context.reporter.line("start", start.words)
+    folder = None
+    if place is not None and engine.cache:
+        # checkpoints are kept under the name of the folder: the same call resumes a killed training
+        folder = training_entry(recipe_key("pretrain", str(place.resolve())), start.name, "pretraining")
+    found = _train(start, parts, training, folder, context)
+    record = _record(found, start, parts, context, name=_name(data), settings=training, licence=licence)
+    record = {"command": command, **record}
+    _report(record, context.reporter)
+    if place is not None:
+        write_source(place, found.model.source, record, None if folder is None else folder / "logs")
+        if folder is not None:
+            rmtree(folder, ignore_errors=True)
+    return PretrainedSource(found.model.source, found.model, record, place)
+
+
+def _whole_items(dataset: Dataset) -> Dataset:
+    if dataset.task is not None and dataset.task.kind in ANNOTATION_KINDS:
+        raise DataError("A pretraining on labels needs one label for each item. Got annotated items.")
+    if dataset.modality == "multimodal":
+        raise DataError("A pretraining needs one column of items. Got several; name one with --item.")
+    dataset.labelled()
+    return dataset
+
+
+def _parts(dataset: Dataset, context: RunContext) -> dict[str, Dataset]:
+    """The audited training part, and those of validation and test where the data come with them."""
+    audited = audit_items(dataset, context)
+    kept = audited.dataset
+    split = np.full(len(kept), "train") if kept.split is None else np.asarray(kept.split, str)
+    clusters = audited.clusters if len(np.unique(audited.clusters)) < len(kept) else None
+    known = None if kept.groups is None and clusters is None else union_groups(kept.groups, clusters).astype(str)
+    together = replace(kept, split=None, groups=known)
+    names = [name for name in ("train", "val", "test") if (split == name).any()]
+    parts = {name: together.take(np.flatnonzero(split == name)) for name in names}
+    if "train" not in parts:
+        raise DataError("The given split has no training part; name it 'train', or leave the split out.")
+    if len(parts) > 1:
+        context.reporter.line("parts", ", ".join(f"{name} {len(part):,}" for name, part in parts.items()))
+    return parts
+
+
+def _train(
+    start: Start, parts: Mapping[str, Dataset], chosen: Chosen | None, folder: Path | None, context: RunContext
+) -> Pretrained:
+    clock = context.clock
+    left = clock.left()
+    with context.reporter.progress("pretraining") as step:
+        budget = Budget(
+            seconds=None if left is None or clock.limit is None else max(left - AFTERWARDS * clock.limit, 0.0),
+            folder=folder, logs=folder and folder / "logs", progress=step,
+        )  # fmt: skip
+        if start.is_random:
+            return pretrained(
+                start.source, parts["train"], strategy=with_chosen(SCRATCH, chosen), valid=parts.get("val"),
+                seed=context.seed, budget=budget, engine=context.engine,
+            )  # fmt: skip
+        return continued(
+            start.source, parts["train"], strategy=with_chosen(LP_FT, chosen), valid=parts.get("val"),
+            seed=context.seed, budget=budget, engine=context.engine,
+        )  # fmt: skip
+
+
+def _record(
+    found: Pretrained, start: Start, parts: Mapping[str, Dataset], context: RunContext, *, name: str,
+    settings: Chosen | None, licence: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    outcome, task = found.outcome, found.model.task
+    own = "val" not in parts
+    test = parts.get("test")
+    return {
+        "objective": "labels",
+        "start": start.words,
+        "random_weights": start.is_random,
+        "parameters": found.model.source.info.parameters or start.source.info.parameters,
+        "license": licence or (None if start.is_random else start.source.info.license),
+        "data": {
+            "name": name, "modality": parts["train"].modality, "labels": list(task.labels), "task": task.kind,
+            "items": len(parts["train"]) - (len(found.held_out) if own else 0),
+        },
+        "held_out": _judged(found.trained, found.held_out),
+        "untrained": _judged(found.start, found.held_out),
+        "test": None if test is None else _on(found.model, test),
+        "training": {
+            "stopped": outcome.stopped, "epochs": outcome.epochs, "steps": outcome.steps, "seconds": outcome.seconds,
+            "items_per_second": outcome.items_per_second, "seed": context.seed, "note": outcome.note,
+            "kept": outcome.kept, "settings": dict(settings or {}),
+        },
+        "seconds": context.clock.elapsed,
+        "history": [dict(row) for row in outcome.history],
+    }  # fmt: skip
+
+
+def _judged(one: ValidatedModel, part: Dataset) -> dict[str, Any]:
+    """The main metric of a judged network on the items that it was judged on."""
+    task = one.model.task
+    return _figures(task, part, task_methods(task).outputs(one.scores, one.model.head.calibration))
+
+
+def _on(model: TransferModel, part: Dataset) -> dict[str, Any]:
+    """The main metric of a model on other items."""
+    return _figures(model.task, part, model.predict_proba(part.items))
+
+
+def _figures(task: Any, part: Dataset, outputs: Any) -> dict[str, Any]:
+    evaluation = evaluate_predictions(task, part.labelled()[1], outputs, groups=part.groups)
+    main = evaluation.metrics[evaluation.main]
+    return {"metric": evaluation.main, **main.to_dict(), "items": evaluation.n}
+
+
+def _report(record: Mapping[str, Any], reporter: Reporter) -> None:
+    training = record["training"]
+    reporter.line(
+        "trained",
+        f"{training['epochs']} epochs, {training['steps']:,} steps, {training['seconds']:.0f} s, "
+        f"{training['items_per_second']:.0f} items/s; kept {training['kept']}",
+    )
+    before = "random weights" if record["random_weights"] else "the source as it was"
+    words = f"{metric_words(record['held_out'])}, which chose the epoch; {before} with a closed-form head "
+    reporter.result("held out", words + f"{record['untrained']['value']:.2f}")
+    if record["test"] is not None:
+        reporter.result("test", metric_words(record["test"]))
+    if training["stopped"] == "time":
+        reporter.line("", "the time limit ended the training; more time may give a better body")
+    if training["note"]:
+        reporter.warning(training["note"])
+
+
+def _name(data: Any) -> str:
+    return Path(data).name if isinstance(data, str | Path) else "items given in Python"

@@ -1,0 +1,1 @@
+"""What a pretraining needs besides the training: the body to begin with, its parts of the data, its folder and card."""
