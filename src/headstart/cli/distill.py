@@ -15,7 +15,7 @@ from headstart.cli.output.console import ConsoleReporter, json_text, reporter_of
 from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.folder import training_entry
 from headstart.errors import UsageError
-from headstart.io import atomic_folder, check_writable, read_json, remove_leftovers, write_json
+from headstart.io import atomic_folder, read_json, write_json
 from headstart.tasks import is_classification
 from headstart.types import Dataset, Source, SourceInfo
 
@@ -39,13 +39,14 @@ def run(args: argparse.Namespace) -> int:
     from headstart.data import ReadOptions
     from headstart.sources.bodies.trainable import TrainableSource
     from headstart.tasks import read_labelled
+    from headstart.transfer.pretraining.folder import check_new
     from headstart.tune.distillation.distill import DistillationLoss, distilled
     from headstart.tune.training.chosen import with_chosen
     from headstart.tune.training.settings import Budget, Training
 
     out, limit = Path(args.out), seconds_of(args)
     training = with_chosen(Training(), training_of(args), unused=NOT_DISTILLED)
-    _check_out(out)
+    check_new(out)
     reporter = reporter_of(args)
     dataset = _training_part(
         read_labelled(args.data, ReadOptions.of(labelled=False, **reading_options(args))), reporter
@@ -71,14 +72,6 @@ def run(args: argparse.Namespace) -> int:
     record = _record(found, teachers, student, len(dataset) - len(found.failures), args)
     _write(found, folder, out, record)
     return _report_result(args, out, record, reporter)
-
-
-def _check_out(out: Path) -> None:
-    check_writable(out)
-    remove_leftovers(out)
-    # hidden files such as .gitkeep or .DS_Store do not make a folder a used one
-    if out.exists() and (not out.is_dir() or any(not path.name.startswith(".") for path in out.iterdir())):
-        raise UsageError(f"'{out}' already exists and is not overwritten; name a new folder with --out.")
 
 
 def _training_part(dataset: Dataset, reporter: ConsoleReporter) -> Dataset:

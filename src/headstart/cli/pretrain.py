@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
 
     reporter = reporter_of(args)
     reading = reading_options(args)
-    if reading.pop("annotations") is not None:
+    if reading["annotations"] is not None:
         raise UsageError("pretrain trains on labels of whole items; leave out --annotations.")
     found = pretrain(
         args.data,
@@ -39,7 +39,13 @@ def run(args: argparse.Namespace) -> int:
         engine=engine_of(args),
         reporter=reporter,
         command=command_line(args),
-        **reading,
+        label=reading["label"],
+        item=reading["item"],
+        task=reading["task"],
+        modality=reading["modality"],
+        group_col=reading["group_col"],
+        group_pattern=reading["group_pattern"],
+        time_col=reading["time_col"],
     )
     if args.json:
         shown = {name: value for name, value in found.record.items() if name != "history"}

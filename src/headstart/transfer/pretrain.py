@@ -36,6 +36,7 @@ from headstart.types import ANNOTATION_KINDS, Dataset, Modality, Source, TaskKin
 
 __all__ = ["PretrainedSource", "pretrain"]
 
+RISING = ("accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "r2", "spearman")  # main metrics, higher is better
 AFTERWARDS = 0.05  # share of a time limit that is kept for judging and writing
 
 
@@ -261,15 +262,25 @@ def _report(record: Mapping[str, Any], reporter: Reporter) -> None:
         f"{training['epochs']} epochs, {training['steps']:,} steps, {training['seconds']:.0f} s, "
         f"{training['items_per_second']:.0f} items/s; kept {training['kept']}",
     )
-    before = "random weights" if record["random_weights"] else "the source as it was"
+    before = "random weights" if record["random_weights"] else "the weights of the source"
     words = f"{metric_words(record['held_out'])}, which chose the epoch; {before} with a closed-form head "
     reporter.result("held out", words + f"{record['untrained']['value']:.2f}")
     if record["test"] is not None:
         reporter.result("test", metric_words(record["test"]))
     if training["stopped"] == "time":
         reporter.line("", "the time limit ended the training; more time may give a better body")
+    if _is_no_better(record["held_out"], record["untrained"]):
+        reporter.warning(
+            f"The training is not shown to help: {before} with a closed-form head are as good on the held-out items. "
+            "Train for longer or on more items before you rely on this source."
+        )
     if training["note"]:
         reporter.warning(training["note"])
+
+
+def _is_no_better(trained: Mapping[str, Any], start: Mapping[str, Any]) -> bool:
+    """Whether the interval of the trained network holds the figure of its start, or lies below it."""
+    return trained["metric"] in RISING and (trained["low"] or 0.0) <= start["value"]
 
 
 def _name(data: Any) -> str:

@@ -12,7 +12,7 @@ from headstart.cli.main import main
 from headstart.cli.parser import build_parser
 from headstart.errors import UsageError
 
-VERBS = ("fit", "rank", "distill", "evaluate")
+VERBS = ("fit", "rank", "distill", "pretrain", "evaluate")
 SAMPLES = ("3", "0.25", "mixup=0.2", "a text: with 'quotes' # and more")
 
 

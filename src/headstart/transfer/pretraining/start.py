@@ -19,6 +19,11 @@ class Start:
         source: the body; with random weights it gives the architecture, and its weights are drawn by the training.
         name: of the architecture or of the source.
         is_random: whether training begins with random weights.
+
+    Examples:
+        >>> from headstart.sources.toy import ToySource
+        >>> Start(ToySource(), "toy", is_random=False).words
+        'toy with its weights'
     """
 
     source: Source

@@ -1,0 +1,95 @@
+"""A source task whose body is kept as a source."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart.errors import DataError, ParameterError, TrainingError, UsageError
+from headstart.sources.toy_shift import toy_shift
+from headstart.transfer.pretrain import pretrain
+from headstart.types import Dataset, Task
+
+QUICK = {"epochs": 4, "batch_size": 8, "learning_rate": 0.02}
+
+
+class Lines:
+    """A reporter that keeps what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def line(self, label, text):
+        self.told.append(f"{label}: {text}")
+
+    result = detail = line
+
+    def warning(self, text):
+        self.told.append(text)
+
+    def progress(self, stage):  # noqa: ARG002 (the contract of Reporter)
+        return nullcontext(lambda *_: None)
+
+
+def test_a_given_test_part_is_not_trained_on():
+    shift = toy_shift()
+    data = shift.train.take(range(100))
+    split = np.array(["train"] * 80 + ["test"] * 20)
+    found = pretrain(replace(data, split=split), source=shift.source, training=QUICK, verbose=False)
+    assert found.record["test"]["items"] == 20
+    assert found.record["data"]["items"] + found.record["held_out"]["items"] == 80
+    assert found.record["training"]["settings"] == QUICK
+
+
+def test_a_given_validation_part_chooses_the_epoch():
+    shift = toy_shift()
+    split = np.array(["train"] * 80 + ["val"] * 20)
+    data = replace(shift.train.take(range(100)), split=split)
+    found = pretrain(data, source=shift.source, training=QUICK, verbose=False)
+    assert (found.record["data"]["items"], found.record["held_out"]["items"]) == (80, 20)
+
+
+def noise(count):
+    rng = np.random.default_rng(0)
+    items = rng.integers(0, 255, (count, 32, 32, 3), dtype=np.uint8)
+    y = rng.permutation(np.arange(count) % 2)
+    return Dataset(list(items), tuple(map(str, range(count))), "image", Task("classification", ("a", "b")), y)
+
+
+def test_what_kept_its_start_is_no_trained_source(tmp_path):
+    with pytest.raises(TrainingError, match="no source to keep"):
+        pretrain(
+            noise(40), tmp_path / "body", architecture="test_resnet", side=32, verbose=False,
+            training={"epochs": 1, "batch_size": 16, "learning_rate": 0.5, "augmentation": "none"},
+        )  # fmt: skip
+    assert not (tmp_path / "body").exists()
+
+
+def test_a_start_that_is_as_good_is_told():
+    shift, reporter = toy_shift(), Lines()
+    data = shift.train.take(range(60))
+    shuffled = replace(data, y=np.random.default_rng(0).permutation(data.y))
+    pretrain(shuffled, source=shift.source, training={**QUICK, "keep_trained": True}, reporter=reporter)
+    assert any("not shown to help" in line for line in reporter.told)
+
+
+def test_data_and_names_that_cannot_be_used():
+    shift = toy_shift()
+    labelled = shift.train.take(range(20))
+    with pytest.raises(DataError, match="label"):
+        pretrain(replace(labelled, task=None, y=None), source=shift.source, verbose=False)
+    with pytest.raises(ParameterError, match="--source or --architecture, not both"):
+        pretrain(labelled, source=shift.source, architecture="resnet18", verbose=False)
+    with pytest.raises(ParameterError, match="is a body for pictures"):
+        pretrain((["good", "bad"] * 8, ["a", "b"] * 8), architecture="resnet18", verbose=False)
+    with pytest.raises(ParameterError, match="time_limit"):
+        pretrain(labelled, source=shift.source, time_limit=0, verbose=False)
+
+
+def test_a_folder_with_files_is_not_overwritten(tmp_path):
+    (tmp_path / "a.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not overwritten"):
+        pretrain(toy_shift().train, tmp_path, verbose=False)
