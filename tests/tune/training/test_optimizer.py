@@ -59,6 +59,16 @@ def test_a_restored_optimiser_goes_on_to_the_same_bits(optimizer):
     assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), second.parameters(), strict=True))
 
 
+def test_a_restored_state_has_the_memory_layout_of_its_parameter():
+    weight = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last).weight
+    made = make_optimizer({"weight": weight}, [ParameterGroup(("weight",))], Training())
+    average = torch.arange(weight.numel(), dtype=torch.float32).reshape(weight.shape)  # as a checkpoint holds it
+    restore_optimizer(made, {"weight/exp_avg": average})
+    restored = made.state[weight]["exp_avg"]
+    assert restored.stride() == weight.stride()
+    assert torch.equal(restored, average)
+
+
 def test_rates_by_body_and_optimiser():
     norm, plain = nn.BatchNorm2d(2), nn.Linear(2, 2)
     found = [learning_rate_for(part, Training(optimizer=name)) for part in (norm, plain) for name in ("adamw", "sgd")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
@@ -133,8 +134,12 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Tensor]) -> None
         for name, parameter in zip(group["names"], group["params"], strict=True):
             found = {key.split("/", 1)[1]: value for key, value in state.items() if key.split("/", 1)[0] == name}
             if found:
-                device = parameter.device  # AdamW keeps its step counter on the CPU unless it is fused on a GPU
-                optimizer.state[parameter] = {
-                    quantity: value.clone() if quantity == "step" and device.type == "cpu" else value.to(device).clone()
-                    for quantity, value in found.items()
-                }
+                optimizer.state[parameter] = {key: _restored(key, value, parameter) for key, value in found.items()}
+
+
+def _restored(quantity: str, value: Tensor, parameter: Tensor) -> Tensor:
+    """A quantity in the memory layout of its parameter: the fused AdamW pairs their numbers in the order of memory."""
+    device = parameter.device  # AdamW keeps its step counter on the CPU unless it is fused on a GPU
+    if value.shape == parameter.shape and quantity != "step":
+        return torch.empty_like(parameter).copy_(value).detach()
+    return value.clone() if quantity == "step" and device.type == "cpu" else value.to(device).clone()
