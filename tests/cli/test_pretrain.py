@@ -45,7 +45,7 @@ def test_annotations_are_refused(cli):
 @pytest.mark.slow
 def test_a_killed_pretraining_goes_on_to_the_same_weights(cli):
     pictures(cli.folder / "photos", count=12)
-    words = ("pretrain", "photos", *SMALL, *FAST)
+    words = ("pretrain", "photos", *SMALL, *FAST, "--backend", "torch")
     code = """
 import headstart.tune.training.loop as loop, os
 whole = loop._Run._close_epoch
