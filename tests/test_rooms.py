@@ -196,6 +196,7 @@ ENTRIES = {
     "model.suggesting": "a method of the model whose work a layer above does",
     "serve.workers": "several processes on one port",
     "serve.on_ray": "replicas on a Ray cluster",
+    "tune.simclr": "a method: contrastive views of items without labels",
 }
 REGISTRIES = ("registry", "annotating.contract", "annotating.sums")  # modules that hold a registry
 MOST_MODULES = 35  # of one folder: what a reader can still look over; the commands are the most

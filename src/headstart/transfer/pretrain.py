@@ -37,7 +37,7 @@ from headstart.types import ANNOTATION_KINDS, Dataset, Modality, Source, TaskKin
 __all__ = ["PretrainedSource", "pretrain"]
 
 RISING = ("accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "r2", "spearman")  # main metrics, higher is better
-AFTERWARDS = 0.05  # share of a time limit that is kept for judging and writing
+AFTERWARDS = 0.05, 0.25  # least and largest share of a time limit that is kept for judging and writing
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,11 +190,10 @@ def _parts(dataset: Dataset, context: RunContext) -> dict[str, Dataset]:
 def _train(
     start: Start, parts: Mapping[str, Dataset], chosen: Chosen | None, folder: Path | None, context: RunContext
 ) -> Pretrained:
-    clock = context.clock
-    left = clock.left()
+    left = context.clock.left()
     with context.reporter.progress("pretraining") as step:
         budget = Budget(
-            seconds=None if left is None or clock.limit is None else max(left - AFTERWARDS * clock.limit, 0.0),
+            seconds=None if left is None else max(left - _afterwards(context), 0.0),
             folder=folder, logs=folder and folder / "logs", progress=step,
         )  # fmt: skip
         if start.is_random:
@@ -206,6 +205,12 @@ def _train(
             start.source, parts["train"], strategy=with_chosen(LP_FT, chosen), valid=parts.get("val"),
             seed=context.seed, budget=budget, engine=context.engine,
         )  # fmt: skip
+
+
+def _afterwards(context: RunContext) -> float:
+    """Seconds to keep for judging and writing: half of what reading and auditing took, which read the same items."""
+    limit, (least, most) = context.clock.limit or 0.0, AFTERWARDS
+    return min(max(least * limit, context.clock.elapsed / 2), most * limit)
 
 
 def _record(
