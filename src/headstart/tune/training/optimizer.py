@@ -141,5 +141,5 @@ def _restored(quantity: str, value: Tensor, parameter: Tensor) -> Tensor:
     """A quantity in the memory layout of its parameter: the fused AdamW pairs their numbers in the order of memory."""
     device = parameter.device  # AdamW keeps its step counter on the CPU unless it is fused on a GPU
     if value.shape == parameter.shape and quantity != "step":
-        return torch.empty_like(parameter).copy_(value).detach()
+        return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
     return value.clone() if quantity == "step" and device.type == "cpu" else value.to(device).clone()
