@@ -62,7 +62,9 @@ def main() -> None:
             if key not in results:
                 results[key] = _run(data, source, method, seed, args.seconds)
                 write_json(args.out, results)
-                say(f"{key}: {results[key]['tries']} tries, {results[key]['decision']['sentence']}")
+                decision = results[key]["decision"]
+                said = "no architecture ended" if decision is None else decision["sentence"]
+                say(f"{key}: {results[key]['tries']} tries, {said}")
 
 
 def _key(name: str, method: str, seed: int, args: argparse.Namespace) -> str:

@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from types import FrameType
 from typing import TextIO
 
-__all__ = ["Terminated", "discard_output", "install_handlers", "mark_ending", "show_warnings"]
+__all__ = ["Terminated", "began", "discard_output", "install_handlers", "mark_ending", "show_warnings"]
 
+FIRST = time.perf_counter()  # this is the first module that a command imports
 INTERRUPTED = 130  # 128 + SIGINT (2)
 SHOW_CURSOR = "\x1b[?25h"  # the escape sequence DECTCEM, which undoes the hiding of the cursor by a progress bar
 
@@ -39,10 +41,23 @@ class _State:
     Attributes:
         ending: whether the process is about to end, so that a further signal ends it at once.
         verbose: whether warnings of libraries are shown.
+        own: whether the command owns the process.
     """
 
     ending = False
     verbose = False
+    own = False
+
+
+def began() -> float:
+    """When the command began, as `time.perf_counter` counts: now, unless it owns the process, whose imports count.
+
+    Examples:
+        >>> began() <= time.perf_counter()
+        True
+    """
+    own, _State.own = _State.own, False  # a later command in this process began later
+    return FIRST if own else time.perf_counter()
 
 
 def install_handlers() -> None:
@@ -56,7 +71,7 @@ def install_handlers() -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         return  # Python lets only the main thread set handlers
-    _State.ending = False
+    _State.ending, _State.own = False, True
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
     for number in _termination_signals():

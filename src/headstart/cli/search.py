@@ -9,6 +9,7 @@ import time
 from headstart.cli.input.arguments import command_line, engine_of, reading_options, seconds_of
 from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.cli.output.runs import run_folder, summary
+from headstart.cli.process import began
 from headstart.errors import UsageError
 
 __all__ = ["run"]
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.report.size import report_words
     from headstart.transfer.search import search
 
-    started = time.perf_counter()
+    limit, started = seconds_of(args), began()
     reporter = reporter_of(args)
     reading = reading_options(args)
     if reading["annotations"] is not None:
@@ -36,10 +37,12 @@ def run(args: argparse.Namespace) -> int:
             source=args.source[0] if args.source and len(args.source) == 1 else args.source,
             method=args.method,
             tries=args.tries,
-            time_limit=seconds_of(args),
+            # the start of the process and the imports count: the limit is that of the command
+            time_limit=None if limit is None else max(0.0, limit - (time.perf_counter() - started)),
             baselines=args.baselines,
             out=out,
             seed=args.seed,
+            generation=args.generation,
             engine=engine_of(args),
             report_items=args.report_items,
             reporter=reporter,

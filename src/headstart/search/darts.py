@@ -16,7 +16,8 @@ and robustifying differentiable architecture search", ICLR 2020 (the collapse to
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -43,6 +44,7 @@ EDGES = tuple((read, node) for node in range(1, MOST_NODES + 1) for read in rang
 """(earlier node, node) of each edge of the supernet, in order."""
 PER_EDGE = sum(MATRICES.values())
 STEPS, BATCH = 200, 64
+TIMED = 5  # steps, from which on the time of the others is known
 RATE, DECAY, ALPHA_RATE, ALPHA_DECAY, ALPHA_BETAS = 3e-3, 0.1, 3e-2, 1e-3, (0.5, 0.999)
 SKIP_PENALTY = 1.0  # at 0.1, five of six edges kept skip on 200 questions of TREC-6
 MOST_ROWS = 5000
@@ -124,12 +126,17 @@ class _Darts:
         self._mixed: dict[Point, tuple[float, float]] = {}
         self._gaps: list[tuple[float, float, float]] = []
 
-    def propose(self) -> Point:
+    def propose(self) -> Point | None:
         if self._repeats >= MOST_REPEATS:
             return self._last
-        one = self._rounds(self._round)
-        with one_thread():
-            found = self._bench.remember(f"darts {self._round}", lambda: _trained(self._problem, one), _is_trained)
+        one, left = self._rounds(self._round), self._bench.left
+        try:
+            with one_thread():
+                found = self._bench.remember(
+                    f"darts {self._round}", lambda: _trained(self._problem, one, left), _is_trained
+                )
+        except TimeoutError:
+            return None
         self._round += 1
         plan = CellPlan.parse(found["cell"])
         architecture = Architecture(
@@ -186,8 +193,12 @@ def _is_loss(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
-def _trained(problem: Problem, one: _Round) -> dict[str, Any]:
-    """Train a supernet; its discretised cell, its loss on the half that trained the softmax weights, and these."""
+def _trained(problem: Problem, one: _Round, left: Callable[[], float]) -> dict[str, Any]:
+    """Train a supernet; its discretised cell, its loss on the half that trained the softmax weights, and these.
+
+    Raises:
+        TimeoutError: if it would not end within the seconds that are left.
+    """
     import torch
 
     rng = np.random.default_rng(one.seed)
@@ -205,7 +216,10 @@ def _trained(problem: Problem, one: _Round) -> dict[str, Any]:
         shares = torch.softmax(alphas, dim=-1) if kept is None else kept
         return loss_of(mixed_cell(shares, tokens, matrices, biases, library) @ weight + bias, labels[index])
 
-    for _ in range(STEPS):
+    began = time.perf_counter()
+    for step in range(STEPS):
+        if step >= TIMED and (STEPS - step) * (time.perf_counter() - began) / step > left():
+            raise TimeoutError
         outer.zero_grad()
         skipping = torch.softmax(alphas, dim=-1)[:, OPERATIONS.index("skip")].mean()
         (loss(half + rng.integers(len(rows) - half, size=BATCH)) + SKIP_PENALTY * skipping).backward()

@@ -52,10 +52,13 @@ class Bench:
 
 
 class Searcher(Protocol):
-    """A running search."""
+    """A running search.
 
-    def propose(self) -> Point:
-        """The next point to try; it may have been tried before, which costs nothing."""
+    Several points may be proposed before the first of them is observed; each is observed in the order of its proposal.
+    """
+
+    def propose(self) -> Point | None:
+        """The next point to try; it may have been tried before, which costs nothing. None where time is too short."""
         ...
 
     def observe(self, point: Point, loss: float) -> None:

@@ -14,6 +14,7 @@ NAS", ICLR 2021 (warm-up by training-free scores).
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +67,7 @@ class ZeroCostWarmUp:
         problem, of = _sampled(bench.problem, seed), space
         first = bench.remember(
             "zero_cost",
-            lambda: [list(point) for point in _best(of, problem, seed)],
+            lambda: [list(point) for point in _best(of, problem, seed, bench.left() / 5)],
             lambda value: isinstance(value, list) and len(value) <= STARTED and all(map(of.is_point, value)),
         )
         return Evolution(space, seed, first=[tuple(point) for point in first], members=bench.known)
@@ -78,12 +79,17 @@ def _sampled(problem: Problem, seed: int) -> Problem:
     return Problem(problem.rows[rows], problem.y[rows], problem.task, problem.blocks, None, problem.seed)
 
 
-def _best(space: HeadSpace, problem: Problem, seed: int) -> list[Point]:
-    rng = np.random.default_rng(seed)
+def _best(space: HeadSpace, problem: Problem, seed: int, seconds: float) -> list[Point]:
+    """The best of those that are scored within a number of seconds."""
+    rng, began = np.random.default_rng(seed), time.perf_counter()
     points = list(dict.fromkeys(space.sample(rng) for _ in range(SCORED)))
     targets = task_methods(problem.task).targets(problem.y, problem.task.num_outputs)
-    scores = {point: _score(space, problem, targets, point) for point in points}
-    return sorted(points, key=lambda point: (-scores[point], point))[:STARTED]
+    scores: dict[Point, float] = {}
+    for point in points:
+        if time.perf_counter() - began > seconds:
+            break
+        scores[point] = _score(space, problem, targets, point)
+    return sorted(scores, key=lambda point: (-scores[point], point))[:STARTED]
 
 
 def _score(space: HeadSpace, problem: Problem, targets: NDArray[np.float64], point: Point) -> float:

@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from headstart.data import ReadOptions
 from headstart.engine.options import Engine
 from headstart.engine.ray.session import keep_ray_open
@@ -22,7 +25,7 @@ from headstart.transfer.searching.decision import SearchDecision, decide
 from headstart.transfer.searching.heads import SearchedHeads, search_header, search_heads
 from headstart.transfer.searching.items import SearchItems, prepare_search
 from headstart.transfer.searching.record import search_logs, search_record
-from headstart.transfer.stages.compare import Baseline, compare
+from headstart.transfer.stages.compare import Baseline, compare, reference_outputs
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.gallery import REPORT_ITEMS, plan_gallery
 from headstart.transfer.stages.judge import Judged, judged_quietly, report_judged
@@ -34,6 +37,9 @@ from headstart.types import ANNOTATION_KINDS, Dataset, Modality, Source, TaskKin
 __all__ = ["search"]
 
 BODY = ("body", "network", "layers")  # what a search of the body itself might be called
+GENERATION = 8  # architectures that are proposed at once with Ray, however many workers there are
+BASELINES = 3.0  # times of judging the default that must be left: for the simple features, a winner and some tries
+Outputs = Sequence[tuple[str, NDArray[np.float64]]]
 BY_GRADIENTS = ("darts",)  # methods that fit what they propose to the items of the search
 
 
@@ -55,6 +61,7 @@ def search(
     out: str | Path | None = None,
     overwrite: bool = True,
     seed: int = 0,
+    generation: int | None = None,
     engine: Engine = Engine(),
     report_items: int = REPORT_ITEMS,
     verbose: bool = True,
@@ -89,7 +96,9 @@ def search(
             the same call goes on after an interruption.
         overwrite: whether an existing run is replaced.
         seed: of the split, the method, cells and random features.
-        engine: how items are encoded.
+        generation: how many architectures are proposed before their losses are told; default: 1, and 8 with Ray.
+        engine: how items are encoded; with ``ray`` tries are spread over the workers of the cluster, too. The number of
+            workers changes the time, not the result.
         report_items: the largest number of items that the report holds.
         verbose: whether to report.
         reporter: receives the reports instead.
@@ -115,6 +124,8 @@ def search(
     check_choice(baselines, "baselines", "search", ("all", "fast", "none"))
     check_number(report_items, "report_items", "search", low=0, integer=True)
     _check(source, method, tries, time_limit)
+    if generation is not None:
+        check_number(generation, "generation", "search", low=1, integer=True)
     reading = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
         modality=modality, annotations=None,
@@ -127,10 +138,15 @@ def search(
     journal = None if place is None else place.with_name(f"{place.name}.search.jsonl")
     with keep_ray_open():
         items = prepare_search(dataset, source, context)
-        with open_journal(journal, search_header(items, method, seed)) as opened:
-            found = search_heads(items, method, tries=tries, journal=opened, context=context)
+        size = generation or (1 if engine.ray is None else GENERATION)
+        with open_journal(journal, search_header(items, method, seed, size)) as opened:
+            references = _references(items, baselines, context)
+            found = search_heads(
+                items, method, tries=tries, journal=opened, context=context, generation=size,
+                references=len(references or ()),
+            )  # fmt: skip
             kept, decision = _decided(items, found, context)
-            compared = _compared(items, kept, baselines, context)
+            compared = _compared(items, kept, references, context)
             gallery = plan_gallery(items.prepared, kept, report_items)
             kept = replace(kept, model=without_unread_blocks(kept.model))
             tables = run_tables(items.prepared, kept, None, gallery)
@@ -200,10 +216,21 @@ def _decided(items: SearchItems, found: SearchedHeads, context: RunContext) -> t
     return kept, decision
 
 
-def _compared(items: SearchItems, kept: Judged, which: str, context: RunContext) -> tuple[Baseline, ...]:
+def _references(items: SearchItems, which: str, context: RunContext) -> Outputs | None:
+    """Outputs of the baselines, before the search: their time is then known to it. None if they were skipped."""
     if which == "none":
         return ()
-    if context.clock.is_over:
-        context.reporter.warning("The baselines were skipped: the time limit is over.")
-        return ()
-    return tuple(compare(items.prepared, kept, which, context.reporter))
+    left, default = context.clock.left(), items.default
+    if left is not None and left < BASELINES * default.seconds:
+        context.reporter.warning(
+            f"The baselines are skipped: {max(left, 0):.0f} s of the time limit are left, and judging the default took "
+            f"{default.seconds:.0f} s."
+        )
+        return None
+    return tuple(reference_outputs(items.prepared, default, which == "all", context.reporter))
+
+
+def _compared(
+    items: SearchItems, kept: Judged, references: Outputs | None, context: RunContext
+) -> tuple[Baseline, ...]:
+    return tuple(compare(items.prepared, kept, "fast", context.reporter, known=references)) if references else ()

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from headstart.errors import UsageError
+from headstart.search.driving.forecast import Size, TryForecast
 from headstart.search.driving.journal import Journal
 from headstart.search.driving.loop import SearchBudget, TrialLoss, run_search
 from headstart.search.registry import SEARCH_METHODS
@@ -55,7 +56,7 @@ def test_a_time_limit_is_kept_within_10_percent(method, longest):
         return far(point)
 
     budget = SearchBudget(None, 30.0, now=lambda: clock["now"])
-    found = run_search(SPACE, SEARCH_METHODS[method], slow, budget, kind_of=lambda point: str(point[0]))
+    found = run_search(SPACE, SEARCH_METHODS[method], slow, budget, forecast=TryForecast(lambda p: Size(str(p[0]))))
     assert found.ended == "the time was used up"
     assert 27.0 <= clock["now"] - 100.0 <= 33.0
 
@@ -104,3 +105,42 @@ def test_a_journal_of_other_proposals_is_refused(tmp_path):
     run_search(SPACE, SEARCH_METHODS["random"], far, SearchBudget(3), seed=0, journal=Journal(path, {}))
     with pytest.raises(UsageError, match="does not fit what its method proposes"):
         run_search(SPACE, SEARCH_METHODS["random"], far, SearchBudget(5), seed=1, journal=Journal(path, {}))
+
+
+class AtOnce:
+    """A measure of several points at once; it counts how many it was given."""
+
+    def __init__(self, lanes):
+        self.lanes, self.begun = lanes, []
+
+    def begin(self, points, generation):
+        self.begun.append((len(points), len(generation)))
+
+    def __call__(self, point):
+        return far(point)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_lanes_change_nothing_but_the_time(tmp_path, method):
+    budget = SearchBudget(21, generation=8)
+    alone = run_search(SPACE, SEARCH_METHODS[method], far, budget, seed=2)
+    many = [run_search(SPACE, SEARCH_METHODS[method], AtOnce(lanes), budget, seed=2) for lanes in (1, 3)]
+    assert [[one.point for one in found.trials] for found in many] == [[one.point for one in alone.trials]] * 2
+    path = tmp_path / "journal.jsonl"
+    for tries in (11, 21):  # the first ends within a generation
+        again = run_search(
+            SPACE, SEARCH_METHODS[method], far, SearchBudget(tries, generation=8), seed=2, journal=Journal(path, {})
+        )
+    assert [one.point for one in again.trials] == [one.point for one in alone.trials]
+
+
+def test_the_time_of_judging_a_winner_is_kept_free():
+    clock = {"now": 0.0}
+
+    def slow(point):
+        clock["now"] += 1.0
+        return far(point)
+
+    budget = SearchBudget(None, 20.0, now=lambda: clock["now"], afterwards=lambda seconds: 3.0 + 4 * seconds)
+    run_search(SPACE, SEARCH_METHODS["random"], slow, budget)
+    assert clock["now"] == 13.0

@@ -60,6 +60,11 @@ def add(verbs: Verbs[Parser]) -> None:
         "--tries", type=count, metavar="N",
         help="how many architectures to try (default: 100; with --time-limit, as many as fit)",
     )  # fmt: skip
+    group.add_argument(
+        "--generation", type=count, metavar="N",
+        help="how many architectures are proposed before their losses are told to the method (default: 1; 8 with "
+        "--ray, however many workers there are)",
+    )  # fmt: skip
     add_seed(group, "the outer split, the method, cells and random features")
     add_reading(parser, label=False)
     group = parser.add_argument_group("what is compared and saved")

@@ -1,27 +1,32 @@
 """The loop that every search method runs in: tries within a budget, written to a journal, and resumed from it.
 
-A resumed search gives the method the same losses again, in the same order, so that it is in the state in which it was
-killed; nothing that was tried is fitted twice.
+A method proposes a generation of points, is then told their losses, and proposes the next one. The size of a generation
+does not depend on how many of its points are measured at once, and losses are told in the order of the proposals, so
+that workers change nothing but the time. A resumed search gives the method the same losses again, in the same order, so
+that it is in the state in which it was killed; nothing that was tried is fitted twice.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from headstart.errors import UsageError
 from headstart.heads.problem import Problem
+from headstart.search.driving.forecast import TryForecast
 from headstart.search.driving.journal import Journal
 from headstart.search.registry import Bench, HasFindings, Searcher, SearchMethod
 from headstart.search.space import Point, Space
 
-__all__ = ["SearchBudget", "SearchResult", "TrialLoss", "Try", "run_search"]
+__all__ = ["SearchBudget", "SearchResult", "Spread", "TrialLoss", "Try", "run_search"]
 
 REPEATS = 200  # proposals of known points in a row, after which the method has nothing new
 PASSED_OVER = 50  # proposals in a row that would not fit into the time
-NEW_KIND = 0.1  # share of the time that must be left for a first try of its kind
+TIME_IS_UP = "the time was used up"
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,27 @@ class TrialLoss:
     Attributes:
         loss: infinite where it could not be fitted.
         note: why, if so; else empty.
+        seconds: that it took, if that was measured elsewhere; None for the time of the call.
     """
 
     loss: float
     note: str = ""
+    seconds: float | None = None
+
+
+@runtime_checkable
+class Spread(Protocol):
+    """A measure that works on several points at once.
+
+    Attributes:
+        lanes: how many at once.
+    """
+
+    lanes: int
+
+    def begin(self, points: Sequence[Point], generation: Sequence[Point]) -> None:
+        """Begin to measure the new points of a generation, in this order; each is asked for later."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -62,8 +84,11 @@ class SearchBudget:
 
     Attributes:
         tries: number of points to try; None for no limit.
-        seconds: of all tries and of the method itself, also before an interruption; None for no limit.
+        seconds: of all tries and of the method itself, also before an interruption, and of what follows the search;
+            None for no limit.
         now: a clock, in seconds.
+        generation: how many new points are proposed before their losses are told.
+        afterwards: seconds of what follows the search, by the seconds of the try that won.
 
     Examples:
         >>> SearchBudget(tries=20).seconds is None
@@ -73,6 +98,8 @@ class SearchBudget:
     tries: int | None = None
     seconds: float | None = None
     now: Callable[[], float] = field(default=time.monotonic, compare=False)
+    generation: int = 1
+    afterwards: Callable[[float], float] = field(default=lambda seconds: 0.0, compare=False)  # noqa: ARG005
 
 
 @dataclass(frozen=True)
@@ -115,23 +142,23 @@ def run_search(
     journal: Journal | None = None,
     problem: Problem | None = None,
     known: Sequence[tuple[Point, float]] = (),
-    kind_of: Callable[[Point], str] = lambda point: "",  # noqa: ARG005
+    forecast: TryForecast | None = None,
     progress: Callable[[Try], None] = lambda trial: None,  # noqa: ARG005
 ) -> SearchResult:
     """Let a method propose points until the budget is used up, or until it has nothing new to propose.
 
-    Under a time limit, a try begins only if the longest one of its kind so far would still fit.
+    Under a time limit, a try begins only if its forecast fits, with what would follow the search if it won.
 
     Args:
         space: the points.
         method: of `headstart.search.registry.SEARCH_METHODS`.
-        measure: the loss of a point.
-        budget: number of tries, seconds, or both.
+        measure: the loss of a point; a `Spread` measures the points of a generation at once.
+        budget: number of tries, seconds, or both; the size of a generation.
         seed: of the method.
         journal: entries of an earlier process are taken from it, new ones written to it; None for none.
         problem: rows and labels, for methods that train on them.
         known: points whose loss is known already; they are no tries, but a method may begin with them.
-        kind_of: points of one kind take about the same time.
+        forecast: of the seconds of a try; None for one that expects a try to take as long as the last ones.
         progress: told of each new trial.
 
     Raises:
@@ -149,7 +176,7 @@ def run_search(
     if budget.tries is None and budget.seconds is None:
         raise UsageError("A search needs an end: give a number of tries, a time limit, or both.")
     journal = journal or Journal(None, {})
-    running = _RunningSearch(space, measure, budget, journal, kind_of=kind_of, progress=progress)
+    running = _RunningSearch(space, measure, budget, journal, forecast=forecast or TryForecast(), progress=progress)
     return running.run(method, Bench(problem, tuple(known), journal.remember, running.left), seed)
 
 
@@ -161,96 +188,162 @@ class _RunningSearch:
         budget: SearchBudget,
         journal: Journal,
         *,
-        kind_of: Callable[[Point], str],
+        forecast: TryForecast,
         progress: Callable[[Try], None],
     ) -> None:
         self._space, self._measure, self._budget, self._journal = space, measure, budget, journal
-        self._kind_of, self._progress = kind_of, progress
+        self._forecast, self._progress = forecast, progress
         self._began = budget.now()
         self._before = float(journal.earlier[-1]["elapsed"]) if journal.earlier else 0.0
+        self._earlier = deque(journal.earlier)
         self._trials: list[Try] = []
         self._known: dict[Point, float] = {}
-        self._longest: dict[str, float] = {}
+        self._slowest = 0.0  # proposal
+        self._passed = 0  # proposals in a row that did not fit
+        self._winning = 0.0  # seconds of the best try
 
     def run(self, method: SearchMethod, bench: Bench, seed: int) -> SearchResult:
         self._known = dict(bench.known)
-        searcher = method.start(self._space, bench, seed)
-        resumed = self._replay(searcher)
-        ended = self._continue(searcher)
+        searcher, resumed = method.start(self._space, bench, seed), 0
+        while self._earlier or not self._all_made():
+            if not self._earlier and self.left() <= self._slowest:
+                ended = TIME_IS_UP
+                break
+            points, ended = self._generation(searcher)
+            if not points:
+                break
+            resumed += self._measured(searcher, points)
+            if self._passed >= PASSED_OVER:
+                ended = TIME_IS_UP
+            if ended:
+                break
+        else:
+            ended = f"all {self._budget.tries} tries were made"
+        if self._earlier:
+            raise _no_fit()
         findings = searcher.findings() if isinstance(searcher, HasFindings) else ()
         return SearchResult(tuple(self._trials), ended, resumed, self._used(), tuple(findings))
+
+    def _all_made(self) -> bool:
+        return self._budget.tries is not None and len(self._trials) >= self._budget.tries
 
     def _used(self) -> float:
         return self._before + self._budget.now() - self._began
 
     def left(self) -> float:
-        return math.inf if self._budget.seconds is None else self._budget.seconds - self._used()
+        """Seconds for tries and proposals, without those of what follows if the best try so far wins."""
+        return self._left_if(self._winning)
 
-    def _replay(self, searcher: Searcher) -> int:
-        """Propose and observe again what the journal holds; returns the number of trials."""
-        for entry in self._journal.earlier:
-            point, repeats = searcher.propose(), 0
-            while point in self._known and repeats < REPEATS:
-                searcher.observe(point, self._known[point])
-                point, repeats = searcher.propose(), repeats + 1
-            if list(point) != entry["point"]:
-                raise UsageError(
-                    "The journal of this search does not fit what its method proposes, so that it cannot be resumed: "
-                    "it may be of another version; remove it to begin anew."
-                )
-            if "passed over" not in entry:
-                loss = math.inf if entry["loss"] is None else float(entry["loss"])
-                self._observe(searcher, Try(len(self._trials) + 1, point, loss, float(entry["seconds"]), entry["note"]))
-        return len(self._trials)
+    def _left_if(self, seconds: float) -> float:
+        limit = self._budget.seconds
+        return math.inf if limit is None else limit - self._used() - self._budget.afterwards(seconds)
 
-    def _observe(self, searcher: Searcher, trial: Try) -> None:
-        self._trials.append(trial)
-        self._known[trial.point] = trial.loss
-        kind = self._kind_of(trial.point)
-        self._longest[kind] = max(self._longest.get(kind, 0.0), trial.seconds)
-        searcher.observe(trial.point, trial.loss)
-
-    def _continue(self, searcher: Searcher) -> str:
-        repeats = passed = 0
-        slowest = 0.0  # proposal
-        while self._budget.tries is None or len(self._trials) < self._budget.tries:
-            if self.left() <= slowest:
-                return "the time was used up"
+    def _generation(self, searcher: Searcher) -> tuple[list[Point], str]:
+        """The next proposals in order, and why there are no more of them; known points are no part of them."""
+        points: list[Point] = []
+        new = repeats = 0
+        wanted = self._budget.generation
+        if not self._earlier and self._budget.tries is not None:
+            wanted = min(wanted, self._budget.tries - len(self._trials))
+        while new < wanted:
+            if points and not self._earlier and self.left() <= self._slowest:
+                return points, TIME_IS_UP
             began = self._budget.now()
             point = searcher.propose()
-            slowest = max(slowest, self._budget.now() - began)
+            if point is None:
+                return points, TIME_IS_UP
+            self._slowest = max(self._slowest, self._budget.now() - began)
             if point in self._known:
-                repeats += 1
-                if repeats >= REPEATS:
-                    return "the method had nothing new to propose"
                 searcher.observe(point, self._known[point])
+            elif point in points:
+                points.append(point)
+            else:
+                points.append(point)
+                new, repeats = new + 1, 0
                 continue
-            repeats = 0
-            if not self._fits(point):
-                passed += 1
-                if passed >= PASSED_OVER:
-                    return "the time was used up"
+            repeats += 1
+            if repeats >= REPEATS:
+                return points, "the method had nothing new to propose"
+        return points, ""
+
+    def _measured(self, searcher: Searcher, points: Sequence[Point]) -> int:
+        """Take the points of a generation from the journal, or try them, and tell their losses in order.
+
+        Returns how many tries the journal held.
+        """
+        new, resumed = list(dict.fromkeys(points)), 0
+        begun = self._begun(new, len(self._earlier))
+        for point in new:
+            if self._earlier:
+                resumed += self._taken(point)
+            elif self._all_made():
+                break
+            elif point in begun if begun is not None else self._fits(point):
+                self._passed = 0
+                self._try(point)
+            else:
+                self._passed += 1
+                if self._passed >= PASSED_OVER:
+                    break
                 self._journal.append({"point": list(point), "passed over": True, "elapsed": self._used()})
-                continue
-            passed = 0
-            self._try(searcher, point)
-        return f"all {self._budget.tries} tries were made"
+        for point in points:
+            if point in self._known:
+                searcher.observe(point, self._known[point])
+        return resumed
 
-    def _fits(self, point: Point) -> bool:
-        limit, kind = self._budget.seconds, self._kind_of(point)
-        if limit is None:
+    def _begun(self, generation: Sequence[Point], earlier: int) -> set[Point] | None:
+        """The points that are measured at once, because they fit; None where points are measured in turn."""
+        if not isinstance(self._measure, Spread):
+            return None
+        room = math.inf if self._budget.tries is None else self._budget.tries - len(self._trials)
+        fitting: list[Point] = []
+        for point in generation[earlier:]:
+            if len(fitting) < room and self._fits(point, rounds=1 + len(fitting) // self._measure.lanes):
+                fitting.append(point)
+        if fitting:
+            self._measure.begin(fitting, [*generation[:earlier], *fitting])
+        return set(fitting)
+
+    def _taken(self, point: Point) -> int:
+        entry = self._earlier.popleft()
+        if list(point) != entry["point"]:
+            raise _no_fit()
+        if "passed over" in entry:
+            return 0
+        loss = math.inf if entry["loss"] is None else float(entry["loss"])
+        self._add(Try(len(self._trials) + 1, point, loss, float(entry["seconds"]), entry["note"]))
+        return 1
+
+    def _fits(self, point: Point, *, rounds: int = 1) -> bool:
+        if self._budget.seconds is None:
             return True
-        if kind not in self._longest:
-            return self.left() >= min(NEW_KIND * limit, limit) or not self._trials
-        return self._longest[kind] <= self.left()
+        seconds = self._forecast(point)
+        if seconds is None:
+            return not self._trials and self.left() > 0
+        return rounds * seconds <= self._left_if(max(seconds, self._winning))
 
-    def _try(self, searcher: Searcher, point: Point) -> None:
+    def _try(self, point: Point) -> None:
         began = self._budget.now()
         found = self._measure(point)
-        trial = Try(len(self._trials) + 1, point, found.loss, self._budget.now() - began, found.note)
+        seconds = self._budget.now() - began if found.seconds is None else found.seconds
+        trial = Try(len(self._trials) + 1, point, found.loss, seconds, found.note)
         loss = trial.loss if math.isfinite(trial.loss) else None
         self._journal.append(
             {"point": list(point), "loss": loss, "seconds": trial.seconds, "note": trial.note, "elapsed": self._used()}
         )
-        self._observe(searcher, trial)
+        self._add(trial)
         self._progress(trial)
+
+    def _add(self, trial: Try) -> None:
+        if math.isfinite(trial.loss) and trial.loss < min((one.loss for one in self._trials), default=math.inf):
+            self._winning = trial.seconds
+        self._trials.append(trial)
+        self._known[trial.point] = trial.loss
+        self._forecast.learn(trial.point, trial.seconds)
+
+
+def _no_fit() -> UsageError:
+    return UsageError(
+        "The journal of this search does not fit what its method proposes, so that it cannot be resumed: it may be of "
+        "another version; remove it to begin anew."
+    )

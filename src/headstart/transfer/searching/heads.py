@@ -15,21 +15,23 @@ from headstart.heads.architecture import Architecture
 from headstart.heads.cells.deadline import training_until
 from headstart.heads.problem import Problem
 from headstart.reporting import Progress
+from headstart.search.driving.forecast import Size, TryForecast
 from headstart.search.driving.journal import Journal
 from headstart.search.driving.loop import SearchBudget, SearchResult, Try, run_search
-from headstart.search.driving.losses import HeadLosses
+from headstart.search.driving.losses import HeadLosses, work_of
 from headstart.search.head_space import READ, HeadSpace, head_space
 from headstart.search.registry import SEARCH_METHODS
 from headstart.search.space import Point
 from headstart.transfer.searching.items import SearchItems
+from headstart.transfer.searching.ray import on_workers
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.label_texts import label_words
 
 __all__ = ["SearchedHeads", "search_header", "search_heads"]
 
 TRIES = 100
-JUDGING = 2.0  # in times of judging the default: judging the winner, which may be slower, and the baselines
-SPARE = 1.0  # seconds, for comparing and writing
+JUDGING = 1.2  # judging a winner, in times of its try: the head is fitted again, and used
+SPARE = 1.5  # seconds, for comparing and writing
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,14 @@ class SearchedHeads:
 
 
 def search_heads(
-    items: SearchItems, method: str, *, tries: int | None, journal: Journal, context: RunContext
+    items: SearchItems,
+    method: str,
+    *,
+    tries: int | None,
+    journal: Journal,
+    context: RunContext,
+    generation: int = 1,
+    references: int = 0,
 ) -> SearchedHeads:
     """Let a method try architectures on the items of a search, within the time that is left.
 
@@ -74,7 +83,9 @@ def search_heads(
         method: its name.
         tries: how many; None for 100, or as many as the time allows where there is a limit.
         journal: from which an interrupted search goes on; its header is that of `search_header`.
-        context: reporter, seed and time limit.
+        context: reporter, seed, time limit, and an engine that names a Ray cluster if tries are spread over one.
+        generation: how many architectures are proposed before their losses are told.
+        references: number of baselines that the winner is compared with afterwards.
 
     Raises:
         UsageError: if the journal does not fit what the method proposes.
@@ -93,19 +104,46 @@ def search_heads(
     problem = items.problem
     space = _space(problem)
     losses = HeadLosses(problem, space)
-    left = context.clock.left()
-    seconds = None if left is None else max(0.0, left - JUDGING * items.default.seconds - SPARE)
-    count = TRIES if tries is None and seconds is None else tries
-    until = math.inf if seconds is None else time.perf_counter() + seconds
-    with training_until(until), context.reporter.progress(f"searching by {method}") as step:
+    budget = _budget(items, context, tries=tries, generation=generation, references=references)
+    until = math.inf if budget.seconds is None else time.perf_counter() + budget.seconds - budget.afterwards(0.0)
+    default = Size("default", sum(_work(items, d) for d in {_widths(problem)[-1], sum(_widths(problem))}))
+    with (
+        training_until(until),
+        on_workers(losses, context) as measure,
+        context.reporter.progress(f"searching by {method}") as step,
+    ):
         result = run_search(
-            space, SEARCH_METHODS[method], losses, SearchBudget(count, seconds), seed=context.seed, journal=journal,
-            problem=problem, known=_known(items, space), kind_of=losses.kind_of,
-            progress=lambda trial: _show(step, trial, count),
+            space, SEARCH_METHODS[method], measure, budget, seed=context.seed, journal=journal,
+            problem=problem, known=_known(items, space),
+            forecast=TryForecast(losses.size_of, [(default, items.default.solving)]),
+            progress=lambda trial: _show(step, trial, budget.tries),
         )  # fmt: skip
     found = SearchedHeads(method, space, result, _loss_of_default(items))
     _report(found, context)
     return found
+
+
+def _budget(
+    items: SearchItems, context: RunContext, *, tries: int | None, generation: int, references: int
+) -> SearchBudget:
+    left, rest = context.clock.left(), items.default.seconds - items.default.solving
+    after = SPARE + (2 + references) * rest
+
+    def afterwards(seconds: float) -> float:
+        return after + JUDGING * seconds
+
+    count = TRIES if tries is None and left is None else tries
+    return SearchBudget(count, left, generation=generation, afterwards=afterwards)
+
+
+def _widths(problem: Problem) -> list[int]:
+    """Widths of the blocks; of the rows, for a source without blocks."""
+    return [block.width for block in problem.blocks] or [problem.rows.shape[1]]
+
+
+def _work(items: SearchItems, columns: int) -> float:
+    problem = items.problem
+    return work_of(Architecture(), n=len(problem.y), d=columns, outputs=problem.task.num_outputs)
 
 
 def _loss_of_default(items: SearchItems) -> float:
@@ -151,13 +189,14 @@ def _report(found: SearchedHeads, context: RunContext) -> None:
         )
 
 
-def search_header(items: SearchItems, method: str, seed: int) -> dict[str, Any]:
+def search_header(items: SearchItems, method: str, seed: int, generation: int = 1) -> dict[str, Any]:
     """Which search a journal belongs to: all that a loss or a proposal depends on.
 
     Args:
         items: encoded items and the default.
         method: its name.
         seed: of the run.
+        generation: how many architectures are proposed before their losses are told.
 
     Examples:
         >>> from headstart.data import read
@@ -177,6 +216,7 @@ def search_header(items: SearchItems, method: str, seed: int) -> dict[str, Any]:
         "headstart": __version__,
         "method": method,
         "seed": seed,
+        "generation": generation,
         "source": info.name,
         "body": _digest(repr(facts)),
         "encoding": f"{extraction.backend} {extraction.precision}".strip(),

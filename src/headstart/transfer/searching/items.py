@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from headstart.data import union_groups
 from headstart.heads import HeadSearch
+from headstart.heads.architecture import Architecture
 from headstart.heads.problem import Problem
 from headstart.rows import take_rows
+from headstart.search.driving.losses import work_of
 from headstart.transfer.ranking.choice import Choice
 from headstart.transfer.ranking.default_choice import choose_default, named_choice
 from headstart.transfer.stages.context import RunContext
@@ -18,7 +23,9 @@ from headstart.transfer.stages.number_format import in_number_format
 from headstart.transfer.stages.prepare import Prepared, audit_items, encode_items
 from headstart.types import Dataset, Source
 
-__all__ = ["SearchItems", "prepare_search"]
+__all__ = ["SearchItems", "operations_a_second", "prepare_search"]
+
+PROBE = 400  # columns of the eigendecomposition that is timed
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,7 @@ def prepare_search(
     known = choice.rows if form.source is choice.source else None
     prepared = encode_items(audited, form.source, context, known=known)
     prepared, search = with_label_text(prepared, HeadSearch(), "auto", reporter)
+    _warn_if_long(prepared, context)
     with reporter.progress("judging the default"):
         default = judged_quietly(prepared, search, context.seed)
     head = default.model.head
@@ -99,4 +107,41 @@ def prepare_search(
         f"{head.head} on {head.feature_map.name}, out-of-fold loss {head.loss:.4f}; {name.replace('_', ' ')} {metric}",
     )
     reporter.line("outer split", default.plan.how)
+    left = context.clock.left()
+    if left is not None and left < default.solving:
+        reporter.warning(
+            f"The time limit leaves no time for a search: until here {context.clock.elapsed:.0f} of "
+            f"{context.clock.limit:.0f} s were used, and judging a winner could take as long as judging the default, "
+            f"{default.seconds:.0f} s; give at least {context.clock.elapsed + 5 * default.seconds:.0f} s."
+        )
     return SearchItems(choice, prepared, search, default, dict(form.record))
+
+
+def _warn_if_long(prepared: Prepared, context: RunContext) -> None:
+    """Say so if judging the default will not fit into the time limit, by a small eigendecomposition that is timed."""
+    left, (task, y) = context.clock.left(), prepared.dataset.labelled()
+    if left is None:
+        return
+    widths = [block.width for block in prepared.source.info.blocks] or [prepared.rows.shape[1]]
+    seconds = (
+        sum(work_of(Architecture(), n=len(y), d=d, outputs=task.num_outputs) for d in {widths[-1], sum(widths)})
+        / operations_a_second()
+    )
+    if seconds > left:
+        context.reporter.warning(
+            f"Judging the default takes about {seconds:.0f} s on this machine, and {max(left, 0):.0f} s of the time "
+            "limit are left: only the default is run, and the limit is exceeded."
+        )
+
+
+def operations_a_second() -> float:
+    """Floating-point operations a second of an eigendecomposition, from a small one.
+
+    Examples:
+        >>> operations_a_second() > 1e7
+        True
+    """
+    columns = np.random.default_rng(0).normal(size=(PROBE, PROBE))
+    began = time.perf_counter()
+    np.linalg.eigh(columns @ columns.T)
+    return 25.0 * PROBE**3 / (time.perf_counter() - began)

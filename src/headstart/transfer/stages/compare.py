@@ -27,7 +27,7 @@ from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
 from headstart.types import Block, Dataset, Rows, Source
 
-__all__ = ["FROZEN", "Baseline", "compare", "compare_in_time"]
+__all__ = ["FROZEN", "Baseline", "compare", "compare_in_time", "reference_outputs"]
 
 FROZEN = "frozen features"
 SAMPLE = 32  # items that are encoded to estimate the time of all
@@ -94,7 +94,13 @@ def _encoding_seconds(prepared: Prepared) -> float:
 
 
 def compare(
-    prepared: Prepared, judged: Judged, which: str, reporter: Reporter, *, frozen: NDArray[np.float64] | None = None
+    prepared: Prepared,
+    judged: Judged,
+    which: str,
+    reporter: Reporter,
+    *,
+    frozen: NDArray[np.float64] | None = None,
+    known: Sequence[tuple[str, NDArray[np.float64]]] | None = None,
 ) -> Iterator[Baseline]:
     """Evaluate each baseline on the items that the model was evaluated on, and report the gain over it.
 
@@ -104,6 +110,7 @@ def compare(
         which: ``"all"``, or ``"fast"`` to omit the untrained body, which takes as long as encoding did.
         reporter: receives the results.
         frozen: (m, k) outputs of the head on frozen features for the same items, if the model's body is fine-tuned.
+        known: from `reference_outputs` of a model that was evaluated on the same items; None to compute them.
 
     Yields:
         Frozen features if given, majority, the simple features of the modality if it has any, and the untrained body if
@@ -127,16 +134,39 @@ def compare(
     task, y = dataset.labelled()
     truth = y[judged.plan.evaluated]
     given = [] if frozen is None else [(FROZEN, frozen)]
-    for name, reference in chain(given, _reference_outputs(prepared, judged, which == "all", reporter)):
+    others = reference_outputs(prepared, judged, which == "all", reporter) if known is None else iter(known)
+    for name, reference in chain(given, others):
         evaluation = evaluate_predictions(task, truth, reference, groups=groups, seed=seed)
         gain = transfer_gain(task, truth, judged.outputs, reference, groups=groups, seed=seed, reference=name)
         _report(name, evaluation, gain, reporter)
         yield Baseline(name, evaluation, gain)
 
 
-def _reference_outputs(
+def reference_outputs(
     prepared: Prepared, judged: Judged, untrained: bool, reporter: Reporter
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Name and (m, k) outputs of each baseline for the items that a model was evaluated on.
+
+    Args:
+        prepared: encoded items.
+        judged: the model; only its splits, its seed and its candidate heads are used.
+        untrained: whether the untrained body is one of them.
+        reporter: receives progress.
+
+    Examples:
+        >>> from headstart.data import read
+        >>> from headstart.heads import HeadSearch
+        >>> from headstart.sources import open_source
+        >>> from headstart.transfer.stages.judge import judge
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> from headstart.reporting import SilentReporter
+        >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
+        >>> data, silent = read((rows, ["left"] * 10 + ["right"] * 10)), SilentReporter()
+        >>> prepared = prepare(data, open_source("vector"), RunContext(silent))
+        >>> judged = judge(prepared, HeadSearch(), 0, silent)
+        >>> [(name, outputs.shape) for name, outputs in reference_outputs(prepared, judged, False, silent)]
+        [('majority', (20, 2))]
+    """
     dataset, plan = prepared.dataset, judged.plan
     task, y = dataset.labelled()
     # in cross-validation the majority of all items: the majority of each training part is negatively correlated with

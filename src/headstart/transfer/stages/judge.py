@@ -63,6 +63,7 @@ class Judged:
         evaluation: their metrics.
         shift: their loss compared with the leave-one-out loss of training items; None after cross-validation.
         seconds: wall time of the evaluation.
+        solving: seconds of them for choosing and fitting the head.
         coverage: what prediction sets or intervals promise, and what they held on the evaluated items; empty where
             too few items are left out to promise anything.
         certainty: blocks of the record on abstention, reliability and novelty, from the evaluated items.
@@ -92,6 +93,7 @@ class Judged:
     seconds: float = 0.0
     coverage: tuple[RealisedCoverage, ...] = ()
     certainty: Mapping[str, Any] = field(default_factory=dict)
+    solving: float = 0.0
 
     @property
     def resample_groups(self) -> NDArray[np.int64] | None:
@@ -219,6 +221,7 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
             prepared.rows, y, task, plan,
             blocks=source.info.blocks, groups=groups, search=search, seed=seed,
         )  # fmt: skip
+        solving = time.perf_counter() - began
         model = _final_model(prepared, plan, held_out, groups=groups, search=search, seed=seed)
         resampled = None if groups is None else groups[plan.evaluated]
         evaluation = evaluate_predictions(task, y[plan.evaluated], held_out.outputs, groups=resampled, seed=seed)
@@ -228,7 +231,9 @@ def judge(prepared: Prepared, search: HeadSearch, seed: int, reporter: Reporter,
     if len(plan.parts) == 1:
         shift = loss_shift(model.head.left_out, task, held_out.outputs, y[plan.evaluated], resampled)
     seconds = time.perf_counter() - began
-    judged = Judged(model, plan, groups, search, seed, held_out.outputs, evaluation, shift, seconds, coverage, blocks)
+    judged = Judged(
+        model, plan, groups, search, seed, held_out.outputs, evaluation, shift, seconds, coverage, blocks, solving
+    )
     report_judged(judged, reporter)
     return judged
 
