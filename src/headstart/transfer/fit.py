@@ -266,12 +266,12 @@ def _fitted(
     # an unknown source is refused before the audit, which may read every file
     choice = _named(dataset, options, context)
     if choice is not None:
-        check_body(options.strategy, choice.source)
+        check_body(options.strategy, choice.source, options.training, dataset)
     with keep_ray_open():  # one Ray session serves ranking, encoding and training
         audited = audit_items(dataset, context)
         if choice is None:
             choice = _chosen(audited, options, described, context)
-            check_body(options.strategy, choice.source)
+            check_body(options.strategy, choice.source, options.training, audited.dataset)
         chosen = NumberFormat(choice.source, {})
         if options.is_frozen:
             chosen = in_number_format(audited, choice.source, context)

@@ -115,6 +115,15 @@ def test_every_number_has_to_be_finite(strategy, key):
             with_chosen(STRATEGIES[strategy], {key: value})
 
 
+@pytest.mark.parametrize(("key", "value"), [
+    ("epochs", 10**11), ("batch_size", 10**14), ("patience", 10**20), ("learning_rate", 5e4), ("weight_decay", 1e30),
+])  # fmt: skip
+def test_a_slip_of_the_pen_is_refused(key, value):
+    """Kind: a rate of 5e4 in place of 5e-4 was trained with."""
+    with pytest.raises(ParameterError, match=f"'{key}' parameter of Training must be"):
+        Training(**{key: value})
+
+
 TEXTS = [(name, key) for name in STRATEGIES for key, value in own_settings(STRATEGIES[name]).items()
          if isinstance(value, str)]  # fmt: skip
 

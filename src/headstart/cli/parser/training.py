@@ -138,5 +138,9 @@ def _number(text: str) -> float:
 
 
 def _part(text: str) -> int | str:
-    """Parse a number of blocks, or the name of a part."""
-    return int(text) if text.isascii() and text.isdecimal() else text
+    """Parse a number of blocks, or the name of a part, which no number is."""
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    if isinstance(_value(text), float | int) or not text.strip():
+        raise argparse.ArgumentTypeError(f"it must be a whole number of 0 or more, or a name. Got '{text}' instead.")
+    return text

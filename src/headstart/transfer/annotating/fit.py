@@ -28,7 +28,7 @@ from headstart.transfer.annotating.judge import (
     judge_annotations,
     plan_annotations,
 )
-from headstart.transfer.annotating.options import check_options
+from headstart.transfer.annotating.options import check_options, check_source
 from headstart.transfer.stages.compare import Baseline
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.options import FitOptions
@@ -97,6 +97,7 @@ def fit_annotations(
     used, checked, clusters = _audited(dataset, context)
     plan = plan_annotations(used, clusters, once=not options.is_frozen, seed=context.seed)
     source = _source(used, plan, options, context, ranked)
+    check_source(options, source)
     began = time.perf_counter()
     judged = judge_annotations(used, plan, source, options, context)
     fitted = time.perf_counter()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from headstart.errors import ParameterError
+from headstart.sources.bodies.trainable import TrainableSource
 from headstart.tasks.annotations import ANNOTATION_TASKS
 from headstart.transfer.stages.options import FitOptions, refuse_unused_training
 from headstart.tune import STRATEGIES
-from headstart.tune.training.chosen import check_chosen, own_settings
+from headstart.tune.moving.contract import MovingStrategy
+from headstart.tune.training.chosen import check_chosen, own_settings, with_chosen
+from headstart.types import Source
 
-__all__ = ["STRATEGIES_OF", "UNUSED", "check_options", "is_own_strategy"]
+__all__ = ["STRATEGIES_OF", "UNUSED", "check_options", "check_source", "is_own_strategy"]
 
 STRATEGIES_OF = {
     "token": ("frozen", "auto", "random_field", "lp_ft", "full", "lora", "bitfit", "norm_only"),
@@ -93,6 +96,33 @@ def _check_training(options: FitOptions, kind: str) -> None:
     own = own_settings(STRATEGIES[name]) if kind == "token" and name in STRATEGIES else None
     unused = UNUSED[name if name in UNUSED else kind]
     check_chosen(options.training, f"'{name}' on {ANNOTATION_TASKS[kind].annotations}", own=own, unused=unused)
+
+
+def check_source(options: FitOptions, source: Source) -> None:
+    """Raise, before anything is encoded, for a training setting that names nothing of the body of a source.
+
+    Args:
+        options: of the fit, which `check_options` passed.
+        source: the one that was opened.
+
+    Raises:
+        ParameterError: names the setting, and what the body has.
+        SourceError: if the body cannot be fine-tuned.
+
+    Examples:
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> check_source(FitOptions(strategy="full", training={"freeze": 7}), toy_shift().source)
+        Traceback (most recent call last):
+        headstart.errors.ParameterError: freeze=7 counts more blocks than the body has: 3. ...
+    """
+    if options.is_frozen or not options.training or is_own_strategy(options.strategy):
+        return
+    strategy, named = options.strategy, options.strategy != "auto"
+    found = STRATEGIES[strategy if named else "lp_ft"] if isinstance(strategy, str) else strategy
+    if isinstance(found, MovingStrategy) and (named or isinstance(source, TrainableSource)):
+        from headstart.tune.moving.rehearsal import check_training_of
+
+        check_training_of(with_chosen(found, options.training), source, options.training)
 
 
 def _written(name: str) -> str:

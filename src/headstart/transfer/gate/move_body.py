@@ -35,6 +35,7 @@ from headstart.tune.training.chosen import Chosen, check_chosen, with_chosen
 from headstart.types import Dataset, Source
 
 FROZEN_BODY = "frozen"
+TYPICAL = "lp_ft"  # the strategy by whose parameters the settings of "auto" are checked
 MOST_ITEMS = 500  # on which forgetting is measured
 
 __all__ = ["MovedBody", "check_body", "check_strategy", "move_body"]
@@ -111,7 +112,8 @@ def check_strategy(
     if isinstance(found, ReplaysSource) or name in REPLAYING:
         own = found.source_data if isinstance(found, ReplaysSource) else None
         check_replayed(name, source_data if own is None else own)
-    with_chosen(found, training)
+    if found is not None:
+        with_chosen(found, training)
     if class_weight is not None and name in UNWEIGHTED:
         raise ParameterError(
             f"The strategy '{name}' samples its items class by class, so each class already counts the same. Got "
@@ -119,16 +121,21 @@ def check_strategy(
         )
 
 
-def check_body(strategy: str | Strategy, source: Source) -> None:
+def check_body(
+    strategy: str | Strategy, source: Source, training: Chosen | None = None, data: Dataset | None = None
+) -> None:
     """Raise, before anything is encoded, if a strategy cannot train the body of a source here.
 
     Args:
         strategy: ``"auto"``, a name, or a strategy; the gate itself chooses only strategies without an extra.
         source: the source that was given.
+        training: settings that the user chose, by name; those of ``"auto"`` must suit ``lp_ft``.
+        data: the labelled items; None if they are annotated.
 
     Raises:
         MissingExtraError: if the strategy needs an extra that is not installed.
         SourceError: if the strategy fine-tunes the body and the source has none that can be.
+        ParameterError: for a setting that names nothing of this body, or that its training ignores.
 
     Examples:
         >>> from headstart.sources import open_source
@@ -136,13 +143,19 @@ def check_body(strategy: str | Strategy, source: Source) -> None:
         Traceback (most recent call last):
         headstart.errors.SourceError: The source 'vector' has no body that can be fine-tuned; ...
     """
-    if strategy in (AUTO, FROZEN_BODY):
+    if strategy == FROZEN_BODY or (strategy == AUTO and not isinstance(source, TrainableSource)):
         return
     if not isinstance(source, TrainableSource):
         trainable(source)
-    found = moving_strategy(strategy)
+    if strategy == AUTO and not training:
+        return
+    found = moving_strategy(TYPICAL if strategy == AUTO else strategy)
     if isinstance(found, ChecksBody):
         found.check(source)
+    if training:
+        from headstart.tune.moving.rehearsal import check_training_of
+
+        check_training_of(with_chosen(found, training), source, training, data, named=strategy != AUTO)
 
 
 def move_body(

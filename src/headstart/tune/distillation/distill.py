@@ -37,7 +37,7 @@ from headstart.tune.distillation.teachers import Teacher, teacher_targets
 from headstart.tune.losses.distillation import RowLoss, kd_loss, row_loss
 from headstart.tune.training.batches import Batch, ItemBatches
 from headstart.tune.training.device import autocast, best_device, to_device
-from headstart.tune.training.frozen_parts import trained_groups
+from headstart.tune.training.frozen_parts import check_parts, trained_groups
 from headstart.tune.training.job import Job, Outcome, ParameterGroup, check_trained
 from headstart.tune.training.optimizer import learning_rate_for
 from headstart.tune.training.run import run_training, training_key
@@ -171,11 +171,12 @@ def distilled(
     _check(teachers, items, logits)
     if logits is None:
         _check_bodies(teachers, student)
+    body = student.trainable()
+    check_parts(body.module, body.groups, training)
     taught = teacher_targets(teachers, items, logits=logits, engine=engine, progress=budget.progress)
     order, seen = _order(len(taught.index), seed)
     items = [items[k] for k in taught.index[order]]  # training items, then held-out items
     targets = taught.targets[order]
-    body = student.trainable()
     training = replace(training, learning_rate=learning_rate_for(body.module, training))
 
     def batches(part: slice, augment: Callable[[Any, np.random.Generator], Any] | None) -> ItemBatches:

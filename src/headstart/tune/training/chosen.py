@@ -67,7 +67,7 @@ def with_chosen(strategy: S, chosen: Chosen | None, *, unused: Collection[str] =
     if not chosen:
         return strategy
     if isinstance(strategy, Training):
-        check_chosen(chosen, "a training", unused=unused)
+        check_chosen(chosen, "this command", unused=unused)
         return cast("S", replace(strategy, **chosen))
     own = own_settings(strategy)
     owner = f"'{strategy.name}'" if isinstance(strategy, _Named) else "a training"
@@ -98,7 +98,7 @@ def check_chosen(
     Examples:
         >>> check_chosen({"epochs": 0}, "'lp_ft'")
         Traceback (most recent call last):
-        headstart.errors.ParameterError: The 'epochs' parameter of Training must be an integer in [1, inf). Got 0 ...
+        headstart.errors.ParameterError: The 'epochs' parameter of Training must be an integer in [1, 100000]. Got 0 ...
         >>> check_chosen({"mixup": 0.2}, "the decoder of masks", unused=["mixup"])
         Traceback (most recent call last):
         headstart.errors.ParameterError: The setting 'mixup' has no effect on the training of the decoder of masks; ...

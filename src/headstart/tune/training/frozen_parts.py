@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from torch import nn
+
 from headstart.errors import ParameterError
 from headstart.tune.training.job import ParameterGroup
 from headstart.tune.training.settings import Training
 
-__all__ = ["trained_groups"]
+__all__ = ["check_parts", "trained_groups"]
 
 BODY = "body."  # begins the names of the body's parameters in a network
 
@@ -47,11 +49,35 @@ def trained_groups(
         frozen -= parts.named(training.unfreeze, "unfreeze")
     left = [replace(group, names=tuple(name for name in group.names if name not in frozen)) for group in groups]
     if not any(name.startswith(BODY) for group in left for name in group.names):
+        said = {"freeze": training.freeze, "unfreeze": training.unfreeze}
+        given = " and ".join(f"{name}={value!r}" for name, value in said.items() if value)
         raise ParameterError(
-            f"freeze={training.freeze!r} leaves nothing of the body to train: it has {len(parts.blocks)} blocks. "
-            "Freeze fewer of them, or use the strategy 'frozen'."
+            f"{given} leaves nothing of the body to train: it has {len(parts.blocks)} blocks. Freeze fewer of them, or "
+            "use the strategy 'frozen'."
         )
     return tuple(group for group in left if group.names)
+
+
+def check_parts(body: nn.Module, blocks: Sequence[Sequence[str]], training: Training) -> None:
+    """Raise, before anything is trained, if ``freeze`` or ``unfreeze`` cannot be followed in a body.
+
+    Args:
+        body: the module whose parameters may be trained.
+        blocks: names of its parameters, one sequence for each block, stem first.
+        training: the settings.
+
+    Raises:
+        ParameterError: if the body has no such part or not so many blocks, or nothing of it would be trained.
+
+    Examples:
+        >>> body = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+        >>> check_parts(body, [["0.weight", "0.bias"], ["1.weight", "1.bias"]], Training(freeze=3))
+        Traceback (most recent call last):
+        headstart.errors.ParameterError: freeze=3 counts more blocks than the body has: 2. ...
+    """
+    known = {name for name, _ in body.named_parameters()}
+    named = [[f"{BODY}{name}" for name in block if name in known] for block in blocks]
+    trained_groups([ParameterGroup(tuple(name for block in named for name in block))], named, training)
 
 
 class _TrainedNames:
@@ -66,6 +92,11 @@ class _TrainedNames:
         """The parameters of the first blocks (of ``unfreeze`` the last ones), or of a name."""
         if isinstance(part, int):
             count = len(self.blocks)
+            if part > count:
+                raise ParameterError(
+                    f"{setting}={part} counts more blocks than the body has: {count}. Give a smaller number, or the name "
+                    f"of a part. They begin with {_listed(self.names)}."
+                )
             chosen = range(part) if setting == "freeze" else range(count - part, count)
             return {name for name in self.names if self._block(name) in chosen}
         part = part.rstrip(".")

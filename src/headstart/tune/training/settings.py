@@ -21,6 +21,9 @@ OptimizerName = Literal["adamw", "sgd"]
 Precision = Literal["auto", "bf16", "fp32"]
 AugmentationName = Literal["auto", "none", "light", "standard"]
 
+MOST = 100_000  # epochs, and items in a batch: beyond it a slip of the pen is likelier
+LARGEST = 100.0  # learning rate, weight decay and parameters of mixup: 5e4 is 5e-4 without its sign
+
 
 @dataclass(frozen=True)
 class Training:
@@ -97,13 +100,14 @@ class Training:
             check_choice(getattr(self, name), name, owner, get_args(kind))
         check_choice(self.augmentation, "augmentation", owner, get_args(AugmentationName))
         for name in ("epochs", "batch_size"):
-            check_number(getattr(self, name), name, owner, low=1, integer=True)
+            check_number(getattr(self, name), name, owner, low=1, high=MOST, integer=True)
         for name in ("micro_batch", "patience"):
-            check_number(getattr(self, name), name, owner, low=0, integer=True)
+            check_number(getattr(self, name), name, owner, low=0, high=MOST, integer=True)
         if self.learning_rate is not None:
-            check_number(self.learning_rate, "learning_rate", owner, low=0, open_low=True)
-        for name in ("weight_decay", "clip", "mixup", "cutmix"):
-            check_number(getattr(self, name), name, owner, low=0)
+            check_number(self.learning_rate, "learning_rate", owner, low=0, high=LARGEST, open_low=True)
+        for name in ("weight_decay", "mixup", "cutmix"):
+            check_number(getattr(self, name), name, owner, low=0, high=LARGEST)
+        check_number(self.clip, "clip", owner, low=0)
         for name in ("warmup", "ema", "label_smoothing", "dropout"):
             check_number(getattr(self, name), name, owner, low=0, high=0.9999)
         for name in ("freeze", "unfreeze"):
