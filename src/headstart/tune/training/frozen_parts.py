@@ -94,8 +94,8 @@ class _TrainedNames:
             count = len(self.blocks)
             if part > count:
                 raise ParameterError(
-                    f"{setting}={part} counts more blocks than the body has: {count}. Give a smaller number, or the name "
-                    f"of a part. They begin with {_listed(self.names)}."
+                    f"{setting}={part} counts more blocks than the body has: {count}. Give a smaller number, or a "
+                    f"name. They begin with {_listed(self.names)}."
                 )
             chosen = range(part) if setting == "freeze" else range(count - part, count)
             return {name for name in self.names if self._block(name) in chosen}
