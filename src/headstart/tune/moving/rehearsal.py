@@ -16,7 +16,6 @@ from headstart.tune.moving.contract import BringsBody, CrossFits, MovingStrategy
 from headstart.tune.moving.move import make_setting
 from headstart.tune.moving.plan import plan_of
 from headstart.tune.network.solved_head import neutral_calibration
-from headstart.tune.registry import MOVING
 from headstart.tune.training.chosen import Chosen
 from headstart.tune.training.frozen_parts import check_parts
 from headstart.tune.training.settings import Budget, Training
@@ -24,7 +23,10 @@ from headstart.types import Dataset, Source, Task
 
 __all__ = ["check_training_of"]
 
-READING = frozenset({"co_tuning", "delta", "joint", "side", "surgical"})  # strategies whose plan reads items
+WITHOUT_ITEMS = frozenset({  # strategies whose plan reads no item
+    "adapters", "adversarial", "bitfit", "bss", "contrastive", "dora", "full", "gradual", "l2_sp", "lora", "lp_ft",
+    "lwf", "norm_only", "partial", "ssf", "stoch_norm",
+})  # fmt: skip
 OF_PICTURES = ("mixup", "cutmix")
 OF_EPOCHS = ("patience", "keep_trained")  # settings that need a validation loss after each epoch
 ITEMS = Dataset([None] * 4, tuple("0123"), "vector", Task("classification", ("a", "b")), np.array([0, 0, 1, 1]))
@@ -69,7 +71,7 @@ def check_training_of(
     if data is not None:
         _check_inputs(body, training, chosen, source)
     check_parts(body.module, body.groups, training)
-    if (training.freeze or training.unfreeze) and strategy.name in MOVING and strategy.name not in READING:
+    if (training.freeze or training.unfreeze) and strategy.name in WITHOUT_ITEMS:
         _rehearse(strategy, source, body.kind)
 
 
