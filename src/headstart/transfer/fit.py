@@ -121,8 +121,9 @@ def fit(
             file of one, which may hold classes without items. The weight of the prior is chosen by leave-one-out loss.
         drop_suspects: whether training items whose label all others contradict are excluded from the fit.
         strategy: how knowledge is transferred: ``"frozen"`` (the body stays frozen), ``"auto"`` (the body is fine-tuned
-            if the evidence says that it pays, and the model of lowest validation loss is kept), or a strategy of
-            `headstart.tune` or its name, which is run without a forecast.
+            if the evidence says that it pays, and the model of lowest validation loss is kept), ``"auto:lp_ft,lora"``
+            (so, and these strategies are compared), or a strategy of `headstart.tune` or its name, which is run without
+            a forecast.
         training: settings of the training in place of those of the strategy, by name: those of
             `headstart.tune.Training`, such as ``{"epochs": 3, "freeze": 2}``, and the strategy's own, such as
             ``"rank"``; default: none.

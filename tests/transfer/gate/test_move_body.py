@@ -131,7 +131,7 @@ def test_a_moved_model_is_saved_and_loaded(source, tmp_path):
 
 def test_a_verdict_does_not_contradict_itself():
     """Kind: "lowers the loss ... did not pay", and an interval with the sign of the opposite word."""
-    from headstart.transfer.gate.decision import _change
+    from headstart.transfer.gate.keeping import _change
 
     assert _change(0.2, 0.1, 0.3) == "lowers the validation loss by 0.2000 [+0.1000, +0.3000]"
     assert _change(0.2, -0.1, 0.5).endswith("0.2000 [-0.1000, +0.5000], which is not certain,")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from headstart.evaluate.intervals.simultaneous import simultaneous_differences
 from headstart.reporting import Reporter
 from headstart.rows import take_rows
 from headstart.tasks import is_classification, is_regression
 from headstart.transfer.gate.headroom import LossCurve, Mismatch, headroom, loss_curve, mismatch
-from headstart.transfer.gate.pilot import Cost, Pilot, Trial
+from headstart.transfer.gate.pilot import LEVEL, Cost, Pilot, Trial
+from headstart.transfer.gate.time_plan import Countdown, TimePlan
 from headstart.transfer.stages.judge import Judged
 from headstart.types import Dataset
 
-__all__ = ["Forecast", "describe_forecast", "fitting", "judging_seconds", "make_forecast"]
+__all__ = ["Forecast", "Tried", "describe_forecast", "judging_seconds", "make_forecast", "plan_of_trial"]
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,12 @@ class Forecast:
         error_high: its upper bound, which no strategy can gain more than.
         curve: the head's learning curve; None if it was not computed.
         mismatch: whether an earlier block serves the target better than the last one; None if it was not computed.
-        seconds: expected time of the complete training, extrapolated from a few timed steps.
-        pilot: the short training on half of the items; None if cheaper evidence decided.
+        seconds: expected time of the training and its judging, from a few timed steps, or from the pilot after one.
+        pilot: the short training on half of the items, of the strategy with the largest gain; None if cheaper evidence
+            decided.
         verdict: whether to fine-tune, and why, in one sentence.
         go: whether to fine-tune.
+        pilots: of several strategies, by name; empty for a single one.
 
     Examples:
         >>> Forecast(0.1, 0.12, None, None, 60.0, None, "It pays.", True).to_dict()["seconds"]
@@ -47,10 +52,25 @@ class Forecast:
     pilot: Pilot | None
     verdict: str
     go: bool
+    pilots: dict[str, Pilot] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The evidence as plain JSON values."""
-        return asdict(self)
+        plain = asdict(replace(self, pilot=None, pilots={}))
+        pilots = {name: pilot.to_dict() for name, pilot in self.pilots.items()}
+        return plain | {"pilot": None if self.pilot is None else self.pilot.to_dict(), "pilots": pilots}
+
+
+class Tried(NamedTuple):
+    """A strategy, and what its training takes.
+
+    Examples:
+        >>> Tried(None, TimePlan(100.0, 20.0, 5)).plan.whole
+        123.0
+    """
+
+    trial: Trial
+    plan: TimePlan
 
 
 LITTLE = 0.005  # share of items: a smaller error leaves too little to gain
@@ -62,17 +82,26 @@ PILOT = 0.25  # of the complete training: half of the epochs on half of the item
 FEWEST = 80  # items: with fewer, the quarter that judges a pilot has under 20 items
 
 
-def make_forecast(trial: Trial, judged: Judged, *, seconds: float | None, reporter: Reporter) -> Forecast:
+def make_forecast(
+    trials: Sequence[Trial], judged: Judged, *, seconds: float | None, reporter: Reporter
+) -> tuple[Forecast, tuple[Tried, ...]]:
     """The evidence for or against fine-tuning the body, cheapest first; a pilot runs only if nothing cheaper decides.
 
     In order: the error of the head leaves little to gain; the items are too few; the training would exceed the time;
     the training cross-fits and therefore judges itself; the lower bound of the pilot's gain.
 
+    Of several strategies the first has its pilot first. Another one follows unless that excluded a gain, or the time is
+    short. Both are tested on the same items, with bounds that hold for all of them together.
+
     Args:
-        trial: the strategy and its items.
+        trials: one or several strategies, with the same items.
         judged: the head on frozen features.
         seconds: remaining time; None for 1,800.
-        reporter: receives the pilot's progress.
+        reporter: receives the expected cost, and the pilot's progress.
+
+    Returns:
+        The forecast, and the strategies to train: that with the best pilot, and others whose pilots gained too, if
+        there is time for all of them.
 
     Examples:
         >>> from headstart.reporting import SilentReporter
@@ -86,71 +115,169 @@ def make_forecast(trial: Trial, judged: Judged, *, seconds: float | None, report
         >>> prepared = prepare(shift.train.take(range(60)), shift.source, RunContext(silent))
         >>> judged = judge(prepared, HeadSearch(), 0, silent, once=True)
         >>> trial = Trial(LP_FT, prepared, prepared.dataset.take(judged.plan.fitted), 0)
-        >>> make_forecast(trial, judged, seconds=None, reporter=silent).verdict
+        >>> make_forecast([trial], judged, seconds=None, reporter=silent)[0].verdict
         '48 items are too few to tell'
     """
-    prepared, train, seed = trial.prepared, trial.train, trial.seed
-    task, y = train.labelled()
-    began, limit = time.perf_counter(), LIMIT if seconds is None else seconds
-
-    def time_left() -> float:
-        return limit - (time.perf_counter() - began)
-
+    first, countdown = trials[0], Countdown(LIMIT if seconds is None else seconds)
+    task, y = first.train.labelled()
     error, high = headroom(judged.model.head, y, task)
+    forecast = Forecast(error, high, None, None, 0.0, None, "", False)
     if is_classification(task) and high < LITTLE and judged.search.class_weight is None:
-        return Forecast(error, high, None, None, 0.0, None, f"at most {high:.1%} of the items could be gained", False)
-    cross_fitted = trial.cross_fitted
-    if len(train) < FEWEST and not cross_fitted:
-        return Forecast(error, high, None, None, 0.0, None, f"{len(train)} items are too few to tell", False)
-    rows, blocks = take_rows(prepared.rows, judged.plan.fitted), prepared.source.info.blocks
+        return replace(forecast, verdict=f"at most {high:.1%} of the items could be gained"), ()
+    if len(first.train) < FEWEST and not first.cross_fitted:
+        return replace(forecast, verdict=f"{len(first.train)} items are too few to tell"), ()
     with reporter.progress("estimating gain and cost"):
-        cost = trial.cost()
-        judging = judging_seconds(cost, judged, train)
-        expected = (FITS if cross_fitted else 1 + PILOT) * (cost.training(len(train)) + judging)
-        forecast = Forecast(error, high, None, None, expected, None, "", False)
-        if expected > time_left():
-            reason = f"it would take about {expected:.0f} s, more than the remaining {time_left():.0f} s"
-            return replace(forecast, verdict=f"{reason}; --time-limit allows more")
-        # curve and mismatch only explain the verdict, so they may not take time from the training
-        share = EXPLAINING * (time_left() - expected)
-        if judged.seconds <= share:
-            curve = loss_curve(rows, y, task, blocks=blocks, search=judged.search, seed=seed, seconds=share / 2)
-            found = mismatch(rows, y, task, blocks=blocks, seed=seed, seconds=share / 2)
-            forecast = replace(forecast, curve=curve, mismatch=found)
-        else:
-            reporter.line("skipped", "the learning curve of the frozen features does not fit into the time limit")
-    if cross_fitted:
-        return replace(forecast, verdict="each item is judged by a body that was trained without it", go=True)
-    with reporter.progress("a pilot on half of the items") as step:
-        seconds = max(time_left() / 3 - judging / 2, 1.0)
-        pilot = trial.pilot(judged.search, seconds=seconds, progress=step)
-    least = 0.0 if is_regression(task) else LITTLE_LOSS
-    forecast = replace(forecast, pilot=pilot, verdict=_verdict(pilot, least), go=bool(pilot.low > least))
-    return fitting(forecast, (cost.training(len(train)), judging), time_left())
+        tried = [Tried(trial, plan_of_trial(trial, judged)) for trial in trials]
+        forecast = replace(forecast, seconds=sum(_expected(one) for one in tried))
+        least = _least(tried[0])
+        if least > _left(countdown):
+            reason = f"it would take about {least:.0f} s at least, more than the remaining {_left(countdown):.0f} s"
+            return replace(forecast, verdict=f"{reason}; --time-limit allows more"), ()
+        forecast = _explained(forecast, first, judged, countdown, reporter)
+    if first.cross_fitted:
+        verdict = "each item is judged by a body that was trained without it"
+        return replace(forecast, verdict=verdict, go=True), (*tried,)
+    if len(tried) > 1:
+        reporter.line("cost", _cost_in_words(tried, countdown))
+    return _piloted(forecast, tried, judged, countdown, reporter)
 
 
-def fitting(forecast: Forecast, needed: tuple[float, float], left: float) -> Forecast:
-    """The forecast, against the training if it does not fit into the time that the pilot left.
+def _left(countdown: Countdown) -> float:
+    left = countdown.left()
+    return math.inf if left is None else left
 
-    A training may end early by the clock, so half of it is enough; its judging has to fit as a whole.
+
+def plan_of_trial(trial: Trial, judged: Judged) -> TimePlan:
+    """What a strategy takes, by a few steps of its training, which are timed.
 
     Args:
-        forecast: after the pilot.
-        needed: seconds of the complete training, and of judging it.
-        left: remaining seconds.
+        trial: the strategy and its items.
+        judged: its plan gives the items of the final evaluation.
+
+    Raises:
+        SourceError: if the source has no body that can be fine-tuned.
 
     Examples:
-        >>> found = Forecast(0.1, 0.12, None, None, 60.0, None, "a pilot gained", True)
-        >>> fitting(found, (100.0, 20.0), 90.0).go, fitting(found, (100.0, 20.0), 60.0).go
-        (True, False)
+        >>> from headstart.heads import HeadSearch
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.transfer.stages.context import RunContext
+        >>> from headstart.transfer.stages.judge import judge
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> shift, silent = toy_shift(), SilentReporter()
+        >>> prepared = prepare(shift.train.take(range(60)), shift.source, RunContext(silent))
+        >>> judged = judge(prepared, HeadSearch(("ridge",)), 0, silent, once=True)
+        >>> trial = Trial(LP_FT, prepared, prepared.dataset.take(judged.plan.fitted), 0)
+        >>> plan = plan_of_trial(trial, judged)
+        >>> plan.epochs, plan.training > plan.judging > 0
+        (5, True)
     """
-    training, judging = needed
-    if not forecast.go or training / 2 + judging <= left:
+    cost = trial.cost()
+    training, judging = cost.training(len(trial.train)), judging_seconds(cost, judged, trial.train)
+    if trial.cross_fitted:  # each of its trainings is judged before the next one begins
+        training = FITS * (training + judging)
+    return TimePlan(training, judging, trial.strategy.training.epochs)
+
+
+def _pilot_seconds(one: Tried) -> float:
+    return 0.0 if one.trial.cross_fitted else PILOT * one.plan.training + one.plan.judging
+
+
+def _expected(one: Tried) -> float:
+    return _pilot_seconds(one) + one.plan.whole
+
+
+def _least(one: Tried) -> float:
+    return _pilot_seconds(one) + one.plan.least
+
+
+def _cost_in_words(tried: Sequence[Tried], countdown: Countdown) -> str:
+    each = [
+        f"{one.trial.name}: about {_pilot_seconds(one):.0f} s for a pilot and {one.plan.whole:.0f} s for the training"
+        for one in tried
+    ]
+    return f"{'; '.join(each)}; {_left(countdown):.0f} s are left"
+
+
+def _explained(forecast: Forecast, trial: Trial, judged: Judged, countdown: Countdown, reporter: Reporter) -> Forecast:
+    """With learning curve and mismatch, which only explain the verdict: they may not take time from the training."""
+    prepared, (task, y) = trial.prepared, trial.train.labelled()
+    rows, blocks = take_rows(prepared.rows, judged.plan.fitted), prepared.source.info.blocks
+    share = EXPLAINING * (_left(countdown) - forecast.seconds)
+    if judged.seconds > share:
+        reporter.line("skipped", "the learning curve of the frozen features does not fit into the time limit")
         return forecast
-    reason = f"{forecast.verdict}, but the training and its judging would take about {training + judging:.0f} s, more "
+    curve = loss_curve(rows, y, task, blocks=blocks, search=judged.search, seed=trial.seed, seconds=share / 2)
     return replace(
-        forecast, verdict=f"{reason}than the remaining {max(left, 0):.0f} s; --time-limit allows more", go=False
+        forecast, curve=curve, mismatch=mismatch(rows, y, task, blocks=blocks, seed=trial.seed, seconds=share / 2)
     )
+
+
+def _piloted(
+    forecast: Forecast, tried: Sequence[Tried], judged: Judged, countdown: Countdown, reporter: Reporter
+) -> tuple[Forecast, tuple[Tried, ...]]:
+    """The forecast after the pilots, and the strategies to train, the best first."""
+    worth = 0.0 if is_regression(judged.model.task) else LITTLE_LOSS
+    done: list[tuple[Tried, Pilot]] = []
+    for number, one in enumerate(tried):
+        name, left = one.trial.name, _left(countdown)
+        if done and done[0][1].high < 0:
+            reporter.line("skipped", f"no pilot of {name}: that of {done[0][0].trial.name} excluded a gain")
+            break
+        if done and _least(one) > left:
+            reporter.line("skipped", f"no pilot of {name}: it would take the time of the training")
+            break
+        with reporter.progress(f"a pilot of {name} on half of the items") as step:
+            share = left / (2 * (len(tried) - number) + 1)
+            pilot = one.trial.pilot(
+                judged.search, seconds=max(share - one.plan.judging / 2, 1.0), judging=one.plan.judging, least=worth,
+                progress=step,
+            )  # fmt: skip
+        if pilot.stopped:
+            reporter.line("pilot", f"{name} ended early: {pilot.stopped}")
+        done.append((Tried(one.trial, one.plan.after(pilot)), pilot))
+    pilots = _together([pilot for _, pilot in done])
+    order = sorted(range(len(done)), key=lambda k: -pilots[k].gain)
+    ranked = [(done[k][0], pilots[k]) for k in order]
+    chosen, verdict = _chosen(ranked, worth, _left(countdown))
+    named = {one.trial.name: pilot for one, pilot in ranked} if len(tried) > 1 else {}
+    seconds = sum(one.plan.whole for one in chosen) if chosen else forecast.seconds
+    return replace(
+        forecast, seconds=seconds, pilot=ranked[0][1], pilots=named, verdict=verdict, go=bool(chosen)
+    ), chosen
+
+
+def _together(pilots: Sequence[Pilot]) -> list[Pilot]:
+    """The pilots with bounds that hold for all of them at once: they were tested on the same items."""
+    if len(pilots) < 2:
+        return list(pilots)
+    losses = [pilot.losses for pilot in pilots if pilot.losses is not None]
+    found = simultaneous_differences(losses[0][0], [after for _, after in losses], groups=pilots[0].groups, level=LEVEL)
+    bounds = [found.of(k) for k in range(len(pilots))]
+    return [
+        replace(pilot, gain=gain, low=low, high=high) for pilot, (gain, low, high) in zip(pilots, bounds, strict=True)
+    ]
+
+
+def _chosen(ranked: Sequence[tuple[Tried, Pilot]], worth: float, left: float) -> tuple[tuple[Tried, ...], str]:
+    """The strategies to train, and why, given the pilots, the best first, and the remaining seconds."""
+    (best, pilot), *others = ranked
+    verdict = _verdict(pilot, worth)
+    if len(ranked) > 1:
+        rest = ", ".join(f"{one.trial.name} by {found.gain:.4f}" for one, found in others)
+        verdict = f"{verdict} ({best.trial.name}; {rest})"
+    if not pilot.low > worth:  # nan too
+        return (), verdict
+    if not best.plan.fits(left):
+        reason = f"{verdict}, but the training and its judging would take about {best.plan.whole:.0f} s, more "
+        return (), f"{reason}than the remaining {max(left, 0):.0f} s; --time-limit allows more"
+    chosen, rest_of_time = [best], left - best.plan.whole
+    for one, found in others:
+        if found.low > worth and one.plan.whole <= rest_of_time:
+            chosen.append(one)
+            rest_of_time -= one.plan.whole
+    return tuple(chosen), verdict
 
 
 def judging_seconds(cost: Cost, judged: Judged, train: Dataset) -> float:

@@ -25,7 +25,8 @@ from headstart.model import TransferModel
 from headstart.reporting import Reporter
 from headstart.sources.bodies.trainable import TrainableSource, trainable
 from headstart.transfer.gate.decision import decide
-from headstart.transfer.gate.strategy_choice import AUTO, REPLAYING, UNWEIGHTED, moving_strategy
+from headstart.transfer.gate.strategy_choice import AUTO, REPLAYING, UNWEIGHTED, auto_names, moving_strategy
+from headstart.transfer.gate.time_plan import FINISHING, Countdown
 from headstart.transfer.stages.judge import FEW_ITEMS, Judged, affordable_folds, judge
 from headstart.transfer.stages.options import refuse_unused_training
 from headstart.transfer.stages.prepare import Prepared
@@ -37,6 +38,8 @@ from headstart.types import Dataset, Source
 FROZEN_BODY = "frozen"
 TYPICAL = "lp_ft"  # the strategy by whose parameters the settings of "auto" are checked
 MOST_ITEMS = 500  # on which forgetting is measured
+SLOWER = 2.0  # of the plain torch bodies that measure forgetting, relative to the engine
+REPEATS = 10.0  # folds of a cross-validation, each of which takes as long as the one held-out part
 
 __all__ = ["MovedBody", "check_body", "check_strategy", "move_body"]
 
@@ -99,14 +102,19 @@ def check_strategy(
         Traceback (most recent call last):
         headstart.errors.UnknownNameError: Unknown strategy 'lpft'. Did you mean 'lp_ft'? Known: ...
     """
-    if isinstance(strategy, str) and strategy not in (AUTO, *STRATEGIES):
+    compared = auto_names(strategy)
+    if compared is not None:
+        for one in compared:
+            check_strategy(one, class_weight, source_data, training)
+        if not compared:
+            check_chosen(training or {}, "the strategy that 'auto' chooses")
+        return
+    if isinstance(strategy, str) and strategy not in STRATEGIES:
         raise UnknownNameError("strategy", strategy, [AUTO, *STRATEGIES])
     if strategy == FROZEN_BODY:
         refuse_unused_training(training)
-    elif strategy == AUTO:
-        check_chosen(training or {}, "the strategy that 'auto' chooses")
-    imported = not isinstance(strategy, str) or strategy not in (AUTO, FROZEN_BODY, *MOVING)
-    imported |= bool(training) and strategy not in (AUTO, FROZEN_BODY)
+    imported = not isinstance(strategy, str) or strategy not in (FROZEN_BODY, *MOVING)
+    imported |= bool(training) and strategy != FROZEN_BODY
     found = moving_strategy(strategy) if imported else None
     name = str(strategy) if found is None else found.name
     if isinstance(found, ReplaysSource) or name in REPLAYING:
@@ -143,19 +151,21 @@ def check_body(
         Traceback (most recent call last):
         headstart.errors.SourceError: The source 'vector' has no body that can be fine-tuned; ...
     """
-    if strategy == FROZEN_BODY or (strategy == AUTO and not isinstance(source, TrainableSource)):
+    compared = auto_names(strategy)
+    if strategy == FROZEN_BODY or (compared == () and not isinstance(source, TrainableSource)):
         return
     if not isinstance(source, TrainableSource):
         trainable(source)
-    if strategy == AUTO and not training:
+    if compared == () and not training:
         return
-    found = moving_strategy(TYPICAL if strategy == AUTO else strategy)
-    if isinstance(found, ChecksBody):
-        found.check(source)
-    if training:
-        from headstart.tune.moving.rehearsal import check_training_of
+    for one in (strategy,) if compared is None else compared or (TYPICAL,):
+        found = moving_strategy(one)
+        if isinstance(found, ChecksBody):
+            found.check(source)
+        if training:
+            from headstart.tune.moving.rehearsal import check_training_of
 
-        check_training_of(with_chosen(found, training), source, training, data, named=strategy != AUTO)
+            check_training_of(with_chosen(found, training), source, training, data, named=compared is None)
 
 
 def move_body(
@@ -203,17 +213,19 @@ def move_body(
         prepared, judged, strategy, seed=judged.seed, seconds=seconds, reporter=reporter, folder=folder,
         logs=None if folder is None else folder / "logs", source_data=source_data, training=training,
     )  # fmt: skip
+    countdown = Countdown(None if seconds is None else seconds - (time.perf_counter() - began))
     if decision.model is None:
-        over = seconds is not None and time.perf_counter() - began >= seconds
-        again = judged if over else _frozen_again(prepared, judged, reporter)
-        return MovedBody(again, None, decision.record, folder)
+        return MovedBody(_frozen_again(prepared, judged, countdown, reporter), None, decision.record, folder)
+    moved, item = _with_body(prepared, judged, decision.model, reporter)
     forgotten = None
-    if seconds is None or time.perf_counter() - began < seconds:
+    count = min(MOST_ITEMS, len(judged.plan.evaluated)) if source_data is None else len(source_data)
+    needed, left = SLOWER * 2 * item * count, countdown.left()
+    if left is None or needed + FINISHING <= left:
         forgotten = _forgotten(prepared, judged, decision.model, source_data, reporter)
     else:
-        reporter.line("skipped", "forgetting of the source task was not measured: the time limit is over")
+        reporter.line("skipped", "forgetting of the source task was not measured: the time limit leaves too little")
     record = {**decision.record, "forgetting": forgotten}
-    return MovedBody(_with_body(prepared, judged, decision.model, reporter), judged.outputs, record, folder)
+    return MovedBody(moved, judged.outputs, record, folder)
 
 
 def _key(prepared: Prepared, judged: Judged, strategy: object) -> str:
@@ -224,7 +236,7 @@ def _key(prepared: Prepared, judged: Judged, strategy: object) -> str:
     )  # fmt: skip
 
 
-def _frozen_again(prepared: Prepared, judged: Judged, reporter: Reporter) -> Judged:
+def _frozen_again(prepared: Prepared, judged: Judged, countdown: Countdown, reporter: Reporter) -> Judged:
     """Evaluate frozen features as a fit without a strategy does, by cross-validation if there are few items.
 
     The one held-out part was needed to judge a training. None is kept, so the items can be used more fully.
@@ -233,6 +245,10 @@ def _frozen_again(prepared: Prepared, judged: Judged, reporter: Reporter) -> Jud
     widths = [block.width for block in prepared.source.info.blocks] or [prepared.rows.shape[1]]
     many = len(dataset) >= FEW_ITEMS and not affordable_folds(dataset, widths)
     if dataset.split is not None or dataset.times is not None or many:
+        return judged
+    left = countdown.left()
+    if left is not None and left < REPEATS * judged.seconds + FINISHING:
+        reporter.line("skipped", "no cross-validation of the frozen features: it does not fit into the time limit")
         return judged
     return judge(prepared, judged.search, judged.seed, reporter)
 
@@ -254,13 +270,15 @@ def _forgotten(
     return sentence
 
 
-def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporter: Reporter) -> Judged:
-    """The fine-tuned model, evaluated on the same items as the frozen features."""
+def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporter: Reporter) -> tuple[Judged, float]:
+    """The fine-tuned model, evaluated on the same items as the frozen features; and the seconds of an item."""
     task, y = prepared.dataset.labelled()
     evaluated = judged.plan.evaluated
     with reporter.progress("encoding with the fine-tuned body") as step:
         items = prepared.dataset.take(evaluated).items
+        began = time.perf_counter()
         rows = extract(model.source, items, engine=prepared.engine, progress=step, on_error="raise").rows
+        item = (time.perf_counter() - began) / len(evaluated)
     outputs: NDArray[np.float64] = model.outputs(rows)
     evaluation = evaluate_predictions(task, y[evaluated], outputs, groups=judged.resample_groups, seed=judged.seed)
     name, metric = next(iter(evaluation.metrics.items()))
@@ -275,4 +293,4 @@ def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporte
     return replace(
         judged, model=model, outputs=outputs, evaluation=evaluation,
         coverage=realised_coverage(parts, seed=judged.seed), certainty=certainty_blocks(parts),
-    )  # fmt: skip
+    ), item  # fmt: skip

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headstart.data import folds
 from headstart.engine.options import Engine
@@ -15,6 +16,7 @@ from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.heads import HeadSearch
 from headstart.reporting import Progress
 from headstart.tasks import base_kind, task_methods
+from headstart.transfer.gate.interim import Interim
 from headstart.transfer.gate.strategy_choice import is_cross_fitted
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune.moving.contract import MovesItself, MovingStrategy, with_settings
@@ -31,6 +33,7 @@ LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
 TIMED_STEPS = 3
 FORWARD = 3.0  # a training step costs about 3 forward passes: one forward, and a backward of twice that
 CANDIDATES = 9  # compared on the validation part, at most
+Losses = NDArray[np.float64]
 PLAIN = Engine("torch", cache=False)  # a pilot's body is used once: compiling it or caching its rows would not pay
 
 
@@ -83,6 +86,14 @@ class Pilot:
             items.
         high: upper bound.
         seconds: wall time.
+        training: seconds of its steps and validations alone.
+        epochs: number of epochs that it made.
+        stopped: why it ended before its last epoch; empty if it did not.
+        losses: (m,) losses of the test items, by the head and by the trained body.
+
+    Examples:
+        >>> Pilot(50, 0.1, 0.05, 0.2, seconds=70.0).to_dict()["items"]
+        50
     """
 
     items: int
@@ -90,6 +101,19 @@ class Pilot:
     low: float
     high: float
     seconds: float
+    training: float = 0.0
+    epochs: float = 0.0
+    stopped: str = ""
+    losses: tuple[Losses, Losses] | None = field(default=None, repr=False, compare=False)
+    groups: NDArray[np.str_] | None = field(default=None, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain JSON values, without the losses."""
+        return asdict(replace(self, losses=None, groups=None), dict_factory=_without_losses)
+
+
+def _without_losses(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if name not in ("losses", "groups")}
 
 
 def _half(epochs: int) -> int:
@@ -106,6 +130,8 @@ class Trial:
         prepared: holds the source and the engine that encodes.
         train: the labelled items.
         seed: random seed.
+        alone: whether it is the only strategy that is tried. Several are all judged on the same held-out items, so
+            none of them cross-fits.
 
     Examples:
         >>> from headstart.data import read
@@ -128,11 +154,17 @@ class Trial:
     prepared: Prepared
     train: Dataset
     seed: int
+    alone: bool = True
+
+    @property
+    def name(self) -> str:
+        """The name of the strategy."""
+        return self.strategy.name
 
     @property
     def cross_fitted(self) -> bool:
         """Whether the training cross-fits: its validation losses are out-of-fold, so it needs no pilot."""
-        return is_cross_fitted(self.strategy, self.train)
+        return self.alone and is_cross_fitted(self.strategy, self.train)
 
     def cost(self) -> Cost:
         """How long the strategy takes on this machine, extrapolated from a few timed steps.
@@ -148,14 +180,25 @@ class Trial:
         step = seconds_per_step(self.strategy, self.prepared.source, few, seed=self.seed, engine=self.prepared.engine)
         return Cost(step / min(size, len(few)), epochs, min(size, len(few)))
 
-    def pilot(self, search: HeadSearch, *, seconds: float | None, progress: Progress | None = None) -> Pilot:
+    def pilot(
+        self,
+        search: HeadSearch,
+        *,
+        seconds: float | None,
+        judging: float | None = None,
+        least: float = 0.0,
+        progress: Progress | None = None,
+    ) -> Pilot:
         """Train on half of the items for half of the epochs, and compare with the head fitted on the same half.
 
-        A third quarter validates, and both are tested on the fourth.
+        A third quarter validates, and both are tested on the fourth. The training ends early where the losses of the
+        third quarter already show or exclude a gain (`headstart.transfer.gate.interim`).
 
         Args:
             search: the candidates of the choice of head.
-            seconds: time limit of the pilot; None for no limit.
+            seconds: time limit of the pilot's training; None for no limit.
+            judging: seconds after it in which candidates are judged; None for no limit.
+            least: the smallest gain that counts.
             progress: called with (steps done, steps in all).
 
         Examples:
@@ -177,23 +220,29 @@ class Trial:
         together = group_codes(train.groups, len(y))
         parts = [test for _, test in folds(y, base_kind(task), together, n_folds=PARTS, seed=self.seed)]
         half = train.take(np.sort(np.concatenate(parts[:2])))
-        judging = train.take(parts[3])
+        test = train.take(parts[3])
+        valid = train.take(parts[2])
         training = replace(self.strategy.training, epochs=_half(self.strategy.training.epochs))
+        interim = Interim(least, valid.groups)
         moved = move(
-            with_settings(self.strategy, training=training), self.prepared.source, half, valid=train.take(parts[2]),
-            seed=self.seed, budget=Budget(seconds=seconds, progress=progress), search=search,
+            with_settings(self.strategy, training=training), self.prepared.source, half, valid=valid, seed=self.seed,
+            budget=Budget(seconds=seconds, judging=judging, progress=progress, watch=interim), search=search,
             engine=self.prepared.engine,
         )  # fmt: skip
-        methods, truth = task_methods(task), judging.labelled()[1]
+        methods, truth = task_methods(task), test.labelled()[1]
         start, best = (
-            methods.loss(replace(model, engine=PLAIN).predict_proba(judging.items), truth)
+            methods.loss(replace(model, engine=PLAIN).predict_proba(test.items), truth)
             for model in (moved.start.model, moved.best.model)
         )
         weights = class_weights_of(train, search.class_weight)
         if weights is not None:
             start, best = start * weights[truth], best * weights[truth]
-        gain, low, high = paired_difference(start, best, groups=judging.groups, level=LEVEL)
-        return Pilot(len(half), gain, low, high, time.perf_counter() - started)
+        gain, low, high = paired_difference(start, best, groups=test.groups, level=LEVEL)
+        history, early = moved.outcome.history, interim.why if moved.outcome.stopped == "decided" else ""
+        return Pilot(
+            len(half), gain, low, high, time.perf_counter() - started, moved.outcome.seconds,
+            history[-1]["epoch"] if history else 0.0, early, (start, best), test.groups,
+        )  # fmt: skip
 
     def run(self, search: HeadSearch, budget: Budget) -> Moved:
         """The complete training, by the strategy's own method if it has one.
@@ -205,7 +254,8 @@ class Trial:
         from headstart.tune.moving.move import move
 
         strategy = self.strategy
-        return (strategy.move if isinstance(strategy, MovesItself) else partial(move, strategy))(
+        own = isinstance(strategy, MovesItself) and (self.alone or not is_cross_fitted(strategy, self.train))
+        return (strategy.move if own and isinstance(strategy, MovesItself) else partial(move, strategy))(
             self.prepared.source, self.train, seed=self.seed, budget=budget, search=search,
             engine=self.prepared.engine,
         )  # fmt: skip

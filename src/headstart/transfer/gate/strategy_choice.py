@@ -7,18 +7,21 @@ from typing import TypeVar
 
 import numpy as np
 
-from headstart.errors import ParameterError
+from headstart.errors import ParameterError, UnknownNameError
 from headstart.tasks import is_classification
 from headstart.tune.moving.contract import CrossFits, MovingStrategy, with_settings
-from headstart.tune.registry import STRATEGIES, Strategy
+from headstart.tune.registry import MOVING, STRATEGIES, Strategy
 from headstart.tune.training.chosen import Chosen, with_chosen
 from headstart.types import Dataset
 
 M = TypeVar("M", bound=MovingStrategy)
 
-__all__ = ["AUTO", "REPLAYING", "UNWEIGHTED", "is_cross_fitted", "moving_strategy", "sized", "strategy_for"]
+__all__ = [
+    "AUTO", "REPLAYING", "UNWEIGHTED", "auto_names", "is_cross_fitted", "moving_strategy", "sized", "strategy_for",
+]  # fmt: skip
 
 AUTO = "auto"
+SEVERAL = f"{AUTO}:"  # and the names of the strategies that are compared
 UNWEIGHTED = frozenset({"contrastive"})  # strategies that do not use class weights
 REPLAYING = frozenset({"joint"})  # strategies of the registry that need source data
 STEPS = 300  # aimed at by a training: fewer change a body little; many items exceed it in 3 epochs
@@ -48,6 +51,38 @@ def strategy_for(train: Dataset, kind: str, *, alone: bool = True, weighted: boo
     if plain and is_classification(task) and kind == "tokens" and len(y) <= FEW_TEXTS * len(np.unique(y)):
         return "contrastive"
     return "lp_ft"
+
+
+def auto_names(wanted: object) -> tuple[str, ...] | None:
+    """The strategies that ``"auto"`` compares; none if it chooses by the items; None for another strategy.
+
+    Args:
+        wanted: as the ``strategy`` of a fit.
+
+    Raises:
+        ParameterError: if fewer than two strategies are named, or one of them twice.
+        UnknownNameError: for an unknown name.
+
+    Examples:
+        >>> auto_names("auto:lp_ft,lora"), auto_names("auto"), auto_names("lp_ft")
+        (('lp_ft', 'lora'), (), None)
+        >>> auto_names("auto:lora")
+        Traceback (most recent call last):
+        headstart.errors.ParameterError: 'auto:' takes two strategies or more, such as auto:lp_ft,lora. Got 'lora' ...
+    """
+    if not isinstance(wanted, str) or (wanted != AUTO and not wanted.startswith(SEVERAL)):
+        return None
+    if wanted == AUTO:
+        return ()
+    names = tuple(name.strip() for name in wanted.removeprefix(SEVERAL).split(","))
+    for name in names:
+        if name not in MOVING:
+            raise UnknownNameError("strategy", name, sorted(MOVING))
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise ParameterError(
+            f"'{SEVERAL}' takes two strategies or more, such as {SEVERAL}lp_ft,lora. Got '{', '.join(names)}' instead."
+        )
+    return names
 
 
 def moving_strategy(wanted: object) -> MovingStrategy:

@@ -49,6 +49,7 @@ FEWEST = 60  # items, however long their sounds are
 HEARD = 16  # sounds whose length is read
 FEWEST_COMPARED = 40  # items; the losses of fewer are mostly noise, and opening a second body takes longer than the fit
 SHARES = (1 / 4, 1 / 2, 1.0)
+OF_LIMIT = 1 / 3  # of a time limit that the comparison may take: encoding all items takes longer than the samples
 LEAST_ITEMS, LEAST_PER_CLASS = 40, 4  # of a sample that may stop a source
 CLEAR = 2.0  # standard errors of the paired difference from which it is said to be more than noise
 
@@ -106,6 +107,7 @@ def compare_sources(
         Contestant(Entry(name, None, dataset.modality, describe(name)), dataset.items, context.engine) for name in names
     )
     left = context.clock.left()
+    left = None if left is None else OF_LIMIT * left
     if left is not None and left <= 0:
         return Comparison(contestants, None, len(steps[-1]), f"they could not be compared ({OUT_OF_TIME})", ())
     asked = Question(task, y, groups, seed=context.seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -30,6 +30,7 @@ from headstart.types import Block, Dataset, Rows, Source
 __all__ = ["FROZEN", "Baseline", "compare", "compare_in_time", "reference_outputs"]
 
 FROZEN = "frozen features"
+SIMPLE = "simple baseline"
 SAMPLE = 32  # items that are encoded to estimate the time of all
 CHOSEN_IN_EACH_PART = "TF-IDF of words or characters"
 
@@ -69,17 +70,24 @@ def compare_in_time(
     """
     if which == "none":
         return ()
-    left, reporter = context.clock.left(), context.reporter
-    if context.clock.is_over:
+    clock, reporter = context.clock, context.reporter
+    if clock.is_over:
         reporter.warning(
             "The baselines were skipped: the time limit is over. Without them the gain from transfer is unknown."
         )
         return ()
-    # 20% on top of the estimate for loading the body and solving its heads
-    if which == "all" and left is not None and left < 1.2 * _encoding_seconds(prepared):
-        reporter.warning("The untrained body was skipped: it would not fit into the time limit.")
-        which = "fast"
-    return tuple(compare(prepared, judged, which, reporter, frozen=frozen))
+
+    def allows(name: str) -> bool:
+        left = clock.left()
+        needed = judged.seconds  # its heads are solved as those of the model were
+        if name == UNTRAINED and left is not None:
+            needed += 1.2 * _encoding_seconds(prepared)  # 20% more for loading the body
+        if left is None or left >= needed:
+            return True
+        reporter.warning(f"The {name} was skipped: it would not fit into the time limit.")
+        return False
+
+    return tuple(compare(prepared, judged, which, reporter, frozen=frozen, allows=allows))
 
 
 def _encoding_seconds(prepared: Prepared) -> float:
@@ -101,6 +109,7 @@ def compare(
     *,
     frozen: NDArray[np.float64] | None = None,
     known: Sequence[tuple[str, NDArray[np.float64]]] | None = None,
+    allows: Callable[[str], bool] = lambda _: True,
 ) -> Iterator[Baseline]:
     """Evaluate each baseline on the items that the model was evaluated on, and report the gain over it.
 
@@ -111,6 +120,8 @@ def compare(
         reporter: receives the results.
         frozen: (m, k) outputs of the head on frozen features for the same items, if the model's body is fine-tuned.
         known: from `reference_outputs` of a model that was evaluated on the same items; None to compute them.
+        allows: whether there is time left for a baseline, ``"simple baseline"`` or ``"untrained body"``, which is asked
+            when it is its turn.
 
     Yields:
         Frozen features if given, majority, the simple features of the modality if it has any, and the untrained body if
@@ -134,7 +145,9 @@ def compare(
     task, y = dataset.labelled()
     truth = y[judged.plan.evaluated]
     given = [] if frozen is None else [(FROZEN, frozen)]
-    others = reference_outputs(prepared, judged, which == "all", reporter) if known is None else iter(known)
+    others = (
+        reference_outputs(prepared, judged, which == "all", reporter, allows=allows) if known is None else iter(known)
+    )
     for name, reference in chain(given, others):
         evaluation = evaluate_predictions(task, truth, reference, groups=groups, seed=seed)
         gain = transfer_gain(task, truth, judged.outputs, reference, groups=groups, seed=seed, reference=name)
@@ -143,7 +156,12 @@ def compare(
 
 
 def reference_outputs(
-    prepared: Prepared, judged: Judged, untrained: bool, reporter: Reporter
+    prepared: Prepared,
+    judged: Judged,
+    untrained: bool,
+    reporter: Reporter,
+    *,
+    allows: Callable[[str], bool] = lambda _: True,
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Name and (m, k) outputs of each baseline for the items that a model was evaluated on.
 
@@ -152,6 +170,7 @@ def reference_outputs(
         judged: the model; only its splits, its seed and its candidate heads are used.
         untrained: whether the untrained body is one of them.
         reporter: receives progress.
+        allows: as in `compare`.
 
     Examples:
         >>> from headstart.data import read
@@ -173,11 +192,12 @@ def reference_outputs(
     # its test part, which would put this baseline below chance
     constant = "mean" if TASKS[task.kind].base == "regression" else "majority"
     yield constant, majority_outputs(task, y[plan.fitted], len(plan.evaluated))
-    with reporter.progress("solving the simple baseline"), threads_for(len(dataset), MAX_TERMS):
-        simple = _simple_outputs(prepared, judged)
-    if simple is not None:
-        yield simple
-    twin = prepared.source.untrained(judged.seed) if untrained else None
+    if allows(SIMPLE):
+        with reporter.progress("solving the simple baseline"), threads_for(len(dataset), MAX_TERMS):
+            simple = _simple_outputs(prepared, judged)
+        if simple is not None:
+            yield simple
+    twin = prepared.source.untrained(judged.seed) if untrained and allows(UNTRAINED) else None
     if twin is not None:
         _release(prepared.source)  # the memory of one body has to do for both
         with reporter.progress("encoding with the untrained body") as step:

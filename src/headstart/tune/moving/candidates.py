@@ -7,7 +7,9 @@ the two (WiSE-FT, `headstart.tune.moving.interpolation`), and a head that is sol
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -31,6 +33,7 @@ from headstart.types import Dataset
 __all__ = ["Moved", "ValidatedModel", "bounded", "make_candidates"]
 
 SHARES = (0.75, 0.5, 0.25)  # of the way from the start to the trained weights, besides all of it
+SOLVED_AGAIN = ", head solved again"
 UNSEEN = 30.0  # how far below the smallest finite score that of a class without items is put
 
 
@@ -74,6 +77,7 @@ class Moved:
         outcome: how the training went.
         valid: the items that the candidates were judged on.
         network: the trained network.
+        left_out: names of candidates for which no time was left.
 
     Examples:
         >>> from headstart.sources.toy_shift import toy_shift
@@ -88,6 +92,7 @@ class Moved:
     outcome: Outcome
     valid: Dataset = field(repr=False)
     network: Network = field(repr=False)
+    left_out: tuple[str, ...] = ()
 
     @property
     def start(self) -> ValidatedModel:
@@ -110,6 +115,8 @@ def make_candidates(
     search: HeadSearch,
     outcome: Outcome | None = None,
     last: Mapping[str, Tensor] | None = None,
+    until: float = math.inf,
+    left_out: Callable[[str], object] = lambda _: None,
 ) -> Iterator[ValidatedModel]:
     """The start, the trained network, its interpolations with the start, and a head solved again on the best body.
 
@@ -125,6 +132,9 @@ def make_candidates(
         search: which heads and features are compared when the head is solved.
         outcome: how the training went: it says of which epoch the network's weights are; None for the last one.
         last: the weights of the last step by name, if the network holds earlier ones.
+        until: end of the time for judging, in seconds of `time.perf_counter`; a further candidate that would take
+            longer, judging by those before it, is left out.
+        left_out: called with the name of each that is left out.
 
     Yields:
         The candidates, the start first.
@@ -146,15 +156,25 @@ def make_candidates(
     yield replace(head, is_trained=False)
     after = setting.network.state()
     made: list[tuple[float, _Weights]] = []
+    longest = 0.0  # seconds of a candidate so far
     for weights in _all_weights(name, before, after, outcome, last):
+        began = time.perf_counter()
+        if made and began + longest > until:
+            left_out(weights.label)
+            continue
         _load(setting.network, before, weights)
         found = _trained(weights, setting, validation, needed=not made)
         if found is not None:
             made.append((found.loss, weights))
             yield found
+        longest = max(longest, time.perf_counter() - began)
     _, best = min(made, key=lambda pair: pair[0])
-    _load(setting.network, before, best)
-    yield _solved_again(best, setting, validation, search=search)
+    again = longest * (len(setting.y) + len(validation.y)) / max(len(validation.y), 1)
+    if time.perf_counter() + again > until:
+        left_out(f"{best.label}{SOLVED_AGAIN}")
+    else:
+        _load(setting.network, before, best)
+        yield _solved_again(best, setting, validation, search=search)
     setting.network.load_state_dict(after)
 
 
@@ -219,7 +239,7 @@ def _solved_again(weights: _Weights, setting: Setting, validation: Validation, *
     The leave-one-out losses of these rows are too low, since the body was trained on the same items. They only choose
     the head; the candidate itself is judged on the validation items.
     """
-    label = f"{weights.label}, head solved again"
+    label = f"{weights.label}{SOLVED_AGAIN}"
     search = replace(search, prior=None)  # a prior from class names was encoded by the frozen body
     rows = network_rows(setting.network, setting.batches)
     source = _source(label, setting)

@@ -153,7 +153,7 @@ def move(
         make = partial(_worker_job, strategy, source, parts, start.head, seed=seed, weights=weights, engine=here)
         cluster = Cluster(engine.ray, engine.workers, make)
     last: dict[str, Tensor] = {}
-    job = make_job(setting, plan, train_part, lambda: validation.loss(network))
+    job = make_job(setting, plan, train_part, lambda: validation.loss(network, budget.watch))
     outcome = run_training(
         replace(job, last=last.update), setting.training,
         key=_key(strategy, setting, (train_part, valid), search), items=len(train_part), seed=seed,
@@ -167,10 +167,12 @@ def move(
             return make_setting(strategy, source, train_part, start, seed=seed, budget=budget, class_weights=weights)
 
         finished = finished_state(strategy, network, plan, last, again)
+    left_out: list[str] = []
     found = make_candidates(
-        strategy.name, setting, validation, before, base=base, search=search, outcome=outcome, last=finished
-    )
-    return Moved(tuple(islice(found, most)), outcome, valid, network)
+        strategy.name, setting, validation, before, base=base, search=search, outcome=outcome, last=finished,
+        until=budget.end_of_judging(began), left_out=left_out.append,
+    )  # fmt: skip
+    return Moved(tuple(islice(found, most)), outcome, valid, network, tuple(left_out))
 
 
 def _worker_job(

@@ -17,7 +17,7 @@ from headstart.tune.network.frozen_prefix import FrozenPrefix
 from headstart.tune.network.prefix_batches import kept_batches
 from headstart.tune.training.batches import ItemBatches
 from headstart.tune.training.device import autocast, to_device
-from headstart.tune.training.settings import Precision, Training
+from headstart.tune.training.settings import Precision, Training, Watch
 from headstart.types import Dataset, FeatureMatrix, Source, Task
 
 __all__ = ["Validation", "halved_losses", "network_rows"]
@@ -112,10 +112,15 @@ class Validation:
         with np.errstate(over="ignore", invalid="ignore"):  # weights that diverged overflow here
             return network.head.fitted().scores(network_rows(network, self.batches, device))
 
-    def loss(self, network: Network) -> float:
-        """The mean loss of the calibrated outputs; infinite if an output is not a finite number."""
+    def loss(self, network: Network, watch: Watch | None = None) -> float:
+        """The mean loss of the calibrated outputs, of which the watch is told; infinite if an output is not finite."""
         scores = self.scores(network)
-        return float(self.losses(scores).mean()) if np.isfinite(scores).all() else math.inf
+        if not np.isfinite(scores).all():
+            return math.inf
+        losses = self.losses(scores)
+        if watch is not None:
+            watch.note(losses)
+        return float(losses.mean())
 
     def calibration(self, scores: NDArray[np.float64]) -> Calibration:
         """The calibration parameters fitted on the scores (n, k) of these items."""

@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from headstart.tune.training.job import Stopped
+    from headstart.tune.training.settings import Watch
 
 __all__ = ["TrainingClock"]
 
@@ -19,6 +24,7 @@ class TrainingClock:
 
     Args:
         limit: seconds; None for no limit.
+        watch: may end the training before.
 
     Attributes:
         now: seconds after the last step, the mean over all processes, so that all of them stop at the same step.
@@ -35,8 +41,8 @@ class TrainingClock:
         0.0
     """
 
-    def __init__(self, limit: float | None) -> None:
-        self.limit = limit
+    def __init__(self, limit: float | None, watch: Watch | None = None) -> None:
+        self.limit, self._watch = limit, watch
         self.now = self.validation = self._spent = 0.0
         self._quickest = MAX
         self._began = time.perf_counter()
@@ -80,6 +86,13 @@ class TrainingClock:
 
     @property
     def is_over(self) -> bool:
-        """Whether no further step fits into the limit."""
+        """Whether no further step fits into the limit, or none is needed."""
+        if self.reason == "decided":
+            return True
         ahead = 0.0 if self._quickest == MAX else self._quickest
         return self.now >= self._allowed or self.now + ahead > self._allowed
+
+    @property
+    def reason(self) -> Stopped:
+        """Why a training ends where the clock is over."""
+        return "decided" if self._watch is not None and self._watch.decided else "time"

@@ -107,7 +107,7 @@ class _Run:
         self.history: list[dict[str, float]] = []
         self._losses: list[float] = []  # of the steps of this epoch
         self._stale, self._note = 0, ""
-        self._clock, self._written = TrainingClock(budget.seconds), time.perf_counter()
+        self._clock, self._written = TrainingClock(budget.seconds, budget.watch), time.perf_counter()
         self.step = 0
         self.stopped: Stopped | None = None
         if budget.folder is not None:
@@ -128,7 +128,7 @@ class _Run:
             self._start_loss = self._best_loss
             self._best_loss = math.inf if self._training.keep_trained else self._start_loss
         if self._clock.is_over and self.step < self._total:
-            self.stopped = self.stopped or "time"
+            self.stopped = self.stopped or self._clock.reason
 
     def epoch(self, log: TrainingLog) -> None:
         """Train to the end of the current epoch, which a resumed training enters in the middle."""
@@ -141,7 +141,7 @@ class _Run:
                 self._losses.append(loss)
                 self._report_progress(loss)
                 if self._clock.is_over and self.step < self._total:
-                    self.stopped = "time"
+                    self.stopped = self._clock.reason
                     break
                 if time.perf_counter() - self._written > self._budget.checkpoint_seconds and self.step % self._steps:
                     self._write()
@@ -167,7 +167,7 @@ class _Run:
         if self.stopped is None and self.step >= self._total:
             self.stopped = "done"
         elif self.stopped is None and self._clock.is_over:
-            self.stopped = "time"
+            self.stopped = self._clock.reason
         elif self.stopped is None and 0 < self._training.patience <= self._stale:
             self.stopped = "no longer better"
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from headstart.errors import ParameterError
 from headstart.params import check_choice, check_number
@@ -14,7 +18,7 @@ from headstart.reporting import Progress
 if TYPE_CHECKING:
     from headstart.tune.training.processes import Parallel
 
-__all__ = ["AugmentationName", "Budget", "OptimizerName", "Precision", "ScheduleName", "Training"]
+__all__ = ["AugmentationName", "Budget", "OptimizerName", "Precision", "ScheduleName", "Training", "Watch"]
 
 ScheduleName = Literal["cosine", "one_cycle", "slanted", "constant"]
 OptimizerName = Literal["adamw", "sgd"]
@@ -129,9 +133,22 @@ def _check_part(value: object, name: str, owner: str) -> None:
         )
 
 
+class Watch(Protocol):
+    """What is told of the validation losses during a training, and may end it early."""
+
+    def note(self, losses: NDArray[np.float64]) -> None:
+        """The losses (m,) of the validation items, at the start and after each epoch."""
+        ...
+
+    @property
+    def decided(self) -> bool:
+        """Whether no further step is needed."""
+        ...
+
+
 @dataclass(frozen=True)
 class Budget:
-    """The time limit and the outputs of a training; only ``seconds`` can change the result.
+    """The time limit and the outputs of a training; only ``seconds``, ``judging`` and ``watch`` can change the result.
 
     Attributes:
         seconds: time limit, by which the learning rate schedule ends at the latest; None for no limit. If the limit is
@@ -141,6 +158,9 @@ class Budget:
         logs: folder for ``training.csv`` and TensorBoard's event file; None for no logs.
         progress: called with the number of steps done, the total number and a detail.
         parallel: sums gradients over several processes; None for one process.
+        judging: seconds after ``seconds`` in which the candidates are judged; those that would not fit are left out.
+            None for no limit.
+        watch: told of the validation losses, and may end the training early; None for none, and on a cluster.
         on_epoch: called after each epoch with its row of ``training.csv``: epoch, step, loss, validation loss, rate and
             seconds; not on a cluster, to which functions of this process are not sent.
 
@@ -160,6 +180,17 @@ class Budget:
     progress: Progress | None = None
     parallel: Parallel | None = None
     on_epoch: Callable[[Mapping[str, float]], object] | None = None
+    judging: float | None = None
+    watch: Watch | None = None
+
+    def end_of_judging(self, began: float) -> float:
+        """When the candidates must be judged if the training began at this time; infinite without a limit.
+
+        Examples:
+            >>> Budget(seconds=60, judging=20).end_of_judging(100.0), Budget().end_of_judging(100.0)
+            (180.0, inf)
+        """
+        return math.inf if self.seconds is None or self.judging is None else began + self.seconds + self.judging
 
     def less(self, spent: float) -> Budget:
         """The same budget after ``spent`` seconds of other work, with a limit of 0 seconds at least.
