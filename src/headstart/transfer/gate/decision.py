@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from headstart.errors import SourceError
 from headstart.reporting import Reporter
@@ -94,7 +95,7 @@ def decide(
         name = trial.name
         chosen, forecast = affordable(trial, judged, countdown, reporter)
     if not chosen:
-        record = {"name": name, "forecast": forecast and forecast.to_dict(), "candidates": [], "kept": "head"}
+        record: dict[str, Any] = {"name": name, "forecast": forecast and forecast.to_dict(), "candidates": [], "kept": "head"}
         return Decision(None, record)
     runs = train_all(chosen, judged.search, countdown, folder=folder, logs=logs, reporter=reporter)
     on_all_items = None

@@ -181,7 +181,7 @@ def settings_of(training: StrategyRun) -> dict[str, Any]:
         >>> network = SimpleNamespace(body=nn.Linear(1, 1))
         >>> found = settings_of(StrategyRun(LORA, SimpleNamespace(network=network)))
         >>> found["rank"], found["learning_rate"]
-        (8, 7e-05)
+        (8, 0.0001)
     """
     from headstart.tune.training.optimizer import learning_rate_for
 
