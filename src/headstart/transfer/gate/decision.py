@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from headstart.errors import SourceError
 from headstart.reporting import Reporter
@@ -85,7 +84,7 @@ def decide(
             )
             return Decision(None, {"name": "frozen", "forecast": None, "candidates": [], "kept": "head"})
         names = names or (strategy_for(train, kind, alone=prepared.engine.ray is None, weighted=weighted),)
-        made = [sized(moving_strategy(name), train, training) for name in names]
+        made = [_named(name, train, source_data, training) for name in names]
         trials = [Trial(one, prepared, train, seed, alone=len(names) == 1) for one in made]
         forecast, chosen = make_forecast(trials, judged, seconds=seconds, reporter=reporter)
         name = " or ".join(one.trial.name for one in chosen) or " or ".join(one.name for one in trials)
@@ -95,8 +94,8 @@ def decide(
         name = trial.name
         chosen, forecast = affordable(trial, judged, countdown, reporter)
     if not chosen:
-        record: dict[str, Any] = {"name": name, "forecast": forecast and forecast.to_dict(), "candidates": [], "kept": "head"}
-        return Decision(None, record)
+        shown = None if forecast is None else forecast.to_dict()
+        return Decision(None, {"name": name, "forecast": shown, "candidates": [], "kept": "head"})
     runs = train_all(chosen, judged.search, countdown, folder=folder, logs=logs, reporter=reporter)
     on_all_items = None
     # a cross-fitted training (one process only) fits every candidate on all items, so the comparison is already fair
