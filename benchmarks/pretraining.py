@@ -162,14 +162,15 @@ def shown(results: Mapping[str, Any]) -> list[str]:
     source = results["source"]
     seeds = sorted({int(key.split(", ")[2]) for key in results if key.count(", ") == 2})
     data, training = source["data"], source["training"]
+    held_out, untrained, test = source["held_out"]["value"], source["untrained"]["value"], source["test"]
     lines = [
         f"Source: `{source['command']}`: {data['items']:,} pictures of 5 classes, {training['epochs']} epochs, "
-        f"{source['seconds']:.0f} s with other work on the machine; test accuracy {source['test']['value']:.3f} "
-        f"[{source['test']['low']:.3f}, {source['test']['high']:.3f}]. Held-out pictures: "
-        f"{source['held_out']['value']:.3f}, random weights with a closed-form head {source['untrained']['value']:.3f}.",
+        f"{source['seconds']:.0f} s with other work on the machine; test accuracy {test['value']:.3f} "
+        f"[{test['low']:.3f}, {test['high']:.3f}]. Held-out pictures: {held_out:.3f}, random weights with a "
+        f"closed-form head {untrained:.3f}.",
         "",
-        f"Accuracy on the same 500 test pictures of the other classes, mean of {len(seeds)} draws with the 95% interval "
-        "over test pictures (bootstrap), ± standard deviation over draws; a command each.",
+        f"Accuracy on the same 500 test pictures of the other classes, mean of {len(seeds)} draws with the 95% "
+        "interval over test pictures (bootstrap), ± standard deviation over draws. Each figure is that of a command.",
         "",
         *table(["pictures a class", "untrained body", *WAYS, "best transfer of the body against structure, points"],
                [_row(results, count, seeds) for count in COUNTS if f"headstart:image, {count}, 0" in results]),

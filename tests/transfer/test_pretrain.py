@@ -68,12 +68,15 @@ def test_what_kept_its_start_is_no_trained_source(tmp_path):
     assert not (tmp_path / "body").exists()
 
 
-def test_a_start_that_is_as_good_is_told():
+def test_what_is_not_shown_to_be_better_than_its_start_is_refused_or_told(tmp_path):
     shift, reporter = toy_shift(), Lines()
     data = shift.train.take(range(60))
     shuffled = replace(data, y=np.random.default_rng(0).permutation(data.y))
+    with pytest.raises(TrainingError, match="no source to keep"):
+        pretrain(shuffled, tmp_path / "body", source=shift.source, training=QUICK, verbose=False)
+    assert not (tmp_path / "body").exists()
     pretrain(shuffled, source=shift.source, training={**QUICK, "keep_trained": True}, reporter=reporter)
-    assert any("not shown to help" in line for line in reporter.told)
+    assert any("not shown to be better" in line for line in reporter.told)
 
 
 def test_data_and_names_that_cannot_be_used():

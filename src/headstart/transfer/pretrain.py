@@ -14,15 +14,16 @@ from headstart.data import ReadOptions, union_groups
 from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.folder import training_entry
 from headstart.engine.options import Engine, refuse_int8
-from headstart.errors import DataError
+from headstart.errors import DataError, TrainingError
 from headstart.evaluate.evaluation import evaluate_predictions
 from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.reporting import Reporter, chosen_reporter
 from headstart.sources.bodies.trainable import TrainableSource
 from headstart.tasks import read_labelled, task_methods
-from headstart.transfer.pretraining.card import metric_words
+from headstart.transfer.pretraining.card import gain_words, is_better, metric_words
 from headstart.transfer.pretraining.folder import check_new, write_source
+from headstart.transfer.pretraining.gain import check_better, gain_over_start
 from headstart.transfer.pretraining.start import Start, start_of
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.prepare import audit_items
@@ -36,7 +37,6 @@ from headstart.types import ANNOTATION_KINDS, Dataset, Modality, Source, TaskKin
 
 __all__ = ["PretrainedSource", "pretrain"]
 
-RISING = ("accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "r2", "spearman")  # main metrics, higher is better
 AFTERWARDS = 0.05, 0.25  # least and largest share of a time limit that is kept for judging and writing
 
 
@@ -83,8 +83,8 @@ def pretrain(
     """Train a body on a source task, and keep it as a source to transfer from.
 
     A fifth of the training items (at most 1,500), or the given validation part, is held out and chooses the epoch. A
-    given test part is not trained on, and shows what was reached. Weights that are no better on the held-out items
-    than those of the start are no trained source, which is an error.
+    given test part is not trained on, and shows what was reached. Weights that are not shown to be better on the
+    held-out items than those of the start are no trained source, which is an error.
 
     Args:
         data: labelled items, as in `headstart.transfer.fit.fit`.
@@ -117,13 +117,16 @@ def pretrain(
         DataError: if the data cannot be used, or have no labels of whole items.
         ParameterError: for an invalid value.
         SourceError: if there is no body that can be trained.
-        TrainingError: if no epoch was better than the start.
+        TrainingError: if no epoch had a lower loss than the start; or if the trained body with a closed-form head is
+            not better than its start with one on the held-out items, by a paired 95% interval, unless ``training`` has
+            ``keep_trained``.
         UsageError: if the folder is not new.
 
     Examples:
         >>> from headstart.sources.toy_shift import toy_shift
         >>> shift = toy_shift()
-        >>> found = pretrain(shift.train.take(range(80)), source=shift.source, verbose=False)
+        >>> faster = {"epochs": 4, "batch_size": 8, "learning_rate": 0.02}
+        >>> found = pretrain(shift.train.take(range(80)), source=shift.source, training=faster, verbose=False)
         >>> found.source.info.name, found.record["start"], found.record["held_out"]["items"]
         ('module:toy (trained further, seed 0)', 'module:toy with its weights', 16)
     """
@@ -151,8 +154,16 @@ def pretrain(
         # checkpoints are kept under the name of the folder: the same call resumes a killed training
         folder = training_entry(recipe_key("pretrain", str(place.resolve())), start.name, "pretraining")
     found = _train(start, parts, training, folder, context)
+    gain = gain_over_start(found, seed=seed)
+    if not (training or {}).get("keep_trained"):
+        try:
+            check_better(gain, found, start)
+        except TrainingError:
+            if folder is not None:
+                rmtree(folder, ignore_errors=True)
+            raise
     record = _record(found, start, parts, context, name=_name(data), settings=training, licence=licence)
-    record = {"command": command, **record}
+    record = {"command": command, **record, "gain_over_start": gain.to_dict()}
     _report(record, context.reporter)
     if place is not None:
         write_source(place, found.model.source, record, None if folder is None else folder / "logs")
@@ -274,18 +285,15 @@ def _report(record: Mapping[str, Any], reporter: Reporter) -> None:
         reporter.result("test", metric_words(record["test"]))
     if training["stopped"] == "time":
         reporter.line("", "the time limit ended the training; more time may give a better body")
-    if _is_no_better(record["held_out"], record["untrained"]):
+    gain = record["gain_over_start"]
+    reporter.result("gain", gain_words(gain) + ": the trained body against its start, each with a closed-form head")
+    if not is_better(gain):
         reporter.warning(
-            f"The training is not shown to help: {before} with a closed-form head are as good on the held-out items. "
+            "The trained body is not shown to be better than its start on the held-out items, and is kept as asked. "
             "Train for longer or on more items before you rely on this source."
         )
     if training["note"]:
         reporter.warning(training["note"])
-
-
-def _is_no_better(trained: Mapping[str, Any], start: Mapping[str, Any]) -> bool:
-    """Whether the interval of the trained network holds the figure of its start, or lies below it."""
-    return trained["metric"] in RISING and (trained["low"] or 0.0) <= start["value"]
 
 
 def _name(data: Any) -> str:

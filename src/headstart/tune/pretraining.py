@@ -13,13 +13,13 @@ from torch import nn
 
 from headstart.engine.options import Engine
 from headstart.errors import SourceError
-from headstart.heads import FittedHead
+from headstart.heads import FittedHead, HeadSearch
 from headstart.model import TransferModel
 from headstart.sources.bodies.trainable import TrainableSource
 from headstart.sources.timm_architecture import timm_architecture
 from headstart.tune.lp_ft import LP_FT, LinearProbingFineTuning
 from headstart.tune.moving.candidates import ValidatedModel
-from headstart.tune.moving.move import move
+from headstart.tune.moving.move import move, solved_start
 from headstart.tune.moving.plan import Plan, Setting
 from headstart.tune.scratch import SCRATCH, Scratch
 from headstart.tune.training.job import Outcome, check_trained
@@ -39,6 +39,7 @@ class Pretrained:
         model: the trained network as a model of the source task.
         outcome: how the training went.
         trained: the trained network, judged on the held-out items.
+        solved: the trained body with a closed-form head that was solved on the items of the training.
         start: the body before the training with a closed-form head, judged on the same items.
         held_out: the labelled items that chose the epoch.
     """
@@ -46,6 +47,7 @@ class Pretrained:
     model: TransferModel
     outcome: Outcome
     trained: ValidatedModel
+    solved: TransferModel
     start: ValidatedModel
     held_out: Dataset = field(repr=False)
 
@@ -199,7 +201,11 @@ def _trained(
     body = trained.source.trainable().module
     _write_classifier(body, trained.head)
     model = replace(trained, source=trained.source.with_module(body, after))
-    return Pretrained(model, moved.outcome, moved.candidates[1], moved.start, moved.valid)
+    held_out = set() if valid is not None else set(moved.valid.ids)
+    seen = data.take([k for k, name in enumerate(data.ids) if name not in held_out])
+    here = replace(engine, cache=False)  # the rows of a body that may not be kept
+    solved = solved_start(model.source, seen, search=HeadSearch(), seed=seed, engine=here)
+    return Pretrained(model, moved.outcome, moved.candidates[1], solved, moved.start, moved.valid)
 
 
 def _with_classes(source: Source, count: int) -> Source:

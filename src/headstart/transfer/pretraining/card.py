@@ -8,7 +8,7 @@ from typing import Any
 
 from headstart.evaluate.formatting import figure, metric_name
 
-__all__ = ["card_of", "metric_words"]
+__all__ = ["card_of", "gain_words", "is_better", "metric_words"]
 
 LIMITS = (
     "The body knows what these data showed it, and nothing else. It was trained by one seed; other seeds give other "
@@ -25,10 +25,37 @@ def metric_words(found: Mapping[str, Any]) -> str:
 
     Examples:
         >>> metric_words({"metric": "accuracy", "value": 0.5, "low": 0.4, "high": 0.6, "items": 100})
-        'accuracy 0.50 [0.40, 0.60] on 100 items'
+        'accuracy 0.500 [0.400, 0.600] on 100 items'
     """
     low, high = (math.nan if found[key] is None else found[key] for key in ("low", "high"))
     return f"{metric_name(found['metric'])} {figure(found['value'], low, high)} on {found['items']:,} items"
+
+
+def is_better(gain: Mapping[str, Any]) -> bool:
+    """Whether the interval of a gain lies above zero.
+
+    Args:
+        gain: with the lower bound as ``low``; None without an interval.
+
+    Examples:
+        >>> is_better({"low": 0.01}), is_better({"low": -0.01}), is_better({"low": None})
+        (True, False, False)
+    """
+    return gain["low"] is not None and gain["low"] > 0
+
+
+def gain_words(gain: Mapping[str, Any]) -> str:
+    """A gain in words.
+
+    Args:
+        gain: with ``metric``, ``value``, ``low`` and ``high``.
+
+    Examples:
+        >>> gain_words({"metric": "accuracy", "value": 0.1, "low": 0.05, "high": 0.15})
+        'accuracy +0.100 [+0.050, +0.150]'
+    """
+    low, high = (math.nan if gain[key] is None else gain[key] for key in ("low", "high"))
+    return f"{metric_name(gain['metric'])} {figure(gain['value'], low, high, sign='+')}"
 
 
 def card_of(record: Mapping[str, Any]) -> str:
@@ -38,10 +65,8 @@ def card_of(record: Mapping[str, Any]) -> str:
         record: of the pretraining; what it lacks is left out.
 
     Examples:
-        >>> print(card_of({"start": "timm:resnet18 with random weights", "objective": "labels"})[:58])
-        # A body that was pretrained by Headstart
-        <BLANKLINE>
-        - Start:
+        >>> card_of({"start": "timm:resnet18 with random weights", "objective": "labels"}).splitlines()[2]
+        '- Start: timm:resnet18 with random weights'
     """
     data, training = record.get("data", {}), record.get("training", {})
     rows = [
@@ -54,6 +79,7 @@ def card_of(record: Mapping[str, Any]) -> str:
         ("On held-out items, which chose the epoch", _judged(record.get("held_out"))),
         ("On the test part, which nothing chose", _judged(record.get("test"))),
         ("Start with a closed-form head on the held-out items", _judged(record.get("untrained"))),
+        ("Gain over the start, each with a closed-form head", _gain(record.get("gain_over_start"))),
         ("Licence of the weights", record.get("license") or "not stated"),
         ("Command", f"`{record['command']}`" if record.get("command") else None),
     ]
@@ -81,3 +107,10 @@ def _training_words(training: Mapping[str, Any]) -> str | None:
 
 def _judged(found: Mapping[str, Any] | None) -> str | None:
     return None if not found else metric_words(found)
+
+
+def _gain(found: Mapping[str, Any] | None) -> str | None:
+    if not found:
+        return None
+    shown = "" if is_better(found) else "; **not shown to be better than its start**, and kept by --keep-trained"
+    return gain_words(found) + shown
