@@ -153,7 +153,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "gate": {"stages"},
         "ranking": {"annotating", "stages"},
         "pretraining": set(),
-        "searching": {"ranking", "stages"},
+        "searching": {"gate", "ranking", "stages"},
         "suggestions": set(),
         "teaching": {"run"},
         "run": {"stages"},

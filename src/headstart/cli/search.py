@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.report.size import report_words
     from headstart.transfer.search import search
 
-    limit, started = seconds_of(args), began()
+    started = began()
     reporter = reporter_of(args)
     reading = reading_options(args)
     if reading["annotations"] is not None:
@@ -36,9 +36,10 @@ def run(args: argparse.Namespace) -> int:
             args.data,
             source=args.source[0] if args.source and len(args.source) == 1 else args.source,
             method=args.method,
+            space=args.space,
             tries=args.tries,
-            # the start of the process and the imports count: the limit is that of the command
-            time_limit=None if limit is None else max(0.0, limit - (time.perf_counter() - started)),
+            time_limit=seconds_of(args),
+            began=started,
             baselines=args.baselines,
             out=out,
             seed=args.seed,

@@ -123,7 +123,7 @@ class RegularisedEvolution:
 
     def start(self, space: Space, bench: Bench, seed: int) -> Evolution:
         """A search from its beginning; what is known already belongs to the first population."""
-        return Evolution(space, seed, members=bench.known)
+        return Evolution(space, seed, population=bench.aids.population, members=bench.known)
 
 
 EVOLUTION = RegularisedEvolution()

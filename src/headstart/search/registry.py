@@ -14,7 +14,7 @@ from headstart.heads.problem import Problem
 from headstart.registry import Registry
 from headstart.search.space import Point, Space
 
-__all__ = ["SEARCH_METHODS", "Bench", "HasFindings", "SearchMethod", "Searcher"]
+__all__ = ["NO_AIDS", "SEARCH_METHODS", "Aids", "Bench", "HasFindings", "SearchMethod", "Searcher"]
 
 
 class Remember(Protocol):
@@ -30,6 +30,26 @@ def _at_once(key: str, make: Callable[[], Any], is_valid: Callable[[Any], bool] 
 
 
 @dataclass(frozen=True)
+class Aids:
+    """What a space brings that is no space of heads on rows.
+
+    Attributes:
+        proxy: a score of a point without a training, higher is better; None where there is none.
+        population: members of an evolution; fewer where tries are slow.
+
+    Examples:
+        >>> Aids().population
+        25
+    """
+
+    proxy: Callable[[Point], float] | None = None
+    population: int = 25
+
+
+NO_AIDS = Aids()
+
+
+@dataclass(frozen=True)
 class Bench:
     """What a method may use besides the losses.
 
@@ -39,6 +59,7 @@ class Bench:
             a resumed search must not repeat. Its third argument says whether a value from the journal can be right.
         known: points whose loss is known before the search, such as that of the default; they are no tries.
         left: seconds that are left, infinite without a limit.
+        aids: of the space.
 
     Examples:
         >>> Bench().remember("pilot", lambda: [1, 2])
@@ -49,6 +70,7 @@ class Bench:
     known: tuple[tuple[Point, float], ...] = ()
     remember: Remember = field(default=_at_once)
     left: Callable[[], float] = field(default=lambda: float("inf"))
+    aids: Aids = NO_AIDS
 
 
 class Searcher(Protocol):

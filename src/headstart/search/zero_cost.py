@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,17 +62,24 @@ class ZeroCostWarmUp:
         """A search from its beginning.
 
         Raises:
-            ParameterError: for a space that is no space of heads, where nothing can be scored.
+            ParameterError: for a space whose points cannot be scored: one that is no space of heads, and has no proxy.
         """
-        if not isinstance(space, HeadSpace) or bench.problem is None:
-            raise ParameterError("The method 'zero_cost' scores heads on rows; search another space by 'evolution'.")
-        problem, of = _sampled(bench.problem, seed), space
+        score, size = bench.aids.proxy or _score_of(space, bench, seed), bench.aids.population
+        count = min(STARTED, size)
         first = bench.remember(
             "zero_cost",
-            lambda: [list(point) for point in _best(of, problem, seed, bench.left() / 5)],
-            lambda value: isinstance(value, list) and len(value) <= STARTED and all(map(of.is_point, value)),
+            lambda: [list(point) for point in _best(space, score, count, seed, bench.left() / 5)],
+            lambda value: isinstance(value, list) and len(value) <= count and all(map(space.is_point, value)),
         )
-        return Evolution(space, seed, first=[tuple(point) for point in first], members=bench.known)
+        return Evolution(space, seed, population=size, first=[tuple(point) for point in first], members=bench.known)
+
+
+def _score_of(space: Space, bench: Bench, seed: int) -> Callable[[Point], float]:
+    if not isinstance(space, HeadSpace) or bench.problem is None:
+        raise ParameterError("The method 'zero_cost' scores heads on rows; search another space by 'evolution'.")
+    problem = _sampled(bench.problem, seed)
+    targets = task_methods(problem.task).targets(problem.y, problem.task.num_outputs)
+    return partial(_score, space, problem, targets)
 
 
 def _sampled(problem: Problem, seed: int) -> Problem:
@@ -79,17 +88,16 @@ def _sampled(problem: Problem, seed: int) -> Problem:
     return Problem(problem.rows[rows], problem.y[rows], problem.task, problem.blocks, None, problem.seed)
 
 
-def _best(space: HeadSpace, problem: Problem, seed: int, seconds: float) -> list[Point]:
+def _best(space: Space, score: Callable[[Point], float], count: int, seed: int, seconds: float) -> list[Point]:
     """The best of those that are scored within a number of seconds."""
     rng, began = np.random.default_rng(seed), time.perf_counter()
     points = list(dict.fromkeys(space.sample(rng) for _ in range(SCORED)))
-    targets = task_methods(problem.task).targets(problem.y, problem.task.num_outputs)
     scores: dict[Point, float] = {}
     for point in points:
         if time.perf_counter() - began > seconds:
             break
-        scores[point] = _score(space, problem, targets, point)
-    return sorted(scores, key=lambda point: (-scores[point], point))[:STARTED]
+        scores[point] = score(point)
+    return sorted(scores, key=lambda point: (-scores[point], point))[:count]
 
 
 def _score(space: HeadSpace, problem: Problem, targets: NDArray[np.float64], point: Point) -> float:

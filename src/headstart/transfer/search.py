@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,16 @@ from headstart.errors import DataError, ParameterError
 from headstart.params import check_choice, check_number
 from headstart.report.size import report_words
 from headstart.reporting import Reporter, chosen_reporter
-from headstart.search.driving.journal import open_journal
+from headstart.search.driving.journal import Journal, open_journal
 from headstart.search.registry import SEARCH_METHODS
 from headstart.tasks import read_labelled
+from headstart.transfer.gate.move_body import MovedBody
 from headstart.transfer.run import Run
 from headstart.transfer.searching.decision import SearchDecision, decide
 from headstart.transfer.searching.heads import SearchedHeads, search_header, search_heads
 from headstart.transfer.searching.items import SearchItems, prepare_search
 from headstart.transfer.searching.record import search_logs, search_record
+from headstart.transfer.searching.tunings import TUNED_AT_ONCE, SearchedTunings, moved_by, search_tunings
 from headstart.transfer.stages.compare import Baseline, compare, reference_outputs
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.gallery import REPORT_ITEMS, plan_gallery
@@ -36,6 +38,7 @@ from headstart.types import ANNOTATION_KINDS, Dataset, Modality, Source, TaskKin
 
 __all__ = ["search"]
 
+SPACES = ("heads", "tuning")
 BODY = ("body", "network", "layers")  # what a search of the body itself might be called
 GENERATION = 8  # architectures that are proposed at once with Ray, however many workers there are
 BASELINES = 3.0  # times of judging the default that must be left: for the simple features, a winner and some tries
@@ -48,6 +51,7 @@ def search(
     *,
     source: str | Source | Sequence[str | Source] | None = None,
     method: str = "random",
+    space: str = "heads",
     tries: int | None = None,
     time_limit: float | None = None,
     label: str | Sequence[str] | None = None,
@@ -67,6 +71,7 @@ def search(
     verbose: bool = True,
     reporter: Reporter | None = None,
     command: str | None = None,
+    began: float | None = None,
 ) -> Run:
     """Search heads and cells for labelled items; the winner is kept only where it is shown to beat the default.
 
@@ -81,8 +86,10 @@ def search(
     Args:
         data: as in `headstart.transfer.fit.fit`, with whole items.
         source: name of a source, an open one, or several; default: the installed one that suits the items.
-        method: ``"random"``, ``"evolution"``, ``"zero_cost"``, ``"controller"`` or ``"darts"``.
-        tries: number of architectures to try; default 100 where there is no time limit, else no limit.
+        space: ``"heads"`` on the frozen body, or ``"tuning"``: which of its parameters are trained, and how.
+        method: ``"random"``, ``"evolution"``, ``"zero_cost"``, ``"controller"`` or ``"darts"``, which
+            searches heads only.
+        tries: number of architectures to try; default 100, and 16 fine-tunings, where there is no time limit.
         time_limit: seconds of everything: reading, encoding, search, judging; default: no limit.
         label: label column; default: inferred and reported.
         item: item column or columns; default: inferred and reported.
@@ -103,6 +110,7 @@ def search(
         verbose: whether to report.
         reporter: receives the reports instead.
         command: the command line, for the manifest.
+        began: value of `time.perf_counter` from which the time limit counts; default: now.
 
     Returns:
         An ordinary run, with the block ``"search"`` in its record.
@@ -124,42 +132,59 @@ def search(
     check_choice(baselines, "baselines", "search", ("all", "fast", "none"))
     check_number(report_items, "report_items", "search", low=0, integer=True)
     _check(source, method, tries, time_limit)
-    if generation is not None:
-        check_number(generation, "generation", "search", low=1, integer=True)
+    _check_space(space, method, generation)
     reading = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
         modality=modality, annotations=None,
     )  # fmt: skip
-    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit))
+    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, _clock(time_limit, began))
     place = None if out is None else Path(out)
     if place is not None:
         check_run_folder(place, context.reporter, overwrite=overwrite)
     dataset = _whole_items(read_labelled(data, reading))
     journal = None if place is None else place.with_name(f"{place.name}.search.jsonl")
+    tunes = space == "tuning"
+    size = generation or (TUNED_AT_ONCE if tunes else 1 if engine.ray is None else GENERATION)
     with keep_ray_open():
-        items = prepare_search(dataset, source, context)
-        size = generation or (1 if engine.ray is None else GENERATION)
-        with open_journal(journal, search_header(items, method, seed, size)) as opened:
+        items = prepare_search(dataset, source, context, tunes=tunes)
+        with open_journal(journal, search_header(items, method, seed, size, tunes=tunes)) as opened:
             references = _references(items, baselines, context)
-            found = search_heads(
-                items, method, tries=tries, journal=opened, context=context, generation=size,
-                references=len(references or ()),
-            )  # fmt: skip
-            kept, decision = _decided(items, found, context)
-            compared = _compared(items, kept, references, context)
-            gallery = plan_gallery(items.prepared, kept, report_items)
-            kept = replace(kept, model=without_unread_blocks(kept.model))
+            searched = _searched(
+                items, (method, tries, size), opened, context, references=len(references or ()), tunes=tunes
+            )
+            compared = _compared(items, searched.kept, references, context)
+            gallery = plan_gallery(items.prepared, searched.kept, report_items)
+            kept = replace(searched.kept, model=without_unread_blocks(searched.kept.model))
             tables = run_tables(items.prepared, kept, None, gallery)
-            tables = replace(tables, logs={**tables.logs, **search_logs(found)})
+            tables = replace(tables, logs={**tables.logs, **search_logs(searched.found)})
             taken = context.clock.elapsed
-            record = search_record(items, kept, compared, (found, decision), seconds=taken, seed=seed, command=command)
+            both = searched.found, searched.decision
+            record = search_record(items, kept, compared, both, seconds=taken, seed=seed, command=command)
+            record |= {} if searched.moved is None else {"strategy": searched.moved.record}
             run = Run(kept.model, kept.evaluation, compared, items.prepared.audit, record, place, tables)
             if place is not None:
                 run.save(place)
                 opened.remove()
+            if searched.moved is not None:
+                searched.moved.clear()
     if place is not None and command is None:
         context.reporter.line("saved", f"{place}  ({taken:.1f} s in all); read {report_words(place)}")
     return run
+
+
+def _clock(limit: float | None, began: float | None) -> Clock:
+    return Clock.start(limit) if began is None else Clock(began, limit)
+
+
+def _check_space(space: str, method: str, generation: int | None) -> None:
+    check_choice(space, "space", "search", SPACES)
+    if generation is not None:
+        check_number(generation, "generation", "search", low=1, integer=True)
+    if method in BY_GRADIENTS and space == "tuning":
+        raise ParameterError(
+            f"The method '{method}' trains the operations of a cell on frozen rows, so it cannot search fine-tunings; "
+            "choose random, evolution, zero_cost or controller with the space 'tuning'."
+        )
 
 
 def _check(source: Any, method: str, tries: int | None, time_limit: float | None) -> None:
@@ -168,7 +193,8 @@ def _check(source: Any, method: str, tries: int | None, time_limit: float | None
             "A search of the body itself is not offered: each candidate would have to be pretrained before it is "
             "compared (12,800 networks on 800 GPUs for 28 days in Zoph & Le 2017), and a small data set cannot tell "
             "them apart. Search heads on a pretrained body with one of "
-            f"{', '.join(SEARCH_METHODS)}, or let 'headstart rank' compare bodies."
+            f"{', '.join(SEARCH_METHODS)}, or which of its parameters are trained with the space 'tuning'; "
+            "'headstart rank' compares bodies."
         )
     SEARCH_METHODS[method]
     if tries is not None:
@@ -204,16 +230,66 @@ def _decided(items: SearchItems, found: SearchedHeads, context: RunContext) -> t
                 by_gradients=found.method in BY_GRADIENTS,
             )  # fmt: skip
         kept = winner if decision.replaces else default
-        if decision.lead is not None:
-            reporter.line("by chance", decision.lead.sentence)
-        reporter.result("decision", decision.sentence)
-        if decision.caution:
-            reporter.warning(decision.caution)
+        _report_decision(decision, reporter)
     else:
         why = "could be fitted" if found.result.trials else "was tried, because the time was used up"
         reporter.result("decision", f"No architecture {why}; the default stays.")
     report_judged(kept, reporter)
     return kept, decision
+
+
+@dataclass(frozen=True, eq=False)
+class _Searched:
+    """What was found, what is kept, and why; the complete training where its model is kept."""
+
+    found: SearchedHeads | SearchedTunings
+    kept: Judged
+    decision: SearchDecision | None
+    moved: MovedBody | None = None
+
+
+def _searched(
+    items: SearchItems, how: tuple[str, int | None, int], journal: Journal, context: RunContext, *,
+    references: int, tunes: bool,
+) -> _Searched:  # fmt: skip
+    method, tries, size = how
+    if not tunes:
+        heads = search_heads(
+            items, method, tries=tries, journal=journal, context=context, generation=size, references=references
+        )
+        return _Searched(heads, *_decided(items, heads, context))
+    tunings = search_tunings(
+        items, method, tries=tries, journal=journal, context=context, generation=size, references=references
+    )
+    return _Searched(tunings, *_decided_tuning(items, tunings, context))
+
+
+def _decided_tuning(
+    items: SearchItems, found: SearchedTunings, context: RunContext
+) -> tuple[Judged, SearchDecision | None, MovedBody | None]:
+    """The judged model to keep, and the complete training where its model is kept."""
+    reporter, default = context.reporter, items.default
+    moved = moved_by(found, items, context)
+    if moved is None or moved.frozen is None:
+        reporter.result("decision", "No fine-tuning was trained to its end; the default stays.")
+        report_judged(default, reporter)
+        return default, None, None
+    decision = decide(items.prepared.dataset, default, moved.judged, tries=len(found.result.trials), seed=context.seed)
+    decision = replace(decision, lead=found.lead)
+    _report_decision(decision, reporter)
+    if decision.replaces:
+        return moved.judged, decision, moved
+    moved.clear()
+    report_judged(default, reporter)
+    return default, decision, None
+
+
+def _report_decision(decision: SearchDecision, reporter: Reporter) -> None:
+    if decision.lead is not None:
+        reporter.line("by chance", decision.lead.sentence)
+    reporter.result("decision", decision.sentence)
+    if decision.caution:
+        reporter.warning(decision.caution)
 
 
 def _references(items: SearchItems, which: str, context: RunContext) -> Outputs | None:

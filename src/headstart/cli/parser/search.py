@@ -52,18 +52,23 @@ def add(verbs: Verbs[Parser]) -> None:
     )  # fmt: skip
     group.add_argument("--method", metavar="NAME", default="random", help=METHOD)
     group.add_argument(
+        "--space", choices=["heads", "tuning"], default="heads",
+        help="what is searched: heads on the frozen body, or tuning: which of its parameters are trained, and how "
+        "(default: heads)",
+    )  # fmt: skip
+    group.add_argument(
         "--source", metavar="NAME", action="append",
         help="pretrained body; repeat the option for several (default: the installed one that suits the items)",
     )  # fmt: skip
     add_time_limit(group, "limit of everything, such as 10m; no try starts that would not fit")
     group.add_argument(
         "--tries", type=count, metavar="N",
-        help="how many architectures to try (default: 100; with --time-limit, as many as fit)",
+        help="how many architectures to try (default: 100, of --space tuning 16; with --time-limit, as many as fit)",
     )  # fmt: skip
     group.add_argument(
         "--generation", type=count, metavar="N",
         help="how many architectures are proposed before their losses are told to the method (default: 1; 8 with "
-        "--ray, however many workers there are)",
+        "--ray, however many workers there are, and with --space tuning, where they race with one another)",
     )  # fmt: skip
     add_seed(group, "the outer split, the method, cells and random features")
     add_reading(parser, label=False)

@@ -57,6 +57,10 @@ class TryForecast:
     ) -> None:
         self._size_of, self._seen = size_of, list(seen)
 
+    def seed(self, size: Size, seconds: float) -> None:
+        """Add what was timed before the search."""
+        self._seen.append((size, seconds))
+
     def learn(self, point: Point, seconds: float) -> None:
         """Add a try that was made."""
         self._seen.append((self._size_of(point), seconds))

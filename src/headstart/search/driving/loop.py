@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -19,7 +19,7 @@ from headstart.errors import UsageError
 from headstart.heads.problem import Problem
 from headstart.search.driving.forecast import TryForecast
 from headstart.search.driving.journal import Journal
-from headstart.search.registry import Bench, HasFindings, Searcher, SearchMethod
+from headstart.search.registry import NO_AIDS, Aids, Bench, HasFindings, Searcher, SearchMethod
 from headstart.search.space import Point, Space
 
 __all__ = ["SearchBudget", "SearchResult", "Spread", "TrialLoss", "Try", "run_search"]
@@ -37,11 +37,13 @@ class TrialLoss:
         loss: infinite where it could not be fitted.
         note: why, if so; else empty.
         seconds: that it took, if that was measured elsewhere; None for the time of the call.
+        details: further figures.
     """
 
     loss: float
     note: str = ""
     seconds: float | None = None
+    details: Mapping[str, float] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -142,6 +144,7 @@ def run_search(
     journal: Journal | None = None,
     problem: Problem | None = None,
     known: Sequence[tuple[Point, float]] = (),
+    aids: Aids = NO_AIDS,
     forecast: TryForecast | None = None,
     progress: Callable[[Try], None] = lambda trial: None,  # noqa: ARG005
 ) -> SearchResult:
@@ -158,6 +161,7 @@ def run_search(
         journal: entries of an earlier process are taken from it, new ones written to it; None for none.
         problem: rows and labels, for methods that train on them.
         known: points whose loss is known already; they are no tries, but a method may begin with them.
+        aids: what a method needs besides in a space that is no space of heads.
         forecast: of the seconds of a try; None for one that expects a try to take as long as the last ones.
         progress: told of each new trial.
 
@@ -177,7 +181,7 @@ def run_search(
         raise UsageError("A search needs an end: give a number of tries, a time limit, or both.")
     journal = journal or Journal(None, {})
     running = _RunningSearch(space, measure, budget, journal, forecast=forecast or TryForecast(), progress=progress)
-    return running.run(method, Bench(problem, tuple(known), journal.remember, running.left), seed)
+    return running.run(method, Bench(problem, tuple(known), journal.remember, running.left, aids), seed)
 
 
 class _RunningSearch:
@@ -214,7 +218,7 @@ class _RunningSearch:
                 break
             resumed += self._measured(searcher, points)
             if self._passed >= PASSED_OVER:
-                ended = TIME_IS_UP
+                ended = "no further try fits into the time that is left"
             if ended:
                 break
         else:

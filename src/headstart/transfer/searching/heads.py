@@ -22,6 +22,7 @@ from headstart.search.driving.losses import HeadLosses, work_of
 from headstart.search.head_space import READ, HeadSpace, head_space
 from headstart.search.registry import SEARCH_METHODS
 from headstart.search.space import Point
+from headstart.search.tuning_space import tuning_space
 from headstart.transfer.searching.items import SearchItems
 from headstart.transfer.searching.ray import on_workers
 from headstart.transfer.stages.context import RunContext
@@ -54,6 +55,17 @@ class SearchedHeads:
     space: HeadSpace
     result: SearchResult
     default_loss: float
+
+    @property
+    def ranked(self) -> list[Try]:
+        """The tries that could be fitted, the lowest loss first."""
+        fitted = [one for one in self.result.trials if math.isfinite(one.loss)]
+        return sorted(fitted, key=lambda one: (one.loss, one.number))
+
+    @property
+    def failed(self) -> list[Try]:
+        """The tries that could not be fitted."""
+        return [one for one in self.result.trials if not math.isfinite(one.loss)]
 
     @property
     def architecture(self) -> Architecture | None:
@@ -189,7 +201,9 @@ def _report(found: SearchedHeads, context: RunContext) -> None:
         )
 
 
-def search_header(items: SearchItems, method: str, seed: int, generation: int = 1) -> dict[str, Any]:
+def search_header(
+    items: SearchItems, method: str, seed: int, generation: int = 1, *, tunes: bool = False
+) -> dict[str, Any]:
     """Which search a journal belongs to: all that a loss or a proposal depends on.
 
     Args:
@@ -197,6 +211,7 @@ def search_header(items: SearchItems, method: str, seed: int, generation: int = 
         method: its name.
         seed: of the run.
         generation: how many architectures are proposed before their losses are told.
+        tunes: whether fine-tunings are searched, and not heads.
 
     Examples:
         >>> from headstart.data import read
@@ -224,8 +239,8 @@ def search_header(items: SearchItems, method: str, seed: int, generation: int = 
         "groups": "none" if problem.groups is None else _digest("", problem.groups),
         "labels": _digest(repr(problem.task)),
         "label texts": "none" if problem.prior is None else _digest(repr([*map(label_words, problem.task.labels)])),
-        "space": _digest(str(_space(problem))),
-        "known": _digest(repr([point for point, _ in _known(items, _space(problem))])),
+        "space": _digest(str(tuning_space([one.name for one in problem.blocks]) if tunes else _space(problem))),
+        "known": _digest(repr([] if tunes else [point for point, _ in _known(items, _space(problem))])),
     }
 
 

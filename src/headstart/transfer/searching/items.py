@@ -14,12 +14,13 @@ from headstart.heads.architecture import Architecture
 from headstart.heads.problem import Problem
 from headstart.rows import take_rows
 from headstart.search.driving.losses import work_of
+from headstart.transfer.gate.move_body import check_body
 from headstart.transfer.ranking.choice import Choice
 from headstart.transfer.ranking.default_choice import choose_default, named_choice
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.judge import Judged, judged_quietly
 from headstart.transfer.stages.label_texts import with_label_text
-from headstart.transfer.stages.number_format import in_number_format
+from headstart.transfer.stages.number_format import NumberFormat, in_number_format
 from headstart.transfer.stages.prepare import Prepared, audit_items, encode_items
 from headstart.types import Dataset, Source
 
@@ -69,7 +70,11 @@ class SearchItems:
 
 
 def prepare_search(
-    dataset: Dataset, source: str | Source | Sequence[str | Source] | None, context: RunContext
+    dataset: Dataset,
+    source: str | Source | Sequence[str | Source] | None,
+    context: RunContext,
+    *,
+    tunes: bool = False,
 ) -> SearchItems:
     """Audit and encode labelled items, hold out the outer split, and judge the default on it.
 
@@ -77,6 +82,10 @@ def prepare_search(
         dataset: labelled items.
         source: a name, an open source, several, or None for the default.
         context: engine, reporter, seed and time limit.
+        tunes: whether the body will be fine-tuned.
+
+    Raises:
+        SourceError: if it is to be fine-tuned, and cannot be.
 
     Examples:
         >>> from headstart.data import read
@@ -93,7 +102,9 @@ def prepare_search(
     if choice is None:
         units = union_groups(audited.dataset.groups, audited.clusters)
         choice = choose_default(audited.dataset, units, context, once=True)
-    form = in_number_format(audited, choice.source, context)
+    if tunes:
+        check_body("lp_ft", choice.source)
+    form = NumberFormat(choice.source, {}) if tunes else in_number_format(audited, choice.source, context)
     known = choice.rows if form.source is choice.source else None
     prepared = encode_items(audited, form.source, context, known=known)
     prepared, search = with_label_text(prepared, HeadSearch(), "auto", reporter)

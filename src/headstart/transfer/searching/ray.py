@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from headstart.engine.ray.session import ray_session
@@ -89,4 +90,4 @@ def _measured(measure: Callable[[Point], TrialLoss], point: Point, until: float)
     began = time.perf_counter()
     with training_until(began + until - time.time()):
         found = measure(point)
-    return TrialLoss(found.loss, found.note, time.perf_counter() - began)
+    return replace(found, seconds=time.perf_counter() - began)

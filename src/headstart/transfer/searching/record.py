@@ -11,6 +11,7 @@ from typing import Any
 from headstart.transfer.searching.decision import SearchDecision
 from headstart.transfer.searching.heads import SearchedHeads
 from headstart.transfer.searching.items import SearchItems
+from headstart.transfer.searching.tunings import SearchedTunings
 from headstart.transfer.stages.compare import Baseline
 from headstart.transfer.stages.coverage import coverage_record
 from headstart.transfer.stages.judge import Judged
@@ -18,6 +19,7 @@ from headstart.transfer.stages.record import make_record
 
 __all__ = ["search_logs", "search_record"]
 
+Searched = SearchedHeads | SearchedTunings
 SHOWN = 10  # best tries in the record; the table in logs/ has all
 
 
@@ -25,7 +27,7 @@ def search_record(
     items: SearchItems,
     kept: Judged,
     compared: Sequence[Baseline],
-    searched: tuple[SearchedHeads, SearchDecision | None],
+    searched: tuple[Searched, SearchDecision | None],
     *,
     seconds: float,
     seed: int,
@@ -63,14 +65,13 @@ def search_record(
     return record | {"search": _block(items, *searched)}
 
 
-def _block(items: SearchItems, found: SearchedHeads, decision: SearchDecision | None) -> dict[str, Any]:
+def _block(items: SearchItems, found: Searched, decision: SearchDecision | None) -> dict[str, Any]:
     result = found.result
-    fitted = sorted((one for one in result.trials if math.isfinite(one.loss)), key=lambda one: (one.loss, one.number))
-    default = items.default
+    fitted, default = found.ranked, items.default
     return {
         "method": found.method,
         "tries": len(result.trials),
-        "failed": len(result.trials) - len(fitted),
+        "failed": len(found.failed),
         "resumed": result.resumed,
         "ended": result.ended,
         "findings": list(result.findings),
@@ -81,7 +82,7 @@ def _block(items: SearchItems, found: SearchedHeads, decision: SearchDecision | 
         "architectures": found.space.architectures,
         "default": {
             "words": f"{default.model.head.head} on {default.model.head.feature_map.name}",
-            "loss": found.default_loss,
+            "loss": found.default_loss if math.isfinite(found.default_loss) else None,
             "metrics": default.evaluation.to_dict()["metrics"],
         },
         "best": [
@@ -93,7 +94,7 @@ def _block(items: SearchItems, found: SearchedHeads, decision: SearchDecision | 
     }  # fmt: skip
 
 
-def search_logs(found: SearchedHeads) -> Mapping[str, bytes]:
+def search_logs(found: Searched) -> Mapping[str, bytes]:
     """All tries as ``search.csv``: number, loss, seconds, architecture, and why one could not be fitted.
 
     Args:
