@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data import folds
+from headstart.engine.extract import extract
 from headstart.engine.options import Engine
 from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.heads import HeadSearch
@@ -33,6 +34,8 @@ LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
 TIMED_STEPS = 3
 FORWARD = 3.0  # a training step costs about 3 forward passes: one forward, and a backward of twice that
 CANDIDATES = 9  # compared on the validation part, at most
+VALIDATING = 1000  # items of a pilot's validation part, at most: it only chooses the epoch and the interpolation
+JUDGED = 5  # candidates of a pilot: start, trained body, three interpolations; whether there is a gain needs no more
 Losses = NDArray[np.float64]
 PLAIN = Engine("torch", cache=False)  # a pilot's body is used once: compiling it or caching its rows would not pay
 
@@ -191,7 +194,8 @@ class Trial:
     ) -> Pilot:
         """Train on half of the items for half of the epochs, and compare with the head fitted on the same half.
 
-        A third quarter validates, and both are tested on the fourth. The training ends early where the losses of the
+        A third quarter, at most 1,000 items, validates, and both are tested on the fourth. No head is solved again on
+        the trained body: that would encode all items once more. The training ends early where the losses of the
         third quarter already show or exclude a gain (`headstart.transfer.gate.interim`).
 
         Args:
@@ -221,19 +225,19 @@ class Trial:
         parts = [test for _, test in folds(y, base_kind(task), together, n_folds=PARTS, seed=self.seed)]
         half = train.take(np.sort(np.concatenate(parts[:2])))
         test = train.take(parts[3])
-        valid = train.take(parts[2])
+        valid = train.take(np.sort(np.random.default_rng(self.seed).permutation(parts[2])[:VALIDATING]))
         training = replace(self.strategy.training, epochs=_half(self.strategy.training.epochs))
         interim = Interim(least, valid.groups)
         moved = move(
             with_settings(self.strategy, training=training), self.prepared.source, half, valid=valid, seed=self.seed,
             budget=Budget(seconds=seconds, judging=judging, progress=progress, watch=interim), search=search,
-            engine=self.prepared.engine,
+            engine=self.prepared.engine, most=JUDGED,
         )  # fmt: skip
         methods, truth = task_methods(task), test.labelled()[1]
-        start, best = (
-            methods.loss(replace(model, engine=PLAIN).predict_proba(test.items), truth)
-            for model in (moved.start.model, moved.best.model)
-        )
+        head, best_model = moved.start.model, replace(moved.best.model, engine=PLAIN)
+        rows = extract(head.source, test.items, engine=self.prepared.engine, on_error="raise").rows  # from the cache
+        start = methods.loss(head.outputs(rows), truth)
+        best = methods.loss(best_model.predict_proba(test.items), truth)
         weights = class_weights_of(train, search.class_weight)
         if weights is not None:
             start, best = start * weights[truth], best * weights[truth]

@@ -97,16 +97,17 @@ class TimePlan:
     def after(self, pilot: Pilot) -> TimePlan:
         """The plan by what a pilot took, which was measured on this machine with the load that it has now.
 
-        A pilot judges about as many items as the complete training: its parts are smaller, but a quarter of the items
-        is encoded by each of its candidates, and a fifth afterwards.
+        A pilot judges fewer items than the complete training. So the seconds of judging change in proportion to those
+        of the training, and are at least what the pilot took beside its own.
 
         Examples:
             >>> from headstart.transfer.gate.pilot import Pilot
             >>> slow = Pilot(50, 0.1, 0.05, 0.2, seconds=70.0, training=40.0, epochs=2.0)
             >>> TimePlan(100.0, 20.0, 5).after(slow)
-            TimePlan(training=160.0, judging=30.0, epochs=5)
+            TimePlan(training=160.0, judging=32.0, epochs=5)
         """
-        training = self.training
+        training, judging = self.training, max(self.judging, pilot.seconds - pilot.training)
         if pilot.epochs > 0:
             training = HALF * self.epochs * pilot.training / pilot.epochs
-        return TimePlan(training, max(self.judging, pilot.seconds - pilot.training), self.epochs)
+            judging = max(judging, self.judging * training / max(self.training, 1e-9))
+        return TimePlan(training, judging, self.epochs)
