@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
+from headstart.engine.extract import encode
 from headstart.heads import HeadSearch
 from headstart.sources.toy_shift import toy_shift
 from headstart.tasks import task_methods
@@ -15,7 +15,6 @@ from headstart.tune import STRATEGIES
 from headstart.tune.lp_ft import LP_FT
 from headstart.tune.moving.move import move
 from headstart.tune.training.chosen import with_chosen
-from headstart.tune.training.device import autocast
 from headstart.tune.training.settings import Training
 
 QUICK = replace(LP_FT, training=Training(epochs=25, batch_size=64, learning_rate=0.05, augmentation="none"))
@@ -31,11 +30,8 @@ def moved():
 def test_a_model_says_of_the_validation_items_what_it_was_judged_by(moved):
     methods = task_methods(moved.valid.task)
     for one in moved.candidates[1:]:
-        body = one.model.source.trainable()
-        inputs = body.collate([one.model.source.prepare(item) for item in moved.valid.items])
-        with torch.inference_mode(), autocast("cpu", "auto"):
-            [rows] = body.forward(body.module, inputs)
-        assert one.model.head.scores(rows.float().numpy()) == pytest.approx(one.scores, abs=1e-3), one.name
+        rows = encode(one.model.source, moved.valid.items)  # as `predict` does, not as the training did
+        assert one.model.head.scores(rows) == pytest.approx(one.scores, abs=1e-3), one.name
         assert one.model.head.loss == pytest.approx(one.loss)
     found = moved.start.model.predict_proba(moved.valid.items)
     assert found == pytest.approx(methods.outputs(moved.start.scores, moved.start.model.head.calibration), abs=1e-3)

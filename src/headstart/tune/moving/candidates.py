@@ -15,7 +15,7 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from headstart.engine.extract import encode
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead, select_head
@@ -23,12 +23,13 @@ from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moment
 from headstart.model import TransferModel
 from headstart.model.certainty import VALIDATED, certainty_of_scores
 from headstart.sources.bodies.trainable import TrainableSource
+from headstart.tune.moving.encoded_rows import encoded_rows
 from headstart.tune.moving.interpolation import interpolated
 from headstart.tune.moving.plan import Setting
-from headstart.tune.moving.validation import Validation, network_rows
+from headstart.tune.moving.validation import Validation
 from headstart.tune.network.body_and_head import Network
 from headstart.tune.training.job import Outcome
-from headstart.types import Dataset
+from headstart.types import Dataset, FeatureMatrix
 
 __all__ = ["Moved", "ValidatedModel", "bounded", "make_candidates"]
 
@@ -151,30 +152,38 @@ def make_candidates(
         >>> [candidate.name for candidate in found][:3]
         ['head', 'lp_ft', 'lp_ft, 75% of the way']
     """
-    rows = encode(base.source, validation.part.items, engine=replace(base.engine, cache=False))
+    rows = encode(base.source, validation.part.items, engine=replace(base.engine, ray=None, workers=None))
     head = _judged("head", base, base.head, base.head.scores(rows), validation)
     yield replace(head, is_trained=False)
     after = setting.network.state()
-    made: list[tuple[float, _Weights]] = []
+    found: list[ValidatedModel] = []
+    best: tuple[float, int, _Weights, TrainableSource] | None = None
     longest = 0.0  # seconds of a candidate so far
     for weights in _all_weights(name, before, after, outcome, last):
         began = time.perf_counter()
-        if made and began + longest > until:
+        if best is not None and began + longest > until:
             left_out(weights.label)
             continue
         _load(setting.network, before, weights)
-        found = _trained(weights, setting, validation, needed=not made)
-        if found is not None:
-            made.append((found.loss, weights))
-            yield found
+        body = copy.deepcopy(setting.network.body).eval().requires_grad_(requires_grad=False)
+        source = _source(weights.label, body, setting)
+        one = _trained(weights, source, setting, validation, needed=best is None)
+        if one is not None:
+            if best is None or one.loss < best[0]:
+                best = one.loss, len(found), weights, source
+            # With a source that is not open yet: the running bodies of all candidates might not fit into memory.
+            found.append(replace(one, model=replace(one.model, source=_source(weights.label, body, setting))))
         longest = max(longest, time.perf_counter() - began)
-    _, best = min(made, key=lambda pair: pair[0])
+    assert best is not None  # noqa: S101 (the first candidate is always made)
+    _, place, weights, source = best
+    found[place] = replace(found[place], model=replace(found[place].model, source=source))
+    yield from found
     again = longest * (len(setting.y) + len(validation.y)) / max(len(validation.y), 1)
     if time.perf_counter() + again > until:
-        left_out(f"{best.label}{SOLVED_AGAIN}")
+        left_out(f"{weights.label}{SOLVED_AGAIN}")
     else:
-        _load(setting.network, before, best)
-        yield _solved_again(best, setting, validation, search=search)
+        _load(setting.network, before, weights)
+        yield _solved_again(weights, source, setting, validation, search=search)
     setting.network.load_state_dict(after)
 
 
@@ -223,17 +232,22 @@ def _load(network: Network, before: Mapping[str, Tensor], weights: _Weights) -> 
     network.load_state_dict(after if share == 1.0 else interpolated(before, after, share))
 
 
-def _trained(weights: _Weights, setting: Setting, validation: Validation, *, needed: bool) -> ValidatedModel | None:
+def _trained(
+    weights: _Weights, source: TrainableSource, setting: Setting, validation: Validation, *, needed: bool
+) -> ValidatedModel | None:
     """The network as it is, as a candidate; None if its scores are not numbers and another candidate is there."""
-    label, scores = weights.label, validation.scores(setting.network)
+    head = setting.network.head.fitted()
+    with np.errstate(over="ignore", invalid="ignore"):  # weights that diverged overflow here
+        scores = head.scores(_validation_rows(source, setting, validation))
     if not needed and (np.isnan(scores) | np.isposinf(scores)).any():
         return None
-    model = TransferModel(_source(label, setting), setting.task, setting.network.head.fitted(), None,
-                          setting.start.columns, engine=setting.start.engine)  # fmt: skip
-    return replace(_judged(label, model, model.head, scores, validation), is_trained=weights.is_trained)
+    model = TransferModel(source, setting.task, head, None, setting.start.columns, engine=setting.start.engine)
+    return replace(_judged(weights.label, model, head, scores, validation), is_trained=weights.is_trained)
 
 
-def _solved_again(weights: _Weights, setting: Setting, validation: Validation, *, search: HeadSearch) -> ValidatedModel:
+def _solved_again(
+    weights: _Weights, source: TrainableSource, setting: Setting, validation: Validation, *, search: HeadSearch
+) -> ValidatedModel:
     """The fine-tuned body with a head that is solved again on its rows.
 
     The leave-one-out losses of these rows are too low, since the body was trained on the same items. They only choose
@@ -241,21 +255,24 @@ def _solved_again(weights: _Weights, setting: Setting, validation: Validation, *
     """
     label = f"{weights.label}{SOLVED_AGAIN}"
     search = replace(search, prior=None)  # a prior from class names was encoded by the frozen body
-    rows = network_rows(setting.network, setting.batches)
-    source = _source(label, setting)
+    engine = setting.start.engine
+    rows = encoded_rows(source, setting.network, setting.items, setting.batches, engine)
     head = select_head(rows, setting.y, setting.task, blocks=source.info.blocks, search=search, seed=setting.seed)
     keep = isinstance(HEADS[head.head], SpectralHead) and rows.shape[1] <= MAX_KEPT_FEATURES
     moments = kept_moments(rows, setting.y, setting.task, head, search) if keep else None
-    scores = head.scores(network_rows(setting.network, validation.batches))
-    model = TransferModel(
-        source, setting.task, replace(head, moments=None), moments, setting.start.columns, engine=setting.start.engine
-    )
+    scores = head.scores(_validation_rows(source, setting, validation))
+    head = replace(head, moments=None)
+    model = TransferModel(source, setting.task, head, moments, setting.start.columns, engine=engine)
     return replace(_judged(label, model, head, scores, validation), is_trained=weights.is_trained)
 
 
-def _source(label: str, setting: Setting) -> TrainableSource:
+def _validation_rows(source: TrainableSource, setting: Setting, validation: Validation) -> FeatureMatrix:
+    items, batches = validation.part.items, validation.batches
+    return encoded_rows(source, setting.network, items, batches, setting.start.engine)
+
+
+def _source(label: str, body: nn.Module, setting: Setting) -> TrainableSource:
     source = cast("TrainableSource", setting.source)  # `trainable` raised otherwise
-    body = copy.deepcopy(setting.network.body).eval().requires_grad_(requires_grad=False)
     return cast("TrainableSource", source.with_module(body, f"{source.info.name} ({label})"))
 
 
