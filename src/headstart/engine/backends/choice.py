@@ -7,7 +7,7 @@ from headstart.engine.backends.interface import BackendKind
 from headstart.engine.backends.mps import MPS
 from headstart.engine.backends.openvino_graph import OPENVINO
 from headstart.engine.backends.torch_cpu import TORCH
-from headstart.engine.body.machine import gpu_hint, package_version
+from headstart.engine.body.machine import gpu_hint, native_bf16, package_version
 from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.bodies import FORMAT
 from headstart.errors import UsageError
@@ -19,6 +19,8 @@ KINDS: dict[str, BackendKind] = {kind.name: kind for kind in (OPENVINO, TORCH, C
 # Measured on 2 to 16 CPU cores: torch in its best form takes a quarter to a half of the plain module's time, OpenVINO a
 # thirteenth to a fifth. OpenVINO never saved less than this share over torch.
 SAVED_OF_PLAIN = 0.1
+# Without bf16 torch's best form is as slow as the plain module; OpenVINO took three quarters to a fifth of its time.
+SAVED_WITHOUT_BF16 = 0.25
 CONVERT_SECONDS = 1.5  # trace, convert, compare and compile a small body
 CONVERT_SECONDS_PER_GIGABYTE = 10.0  # of its weights
 START_UP_SECONDS = 3.0  # importing torch and building the module, which a later process need not do
@@ -57,9 +59,10 @@ def availability_error(backend: str) -> UsageError | None:
 def converting_pays(count: int, plain_seconds: float, weight_bytes: int, *, lasting: bool) -> bool:
     """Whether a conversion takes less time than it saves.
 
-    It does if ``count * SAVED_OF_PLAIN * plain_seconds``, plus the start-up time of ``LATER_PROCESSES`` if ``lasting``,
-    exceeds ``CONVERT_SECONDS + CONVERT_SECONDS_PER_GIGABYTE * gigabytes``. A lasting body of up to 2.8 gigabytes is
-    therefore converted for any count.
+    It does if ``count * share * plain_seconds`` (``SAVED_OF_PLAIN``, or ``SAVED_WITHOUT_BF16`` on a CPU without bf16),
+    plus the start-up time of ``LATER_PROCESSES`` if ``lasting``, exceeds ``CONVERT_SECONDS +
+    CONVERT_SECONDS_PER_GIGABYTE * gigabytes``. A lasting body of up to 2.8 gigabytes is therefore converted for any
+    count.
 
     Args:
         count: items to encode now.
@@ -75,7 +78,8 @@ def converting_pays(count: int, plain_seconds: float, weight_bytes: int, *, last
         >>> converting_pays(1, 0.2, 2_800_000_000, lasting=True), converting_pays(1, 0.2, 2_900_000_000, lasting=True)
         (True, False)
     """
-    saved = count * SAVED_OF_PLAIN * plain_seconds + (LATER_PROCESSES * START_UP_SECONDS if lasting else 0.0)
+    share = SAVED_OF_PLAIN if native_bf16() else SAVED_WITHOUT_BF16
+    saved = count * share * plain_seconds + (LATER_PROCESSES * START_UP_SECONDS if lasting else 0.0)
     return saved > CONVERT_SECONDS + CONVERT_SECONDS_PER_GIGABYTE * weight_bytes / 1e9
 
 

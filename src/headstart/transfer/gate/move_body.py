@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.folder import training_entry
 from headstart.engine.extract import extract
+from headstart.engine.extraction import Extraction
 from headstart.errors import ParameterError, UnknownNameError
 from headstart.evaluate.certainty.blocks import certainty_blocks
 from headstart.evaluate.coverage import CoveragePart, realised_coverage
@@ -29,7 +30,7 @@ from headstart.transfer.gate.strategy_choice import AUTO, REPLAYING, UNWEIGHTED,
 from headstart.transfer.gate.time_plan import FINISHING, Countdown
 from headstart.transfer.stages.judge import FEW_ITEMS, Judged, affordable_folds, judge
 from headstart.transfer.stages.options import refuse_unused_training
-from headstart.transfer.stages.prepare import Prepared
+from headstart.transfer.stages.prepare import Prepared, encoding_record, report_encoding
 from headstart.tune import MOVING, STRATEGIES, Strategy
 from headstart.tune.moving.contract import ChecksBody, ReplaysSource, check_replayed
 from headstart.tune.training.chosen import Chosen, check_chosen, with_chosen
@@ -216,15 +217,16 @@ def move_body(
     countdown = Countdown(None if seconds is None else seconds - (time.perf_counter() - began))
     if decision.model is None:
         return MovedBody(_frozen_again(prepared, judged, countdown, reporter), None, decision.record, folder)
-    moved, item = _with_body(prepared, judged, decision.model, reporter)
+    moved, extraction = _with_body(prepared, judged, decision.model, reporter)
     forgotten = None
     count = min(MOST_ITEMS, len(judged.plan.evaluated)) if source_data is None else len(source_data)
+    item = extraction.seconds / max(len(extraction.index), 1)
     needed, left = SLOWER * 2 * item * count, countdown.left()
     if left is None or needed + FINISHING <= left:
         forgotten = _forgotten(prepared, judged, decision.model, source_data, reporter)
     else:
         reporter.line("skipped", "forgetting of the source task was not measured: the time limit leaves too little")
-    record = {**decision.record, "forgetting": forgotten}
+    record = {**decision.record, "forgetting": forgotten, "encoding": encoding_record(extraction)}
     return MovedBody(moved, judged.outputs, record, folder)
 
 
@@ -270,15 +272,17 @@ def _forgotten(
     return sentence
 
 
-def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporter: Reporter) -> tuple[Judged, float]:
-    """The fine-tuned model, evaluated on the same items as the frozen features; and the seconds of an item."""
+def _with_body(
+    prepared: Prepared, judged: Judged, model: TransferModel, reporter: Reporter
+) -> tuple[Judged, Extraction]:
+    """The fine-tuned model, evaluated on the same items as the frozen features, and how its body encoded them."""
     task, y = prepared.dataset.labelled()
     evaluated = judged.plan.evaluated
     with reporter.progress("encoding with the fine-tuned body") as step:
         items = prepared.dataset.take(evaluated).items
-        began = time.perf_counter()
-        rows = extract(model.source, items, engine=prepared.engine, progress=step, on_error="raise").rows
-        item = (time.perf_counter() - began) / len(evaluated)
+        extraction = extract(model.source, items, engine=prepared.engine, progress=step, on_error="raise")
+    rows = extraction.rows
+    report_encoding(extraction, model.source.info, "fine-tuned body", reporter)
     outputs: NDArray[np.float64] = model.outputs(rows)
     evaluation = evaluate_predictions(task, y[evaluated], outputs, groups=judged.resample_groups, seed=judged.seed)
     name, metric = next(iter(evaluation.metrics.items()))
@@ -290,7 +294,8 @@ def _with_body(prepared: Prepared, judged: Judged, model: TransferModel, reporte
     )
     model = replace(model, columns=prepared.dataset.columns, engine=prepared.engine)
     parts = [CoveragePart(model.conformal(), y[evaluated], outputs, rows, judged.resample_groups)]
-    return replace(
+    after = replace(
         judged, model=model, outputs=outputs, evaluation=evaluation,
         coverage=realised_coverage(parts, seed=judged.seed), certainty=certainty_blocks(parts),
-    ), item  # fmt: skip
+    )  # fmt: skip
+    return after, extraction

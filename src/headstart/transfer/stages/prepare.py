@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,10 @@ from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.text_audit import audit_texts
 from headstart.types import Dataset, Rows, Source, SourceInfo
 
-__all__ = ["Audited", "KnownRows", "Prepared", "audit_items", "encode_items", "encoding_words", "prepare"]
+__all__ = [
+    "Audited", "KnownRows", "Prepared", "audit_items", "encode_items", "encoding_record", "encoding_words", "prepare",
+    "report_encoding",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -266,11 +269,53 @@ def _report_source(source: Source, extraction: Extraction, reporter: Reporter) -
     info = source.info
     size = f", {info.parameters / 1e6:.1f} M parameters" if info.parameters else ""
     licence = f", licence {info.license}" if info.license else ""
-    reporter.line("source", f"{info.name}{size}{licence}; {encoding_words(extraction, info)}")
+    report_encoding(extraction, info, "source", reporter, before=f"{info.name}{size}{licence}; ")
+
+
+def report_encoding(
+    extraction: Extraction, info: SourceInfo, label: str, reporter: Reporter, *, before: str = ""
+) -> None:
+    """Report how items were encoded, with the notes on the backend.
+
+    Args:
+        extraction: of the items.
+        info: the facts about the source.
+        label: of the line.
+        reporter: receives the line and the notes.
+        before: what the line begins with.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> found = Extraction(np.zeros((4, 2)), np.arange(4), {}, 1.0, 4)
+        >>> report_encoding(found, SourceInfo("headstart:text", "text"), "source", SilentReporter())
+    """
+    reporter.line(label, f"{before}{encoding_words(extraction, info)}")
     for detail in extraction.details:
         reporter.detail("encoding", detail)
     for note in extraction.notes:
         reporter.line("encoding", note)
+
+
+def encoding_record(extraction: Extraction) -> dict[str, Any]:
+    """How items were encoded, as plain JSON values.
+
+    Args:
+        extraction: of the items.
+
+    Examples:
+        >>> found = encoding_record(Extraction(np.zeros((4, 2)), np.arange(4), {}, 1.0, 4, 0, "openvino", "bf16"))
+        >>> found["backend"], found["encoded"]
+        ('openvino', 4)
+    """
+    return {
+        "backend": extraction.backend or None,
+        "precision": extraction.precision or None,
+        "encoded": extraction.encoded,
+        "from_store": extraction.hits,
+        "setup_seconds": extraction.setup_seconds,
+        "items_per_second": extraction.items_per_second,
+        "notes": [*extraction.details, *extraction.notes],
+    }
 
 
 def encoding_words(extraction: Extraction, info: SourceInfo) -> str:

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from headstart.engine.extraction import Extraction
 from headstart.evaluate.diagrams import diagrams, subgroups
 from headstart.transfer.stages.compare import Baseline
 from headstart.transfer.stages.judge import Judged
-from headstart.transfer.stages.prepare import Prepared
+from headstart.transfer.stages.prepare import Prepared, encoding_record
 
 __all__ = ["environment", "make_record"]
 
@@ -95,7 +94,7 @@ def make_record(
         "data": _data(prepared),
         "seconds": {"fit": seconds, "encoding": prepared.extraction.seconds},
         "items_per_second": prepared.extraction.items_per_second,
-        "encoding": _encoding(prepared.extraction),
+        "encoding": encoding_record(prepared.extraction),
         "seed": seed,
         "command": command,
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -110,18 +109,6 @@ def _held_out(prepared: Prepared, judged: Judged) -> dict[str, Any]:
     by_group = None if dataset.groups is None else subgroups(task, truth, judged.outputs, dataset.groups[rows])
     found: dict[str, Any] = {"diagrams": diagrams(task, truth, judged.outputs)}
     return found if by_group is None else found | {"subgroups": by_group}
-
-
-def _encoding(extraction: Extraction) -> dict[str, Any]:
-    return {
-        "backend": extraction.backend or None,
-        "precision": extraction.precision or None,
-        "encoded": extraction.encoded,
-        "from_store": extraction.hits,
-        "setup_seconds": extraction.setup_seconds,
-        "items_per_second": extraction.items_per_second,
-        "notes": [*extraction.details, *extraction.notes],
-    }
 
 
 def _head(judged: Judged) -> dict[str, Any]:
