@@ -20,7 +20,8 @@ from headstart.tune.training.settings import Training
 __all__ = ["Batch", "ItemBatches", "epoch_order"]
 
 AHEAD = 3  # batches that are prepared in advance
-SORTED = 8  # batches whose texts are sorted by length together: more would pad less, but mix less
+SORTED = 8  # batches whose texts are sorted by length together, at least: more pad less, but mix less
+MOST_SORTED = 50  # at most, for many items: a quarter of them, as in the length-grouped sampler of transformers
 MEMORY = 2**30  # bytes of prepared items that are kept between epochs
 ORDER, AUGMENT = 0, 1  # streams of random numbers that one seed opens
 
@@ -81,7 +82,7 @@ def epoch_order(
     order = rng.permutation(n)
     if lengths is not None:
         # Sorted by length within windows of several batches: a batch has similar lengths, and batches still mix.
-        window = size * SORTED
+        window = size * max(SORTED, min(MOST_SORTED, n // (4 * size)))
         order = np.concatenate(
             [part[np.argsort(lengths[part], kind="stable")] for part in np.split(order, range(window, n, window))]
         )
