@@ -102,6 +102,7 @@ MOVING = {
     "partial": "headstart.tune.partial:PARTIAL",
     "scratch": "headstart.tune.scratch:SCRATCH",
     "side": "headstart.tune.side:SIDE",
+    "soup": "headstart.tune.soup:SOUP",
     "ssf": "headstart.tune.ssf:SSF",
     "stoch_norm": "headstart.tune.stoch_norm:STOCH_NORM",
     "surgical": "headstart.tune.surgical:SURGICAL",

@@ -17,6 +17,7 @@ from headstart.transfer.gate.headroom import LossCurve, Mismatch, headroom, loss
 from headstart.transfer.gate.pilot import LEVEL, Cost, Pilot, Trial
 from headstart.transfer.gate.time_plan import Countdown, TimePlan
 from headstart.transfer.stages.judge import Judged
+from headstart.tune.moving.contract import TrainsSeveral
 from headstart.types import Dataset
 
 __all__ = ["Forecast", "Tried", "describe_forecast", "judging_seconds", "make_forecast", "plan_of_trial"]
@@ -78,6 +79,7 @@ LITTLE_LOSS = 0.001  # nats: a smaller gain of the pilot is not worth a training
 LIMIT = 1800.0  # seconds that "auto" may train if no time limit was given
 EXPLAINING = 0.1  # share of the spare time that the learning curve and the losses of earlier blocks may take
 FITS = 5  # a cross-fitted training costs 5 x 4/5 + 1 = 5 trainings on all items
+TIMING = 0.1  # of the remaining time may go into timing a few steps
 PILOT = 0.25  # of the complete training: half of the epochs on half of the items
 FEWEST = 80  # items: with fewer, the quarter that judges a pilot has under 20 items
 
@@ -126,13 +128,14 @@ def make_forecast(
         return replace(forecast, verdict=f"at most {high:.1%} of the items could be gained"), ()
     if len(first.train) < FEWEST and not first.cross_fitted:
         return replace(forecast, verdict=f"{len(first.train)} items are too few to tell"), ()
+    if first.at_least > _left(countdown):
+        return replace(forecast, verdict=_too_long(first.at_least, _left(countdown))), ()
     with reporter.progress("estimating gain and cost"):
-        tried = [Tried(trial, plan_of_trial(trial, judged)) for trial in trials]
+        tried = [Tried(trial, plan_of_trial(trial, judged, TIMING * _left(countdown))) for trial in trials]
         forecast = replace(forecast, seconds=sum(_expected(one) for one in tried))
         least = _least(tried[0])
         if least > _left(countdown):
-            reason = f"it would take about {least:.0f} s at least, more than the remaining {_left(countdown):.0f} s"
-            return replace(forecast, verdict=f"{reason}; --time-limit allows more"), ()
+            return replace(forecast, verdict=_too_long(least, _left(countdown))), ()
         forecast = _explained(forecast, first, judged, countdown, reporter)
     if first.cross_fitted:
         verdict = "each item is judged by a body that was trained without it"
@@ -142,17 +145,23 @@ def make_forecast(
     return _piloted(forecast, tried, judged, countdown, reporter)
 
 
+def _too_long(seconds: float, left: float) -> str:
+    needed = f"it would take about {seconds:.0f} s at least"
+    return f"{needed}, more than the remaining {max(left, 0):.0f} s; --time-limit allows more"
+
+
 def _left(countdown: Countdown) -> float:
     left = countdown.left()
     return math.inf if left is None else left
 
 
-def plan_of_trial(trial: Trial, judged: Judged) -> TimePlan:
+def plan_of_trial(trial: Trial, judged: Judged, seconds: float | None = None) -> TimePlan:
     """What a strategy takes, by a few steps of its training, which are timed.
 
     Args:
         trial: the strategy and its items.
         judged: its plan gives the items of the final evaluation.
+        seconds: time limit of the timing; None for no limit.
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
@@ -173,15 +182,16 @@ def plan_of_trial(trial: Trial, judged: Judged) -> TimePlan:
         >>> plan.epochs, plan.training > plan.judging > 0
         (5, True)
     """
-    cost = trial.cost()
-    training, judging = cost.training(len(trial.train)), judging_seconds(cost, judged, trial.train)
+    cost = trial.cost(seconds)
+    runs = trial.strategy.runs if isinstance(trial.strategy, TrainsSeveral) else 1
+    training, judging = runs * cost.training(len(trial.train)), judging_seconds(cost, judged, trial.train)
     if trial.cross_fitted:  # each of its trainings is judged before the next one begins
         training = FITS * (training + judging)
-    return TimePlan(training, judging, trial.strategy.training.epochs)
+    return TimePlan(training, judging, trial.strategy.training.epochs, runs)
 
 
 def _pilot_seconds(one: Tried) -> float:
-    return 0.0 if one.trial.cross_fitted else PILOT * one.plan.training + one.plan.judging
+    return 0.0 if one.trial.cross_fitted else PILOT * one.plan.training / one.plan.runs + one.plan.judging
 
 
 def _expected(one: Tried) -> float:

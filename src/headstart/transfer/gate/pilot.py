@@ -32,6 +32,7 @@ __all__ = ["Cost", "Pilot", "Trial"]
 PARTS = 4  # quarters: two train, one validates, one tests
 LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
 TIMED_STEPS = 3
+FEW_ENCODED = 32  # items whose encoding tells the speed of the body
 FORWARD = 3.0  # a training step costs about 3 forward passes: one forward, and a backward of twice that
 CANDIDATES = 9  # compared on the validation part, at most
 VALIDATING = 1000  # items of a pilot's validation part, at most: it only chooses the epoch and the interpolation
@@ -169,8 +170,11 @@ class Trial:
         """Whether the training cross-fits: its validation losses are out-of-fold, so it needs no pilot."""
         return self.alone and is_cross_fitted(self.strategy, self.train)
 
-    def cost(self) -> Cost:
+    def cost(self, seconds: float | None = None) -> Cost:
         """How long the strategy takes on this machine, extrapolated from a few timed steps.
+
+        Args:
+            seconds: time limit of the timing; None for no limit.
 
         Raises:
             SourceError: if the source has no body that can be fine-tuned.
@@ -180,8 +184,22 @@ class Trial:
         size, epochs = self.strategy.training.batch_size, self.strategy.training.epochs
         order = np.random.default_rng(self.seed).permutation(len(self.train))
         few = self.train.take(order[: max(size * TIMED_STEPS, 2 * size)])
-        step = seconds_per_step(self.strategy, self.prepared.source, few, seed=self.seed, engine=self.prepared.engine)
+        step = seconds_per_step(
+            self.strategy, self.prepared.source, few, seed=self.seed, engine=self.prepared.engine, seconds=seconds
+        )
         return Cost(step / min(size, len(few)), epochs, min(size, len(few)))
+
+    @property
+    def at_least(self) -> float:
+        """Seconds of timing a few steps and of one epoch, whatever is trained, by the speed of encoding the items.
+
+        The first epoch runs the body once for each item, and a timed step costs three times that. 0 if most items
+        were encoded before.
+        """
+        done = self.prepared.extraction
+        timed = FORWARD * TIMED_STEPS * self.strategy.training.batch_size
+        # the time of few items is that of opening the body, or of reading the others from the store
+        return 0.0 if done.encoded < FEW_ENCODED else done.seconds / done.encoded * (len(self.train) + timed)
 
     def pilot(
         self,

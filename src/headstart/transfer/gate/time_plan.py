@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class TimePlan:
         training: seconds of the complete training.
         judging: seconds of what follows it: judging the candidates, and encoding the evaluated items.
         epochs: of the training.
+        runs: how often it trains; 1 but for a soup.
 
     Examples:
         >>> plan = TimePlan(training=100.0, judging=20.0, epochs=5)
@@ -59,6 +60,7 @@ class TimePlan:
     training: float
     judging: float
     epochs: int
+    runs: int = 1
 
     @property
     def least(self) -> float:
@@ -104,10 +106,10 @@ class TimePlan:
             >>> from headstart.transfer.gate.pilot import Pilot
             >>> slow = Pilot(50, 0.1, 0.05, 0.2, seconds=70.0, training=40.0, epochs=2.0)
             >>> TimePlan(100.0, 20.0, 5).after(slow)
-            TimePlan(training=160.0, judging=32.0, epochs=5)
+            TimePlan(training=160.0, judging=32.0, epochs=5, runs=1)
         """
         training, judging = self.training, max(self.judging, pilot.seconds - pilot.training)
         if pilot.epochs > 0:
-            training = HALF * self.epochs * pilot.training / pilot.epochs
+            training = self.runs * HALF * self.epochs * pilot.training / pilot.epochs
             judging = max(judging, self.judging * training / max(self.training, 1e-9))
-        return TimePlan(training, judging, self.epochs)
+        return replace(self, training=training, judging=judging)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.heads import HeadSearch
 from headstart.reporting import Reporter
-from headstart.transfer.gate.forecast import Forecast, Tried, plan_of_trial
+from headstart.transfer.gate.forecast import TIMING, Forecast, Tried, plan_of_trial
 from headstart.transfer.gate.pilot import Trial
 from headstart.transfer.gate.time_plan import FINISHING, Countdown, TimePlan
 from headstart.transfer.stages.judge import Judged
@@ -79,26 +79,29 @@ def affordable(
     if left is None:
         return (Tried(trial, NO_LIMIT),), None
     verdict = "the time limit was over before the training"
-    if left > FINISHING:
+    if trial.at_least + FINISHING > left > 0:
+        verdict = _needed(trial.at_least, left)
+    elif left > FINISHING:
         with reporter.progress("timing a few steps"):
-            plan = plan_of_trial(trial, judged)
-        left = countdown.left()
+            plan = plan_of_trial(trial, judged, TIMING * left)
+        left = countdown.left() or 0.0
         if plan.allows_epoch(left):
-            if left is not None and plan.whole > left:
+            if plan.whole > left:
                 reporter.warning(
                     f"The time limit leaves {left:.0f} s; '{trial.name}' would take about {plan.whole:.0f} s with its "
                     "judging. Its learning rate schedule ends by the clock; a longer --time-limit allows more epochs."
                 )
             return (Tried(trial, plan),), None
-        verdict = (
-            f"one epoch and its judging would take about {plan.training / plan.epochs + plan.judging:.0f} s, more than "
-            f"the remaining {max(left or 0.0, 0.0):.0f} s"
-        )
+        verdict = _needed(plan.training / plan.epochs + plan.judging, left)
     reporter.warning(
         f"The strategy '{trial.name}' was not trained, and the features stay frozen: {verdict}; --time-limit allows "
         "more."
     )
     return (), Forecast(judged.model.head.loss, judged.model.head.loss, None, None, 0.0, None, verdict, go=False)
+
+
+def _needed(seconds: float, left: float) -> str:
+    return f"one epoch and its judging would take about {seconds:.0f} s, more than the remaining {max(left, 0.0):.0f} s"
 
 
 def train_all(

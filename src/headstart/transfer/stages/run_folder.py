@@ -96,11 +96,11 @@ def run_tables(
         >>> list(tables.predictions), len(tables.splits["id"])
         (['id', 'label', 'predicted', 'output.alike', 'output.different'], 40)
     """
-    files = sorted(logs.iterdir()) if logs is not None and logs.is_dir() else []
+    files = [] if logs is None else sorted(file for file in logs.rglob("*") if file.is_file())
     return RunTables(
         _splits(prepared, judged),
         _predictions(prepared, judged),
-        {file.name: file.read_bytes() for file in files},
+        {"-".join(file.relative_to(logs or file).parts): file.read_bytes() for file in files},
         gallery,
     )
 

@@ -31,7 +31,7 @@ from headstart.tune.network.body_and_head import Network
 from headstart.tune.training.job import Outcome
 from headstart.types import Dataset, FeatureMatrix
 
-__all__ = ["Moved", "ValidatedModel", "bounded", "make_candidates"]
+__all__ = ["Moved", "ValidatedModel", "bounded", "judged_state", "make_candidates"]
 
 SHARES = (0.75, 0.5, 0.25)  # of the way from the start to the trained weights, besides all of it
 SOLVED_AGAIN = ", head solved again"
@@ -185,6 +185,47 @@ def make_candidates(
         _load(setting.network, before, weights)
         yield _solved_again(weights, source, setting, validation, search=search)
     setting.network.load_state_dict(after)
+
+
+def judged_state(
+    label: str,
+    state: Mapping[str, Tensor],
+    *,
+    setting: Setting,
+    validation: Validation,
+    search: HeadSearch | None = None,
+) -> ValidatedModel:
+    """A network with these weights as a candidate, with its own head or with one that is solved again.
+
+    Args:
+        label: its name.
+        state: weights of the structure of the setting's network, which holds them afterwards.
+        setting: network and training items.
+        validation: the validation items.
+        search: which heads are compared when the head is solved again; None for the head in the state.
+
+    Examples:
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> setting = toy_setting(LP_FT)
+        >>> validation = Validation(
+        ...     setting.task, toy_shift().test.take(range(20)), setting.source, setting.network.trainable.collate
+        ... )
+        >>> start = setting.network.state()
+        >>> [
+        ...     judged_state("start", start, setting=setting, validation=validation, search=search).name
+        ...     for search in (None, HeadSearch(("ridge",)))
+        ... ]
+        ['start', 'start, head solved again']
+    """
+    setting.network.load_state_dict(state)
+    weights = _Weights(label, state)
+    if search is not None:
+        return _solved_again(weights, setting, validation, search=search)
+    found = _trained(weights, setting, validation, needed=True)
+    assert found is not None  # noqa: S101 (it is needed)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

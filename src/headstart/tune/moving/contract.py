@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from headstart.tune.moving.plan import Plan, Setting
 
 __all__ = [
-    "BringsBody", "CrossFits", "MovesItself", "MovingStrategy", "ReplaysSource", "check_replayed", "with_settings",
+    "BringsBody", "CrossFits", "MovesItself", "MovingStrategy", "ReplaysSource", "TrainsSeveral", "check_replayed",
+    "with_settings",
 ]  # fmt: skip
 
 S = TypeVar("S")
@@ -83,7 +84,7 @@ class MovesItself(Protocol):
     Examples:
         >>> from headstart.tune.registry import MOVING, STRATEGIES
         >>> [name for name in MOVING if isinstance(STRATEGIES[name], MovesItself)]
-        ['contrastive']
+        ['contrastive', 'soup']
     """
 
     def move(
@@ -147,6 +148,22 @@ class ChecksBody(Protocol):
         Args:
             source: the source that was given.
         """
+        ...
+
+
+@runtime_checkable
+class TrainsSeveral(Protocol):
+    """A strategy that trains several times, one after the other, within its ``move`` method.
+
+    Examples:
+        >>> from headstart.tune.registry import MOVING, STRATEGIES
+        >>> [name for name in MOVING if isinstance(STRATEGIES[name], TrainsSeveral)]
+        ['soup']
+    """
+
+    @property
+    def runs(self) -> int:
+        """How often."""
         ...
 
 

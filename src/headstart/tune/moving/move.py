@@ -45,7 +45,7 @@ from headstart.tune.training.run import Cluster, run_training, training_key
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Source
 
-__all__ = ["class_weights_of", "fit_moved", "make_job", "make_setting", "move", "solved_start"]
+__all__ = ["class_weights_of", "fit_moved", "hold_out_validation", "make_job", "make_setting", "move", "solved_start"]
 
 VALIDATION_SEED = 1  # added to the seed, so that this split differs from one that the caller makes with the same seed
 MAX_VALIDATION = 1500  # items
@@ -134,7 +134,7 @@ def move(
     began = time.perf_counter()
     all_items = train_part
     if valid is None:
-        train_part, valid = _hold_out_validation(train_part, seed)
+        train_part, valid = hold_out_validation(train_part, seed)
     task, _ = train_part.labelled()
     weights = class_weights_of(all_items, search.class_weight)
     # `scratch` draws random weights for the source's architecture, and `side` adds a small body beside it
@@ -217,8 +217,14 @@ def _with_prefix(setting: Setting, plan: Plan, validation: Validation, job: Job)
         network.prefix = None
 
 
-def _hold_out_validation(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
-    """Training and validation items: a fifth, at most 1,500, is held out, stratified by class; groups are not split."""
+def hold_out_validation(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+    """Training and validation items: a fifth, at most 1,500, is held out, stratified by class; groups are not split.
+
+    Examples:
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> [len(part) for part in hold_out_validation(toy_shift().train, 0)]
+        [192, 48]
+    """
     task, _ = data.labelled()
     plain = replace(data, split=None, times=None)
     share = min(0.2, MAX_VALIDATION / max(len(data), 1))
