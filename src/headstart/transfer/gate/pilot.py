@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from headstart.data import folds
 from headstart.engine.extract import extract
-from headstart.engine.options import Engine
 from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.heads import HeadSearch
 from headstart.reporting import Progress
@@ -38,7 +37,6 @@ CANDIDATES = 9  # compared on the validation part, at most
 VALIDATING = 1000  # items of a pilot's validation part, at most: it only chooses the epoch and the interpolation
 JUDGED = 5  # candidates of a pilot: start, trained body, three interpolations; whether there is a gain needs no more
 Losses = NDArray[np.float64]
-PLAIN = Engine("torch", cache=False)  # a pilot's body is used once: compiling it or caching its rows would not pay
 
 
 @dataclass(frozen=True)
@@ -252,10 +250,11 @@ class Trial:
             engine=self.prepared.engine, most=JUDGED,
         )  # fmt: skip
         methods, truth = task_methods(task), test.labelled()[1]
-        head, best_model = moved.start.model, replace(moved.best.model, engine=PLAIN)
-        rows = extract(head.source, test.items, engine=self.prepared.engine, on_error="raise").rows  # from the cache
+        head, engine = moved.start.model, self.prepared.engine
+        rows = extract(head.source, test.items, engine=engine, on_error="raise").rows  # from the cache, if there is one
         start = methods.loss(head.outputs(rows), truth)
-        best = methods.loss(best_model.predict_proba(test.items), truth)
+        here = replace(engine, cache=False, ray=None, workers=None)  # the body that was judged is converted already
+        best = methods.loss(replace(moved.best.model, engine=here).predict_proba(test.items), truth)
         weights = class_weights_of(train, search.class_weight)
         if weights is not None:
             start, best = start * weights[truth], best * weights[truth]
