@@ -98,13 +98,14 @@ def shown(results: Mapping[str, Any]) -> list[str]:
         groups.setdefault((name, method, seconds), []).append(one)
     rows = [_row(name, method, seconds, runs) for (name, method, seconds), runs in groups.items()]
     header = [
-        "data", "method", "seconds", "seeds", "tries", "loss of the default", "lead in the search", "by chance",
+        "data", "method", "seconds", "seeds", "of them with a winner", "tries", "loss of the default", "lead in the search", "by chance",
         "loss on the outer split", "accuracy, points", "replaced the default", "wall s",
     ]  # fmt: skip
     said = (
         "Lead: out-of-fold loss of the default minus that of the winner on the items of the search; by chance: what "
-        "the best of as many equal tries would lead by. Outer split: winner minus default, mean over seeds ± standard "
-        "deviation."
+        "the best of as many equal tries would lead by. Outer split: winner minus default, mean over the seeds with a "
+        "winner ± standard deviation. A seed has no winner where the time was too short for a single try. Up to 25 "
+        "tries, evolution makes the same draws as random."
     )
     return [*table(header, rows), "", said]
 
@@ -116,10 +117,12 @@ def _row(name: str, method: str, seconds: str, runs: Sequence[Mapping[str, Any]]
         return format(float(np.mean(values)), form) if values else ""
 
     def spread(values: Sequence[float], form: str) -> str:
-        return f"{mean(values, form)} ± {float(np.std(values)):{form.lstrip('+')}}" if values else ""
+        if len(values) < 2:
+            return mean(values, form)
+        return f"{mean(values, form)} ± {float(np.std(values, ddof=1)):{form.lstrip('+')}}"
 
     return [
-        name, method, seconds, str(len(runs)), mean([one["tries"] for one in runs], ".0f"),
+        name, method, seconds, str(len(runs)), str(len(decisions)), mean([one["tries"] for one in runs], ".0f"),
         mean([one["default"]["loss"] for one in runs], ".3f"),
         mean([one["lead_in_search"] for one in decisions if one["lead_in_search"] is not None], "+.4f"),
         mean([one["lead_by_chance"] for one in decisions if one["lead_by_chance"] is not None], ".4f"),

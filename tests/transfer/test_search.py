@@ -113,6 +113,9 @@ def test_an_updated_model_keeps_its_architecture(circle):
         ({"source": "auto"}, ParameterError, "rank the sources first"),
         ({"tries": 0}, ParameterError, "tries"),
         ({"baselines": "some"}, ParameterError, "baselines"),
+        ({"space": "body"}, ParameterError, "space"),
+        ({"space": "tuning", "method": "darts"}, ParameterError, "cannot search fine-tunings"),
+        ({"generation": 0}, ParameterError, "generation"),
     ],
 )
 def test_wrong_options_are_refused_before_any_work(options, error, says):
@@ -159,3 +162,26 @@ def test_metrics_of_a_winner_are_said_to_be_conditional(circle):
     assert "conditional on the winner's success" in caution
     for name in ("README.md", "report.html"):
         assert "slightly optimistic" in (place / name).read_text(), name
+
+
+@pytest.mark.slow
+def test_a_search_of_fine_tunings_keeps_what_beats_the_frozen_head(tmp_path):
+    from headstart.sources.toy_shift import toy_shift
+
+    shift, place = toy_shift(), tmp_path / "run"
+    run = search(
+        shift.train.take(range(120)), source=shift.source, space="tuning", tries=3, generation=3, seed=1,
+        baselines="none", verbose=False, out=place,
+    )  # fmt: skip
+    block = run.record["search"]
+    assert block["tries"] == 3
+    assert (place / "logs" / "search.csv").read_text().count("of its epochs") == 2  # one stops on each rung
+    assert block["decision"]["items"] == 24
+    kept_trained = block["decision"]["replaces_default"]
+    assert ("strategy" in run.record) == kept_trained
+    assert headstart.load(place).predict(shift.test.items[:5]) == run.predict(shift.test.items[:5])
+
+
+def test_a_source_without_a_body_cannot_be_tuned():
+    with pytest.raises(headstart.errors.SourceError, match="no body that can be fine-tuned"):
+        search((CIRCLE, INSIDE), space="tuning", verbose=False)

@@ -159,7 +159,9 @@ def search(
             tables = replace(tables, logs={**tables.logs, **search_logs(searched.found)})
             taken = context.clock.elapsed
             both = searched.found, searched.decision
-            record = search_record(items, kept, compared, both, seconds=taken, seed=seed, command=command)
+            record = search_record(
+                items, kept, compared, both, generation=size, seconds=taken, seed=seed, command=command
+            )
             record |= {} if searched.moved is None else {"strategy": searched.moved.record}
             run = Run(kept.model, kept.evaluation, compared, items.prepared.audit, record, place, tables)
             if place is not None:

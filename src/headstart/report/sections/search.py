@@ -30,11 +30,11 @@ def architecture_search(record: Mapping[str, Any]) -> PageSection:
     block = record.get("search")
     if not block:
         return PageSection("search", "Architecture search", "", "search")
-    tries = block["tries"]
+    tries, tuned = block["tries"], block.get("searched") == "tuning"
+    what, were = "fine-tunings" if tuned else "architectures", "was" if tries == 1 else "were"
     said = (
-        f"{tries:,} of {block['architectures']:,} architectures {'was' if tries == 1 else 'were'} tried by "
-        f"'{one_line(block['method'])}' on {block['items']:,} items in {block['seconds']:.0f} s; "
-        f"{one_line(block['ended'])}."
+        f"{tries:,} of {block['architectures']:,} {what} {were} tried by '{one_line(block['method'])}' on "
+        f"{block['items']:,} items in {block['seconds']:.0f} s; {one_line(block['ended'])}."
     )
     decision = block["decision"]
     told = ("sentence", "caution", "lead_sentence")
@@ -43,6 +43,11 @@ def architecture_search(record: Mapping[str, Any]) -> PageSection:
     default = block["default"]
     rows = [(str(one["try"]), one_line(one["words"]), number(one["loss"])) for one in block["best"]]
     rows.append(("default", one_line(default["words"]), number(default["loss"])))
-    caption = "Out-of-fold loss on the items of the search (lower is better), at the best λ of each architecture"
-    shown = details("The best tries", table(caption, ("Try", "Architecture", "Loss"), rows, numeric=(2,)))
+    caption = (
+        "Loss on the validation part of the items of the search (lower is better), of those trained to their end"
+        if tuned
+        else "Out-of-fold loss on the items of the search (lower is better), at the best λ of each architecture"
+    )
+    head = ("Try", "Fine-tuning" if tuned else "Architecture", "Loss")
+    shown = details("The best tries", table(caption, head, rows, numeric=(2,)))
     return PageSection("search", "Architecture search", f"{paragraph(said)}\n{listing(further)}\n{shown}", "search")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["gradient_proxy"]
 
-ITEMS = 64  # of the training and of the validation part
+ITEMS = 32  # of the training and of the validation part
 SAME_STEP = ("rate", "decay", "epochs")  # genes that the score does not depend on
 
 

@@ -29,6 +29,7 @@ def search_record(
     compared: Sequence[Baseline],
     searched: tuple[Searched, SearchDecision | None],
     *,
+    generation: int,
     seconds: float,
     seed: int,
     command: str | None,
@@ -40,6 +41,7 @@ def search_record(
         kept: what was kept, judged.
         compared: baselines.
         searched: what the search found, and the comparison with the default; None where nothing could be fitted.
+        generation: how many architectures were proposed before their losses were told.
         seconds: of everything so far.
         seed: of split and search.
         command: the command line, or None.
@@ -62,14 +64,16 @@ def search_record(
     if items.number_format:
         record["encoding"] = {**record["encoding"], "int8": dict(items.number_format)}
     record["learning_curve_missing"] = "No learning curve: the run is that of a search."
-    return record | {"search": _block(items, *searched)}
+    return record | {"search": _block(items, *searched, generation)}
 
 
-def _block(items: SearchItems, found: Searched, decision: SearchDecision | None) -> dict[str, Any]:
+def _block(items: SearchItems, found: Searched, decision: SearchDecision | None, generation: int) -> dict[str, Any]:
     result = found.result
     fitted, default = found.ranked, items.default
     return {
         "method": found.method,
+        "searched": "tuning" if isinstance(found, SearchedTunings) else "heads",
+        "generation": generation,
         "tries": len(result.trials),
         "failed": len(found.failed),
         "resumed": result.resumed,

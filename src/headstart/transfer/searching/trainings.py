@@ -96,7 +96,7 @@ class TuningLosses:
     until: float = math.inf
 
     def __call__(self, key: Point) -> TrialLoss:
-        """The mean validation loss of the best weights of a training on a rung; infinite where it fails."""
+        """The mean validation loss of the best epoch of a training on a rung; infinite where it fails."""
         from headstart.tune.moving.move import move
 
         *point, rung = key
@@ -105,14 +105,16 @@ class TuningLosses:
             return TrialLoss(math.inf, "the time limit was reached")
         try:
             strategy = tuned_strategy(self.space.decode(point), self.source, self.train, share=SHARES[rung])
+            # else all trainings that do not beat the start would have its loss, and none could be told apart
+            strategy = with_chosen(strategy, {"keep_trained": True})
             moved = move(
                 strategy, self.source, self.train, valid=self.valid, seed=self.seed,
                 budget=Budget(seconds=left if math.isfinite(left) else None), search=self.search,
-                engine=replace(self.engine, ray=None, workers=None),
+                engine=replace(self.engine, ray=None, workers=None), most=2,
             )  # fmt: skip
         except (HeadstartError, np.linalg.LinAlgError) as error:
             return TrialLoss(math.inf, str(error))
-        start, best = moved.start.losses, moved.best.losses
+        start, best = moved.start.losses, moved.best.losses  # most=2: interpolations are left to the complete training
         mean, error = mean_and_error(start - best, self.valid.groups)
         loss = float(best.mean())
         if not math.isfinite(loss):
