@@ -98,7 +98,8 @@ def shown(results: Mapping[str, Any]) -> list[str]:
         groups.setdefault((name, method, seconds), []).append(one)
     rows = [_row(name, method, seconds, runs) for (name, method, seconds), runs in groups.items()]
     header = [
-        "data", "method", "seconds", "seeds", "of them with a winner", "tries", "loss of the default", "lead in the search", "by chance",
+        "data", "method", "seconds", "seeds", "of them with a winner", "tries", "loss of the default",
+        "lead in the search", "by chance",
         "loss on the outer split", "accuracy, points", "replaced the default", "wall s",
     ]  # fmt: skip
     said = (

@@ -156,7 +156,7 @@ def search_tunings(
         afterwards=lambda seconds: rest + FULL / RACED * seconds,
     )  # fmt: skip
     with on_workers(losses, context) as measure, reporter.progress(f"searching by {method}") as step:
-        race = TuningRace(measure, journal, lambda ended: step(ended, 0, "trainings"))
+        race = TuningRace(measure, journal, lambda ended: step(ended, 0))
         result = run_search(
             space, SEARCH_METHODS[method], race, budget, seed=context.seed, journal=journal,
             aids=Aids(gradient_proxy(losses), TUNED_AT_ONCE), forecast=forecast,
