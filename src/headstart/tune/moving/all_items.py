@@ -15,6 +15,7 @@ from headstart.sources.bodies.trainable import TrainableSource, body_key
 from headstart.tune.moving.contract import MovingStrategy
 from headstart.tune.moving.move import make_job, make_setting, solved_start
 from headstart.tune.moving.plan import Setting, plan_of
+from headstart.tune.moving.shared_work import SharedWork
 from headstart.tune.training.job import Outcome
 from headstart.tune.training.run import run_training, training_key
 from headstart.tune.training.settings import Budget
@@ -46,6 +47,7 @@ def train_network(
     seed: int = 0,
     budget: Budget = Budget(),
     engine: Engine = Engine(),
+    shared: SharedWork | None = None,
 ) -> Trained:
     """Fine-tune body and head on all items; the weights of the last step are kept.
 
@@ -56,6 +58,7 @@ def train_network(
         seed: of all random numbers.
         budget: time limit, checkpoints and logs.
         engine: how items are encoded, when the head of the start is solved.
+        shared: body and prepared items of several trainings, one after the other; None for a body of its own.
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
@@ -73,7 +76,7 @@ def train_network(
     """
     began = time.perf_counter()
     start = solved_start(source, train_part, search=HeadSearch(), seed=seed, engine=engine)
-    setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget)
+    setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget, shared=shared)
     plan = plan_of(strategy, setting)
     before = setting.network.state()
     outcome = run_training(

@@ -27,6 +27,7 @@ from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moment
 from headstart.linear.spectrum import Spectrum
 from headstart.model import TransferModel
 from headstart.model.certainty import certainty_of_scores
+from headstart.sources.bodies.trainable import Trainable
 from headstart.tasks import task_methods
 from headstart.tune.moving.all_items import fine_tuned_source, train_network
 from headstart.tune.moving.candidates import Moved, ValidatedModel, bounded
@@ -34,7 +35,9 @@ from headstart.tune.moving.contract import MovingStrategy
 from headstart.tune.moving.interpolation import interpolated
 from headstart.tune.moving.plan import Setting
 from headstart.tune.moving.shared_time import SharedTime
+from headstart.tune.moving.shared_work import SharedWork
 from headstart.tune.moving.validation import halved_losses, network_rows
+from headstart.tune.network.body_and_head import Network
 from headstart.tune.training.batches import ItemBatches
 from headstart.tune.training.job import Outcome
 from headstart.tune.training.settings import Budget, Training
@@ -116,17 +119,18 @@ def move_cross_fitted(
     sizes = [*(len(y) - len(left) for left in folds), len(y)]
     found: dict[GridPoint, Array] = {}
     outcomes, shares = [], SharedTime(budget, sizes)
+    common = _Common(source, train_part)
     for left in folds:
-        seen = train_part.take(np.setdiff1d(np.arange(len(y)), left))
+        seen = np.setdiff1d(np.arange(len(y)), left)
         own = replace(shares.next(), logs=None)
-        path = _WeightPath(strategy, source, seen, seed=seed, budget=own, search=search, engine=engine)
+        path = _WeightPath(strategy, common, seen, seed=seed, budget=own, search=search, engine=engine)
         outcomes.append(path.outcome)
         shares.trained()
-        for choice, scores in path.judged(train_part.take(left)):
+        for choice, scores in path.judged(left):
             found.setdefault(choice, np.full((len(y), task.num_outputs), np.nan))[left] = bounded(scores)
     items = np.sort(np.concatenate(folds))
     path = _WeightPath(
-        strategy, source, train_part, seed=seed, budget=shares.next(), search=search, engine=engine,
+        strategy, common, np.arange(len(y)), seed=seed, budget=shares.next(), search=search, engine=engine,
     )  # fmt: skip
     candidates = []
     for share in SHARES:
@@ -201,38 +205,66 @@ def _label(name: str, share: float) -> str:
     return {0.0: "head", 1.0: name}.get(share, f"{name}, {share:.0%} of the way")
 
 
+class _Common:
+    """What the six trainings share: the body, the prepared items, and the rows of the start."""
+
+    def __init__(self, source: Source, part: Dataset) -> None:
+        self.source, self.part, self.work = source, part, SharedWork(source)
+        self._rows: FeatureMatrix | None = None
+
+    def start_rows(self, network: Network) -> FeatureMatrix:
+        """The rows (n, d) of all items; computed once, by a network that holds the weights of the start."""
+        if self._rows is None:
+            self._rows = network_rows(network, self.batches(self.part, network.trainable))
+        return self._rows
+
+    def batches(self, part: Dataset, body: Trainable) -> ItemBatches:
+        """Items in batches to encode."""
+        batches = ItemBatches(part.items, np.zeros((len(part), 1)), self.work.prepare, body.collate, Training(), seed=0)
+        if body.kind == "tokens":
+            batches.sort_by_length()
+        return batches
+
+
 class _WeightPath:
     """A body trained on some items, at any point between start and trained weights, with heads solved on the items."""
 
     def __init__(
         self,
         strategy: MovingStrategy,
-        source: Source,
-        part: Dataset,
+        common: _Common,
+        places: Positions,
         *,
         seed: int,
         budget: Budget,
         search: HeadSearch,
         engine: Engine,
     ) -> None:
-        trained = train_network(strategy, source, part, seed=seed, budget=budget, engine=engine)
+        self._common, self._places = common, places
+        part = common.part.take(places)
+        trained = train_network(
+            strategy, common.source, part, seed=seed, budget=budget, engine=engine, shared=common.work
+        )
         self.setting, self.outcome = trained.setting, trained.outcome
         self._before, self._after = trained.before, trained.setting.network.state()
         self._name, self._layers = strategy.name, search.layers
         self._heads = [name for name in HEAD_NAMES if name in (search.heads or HEAD_NAMES)] or list(HEAD_NAMES)
 
-    def judged(self, left: Dataset) -> Iterator[tuple[GridPoint, Array]]:
+    def judged(self, left: Positions) -> Iterator[tuple[GridPoint, Array]]:
         """The scores (m, k) of m out-of-fold items, for each point of the grid."""
         for share in SHARES:
-            setting = self._at(share)
-            others = network_rows(setting.network, self._read(left))
-            for choice, fitted in self._solved(share, RATIOS):
+            network = self._at(share).network
+            if share:
+                others = network_rows(network, self._read(self._common.part.take(left)))
+            else:
+                others = self._common.start_rows(network)[left]
+            for choice, fitted in self._solved(share, RATIOS, self._rows(share)):
                 yield choice, fitted.scores(others)
 
     def model(self, choice: GridPoint, calibration: Mapping[str, Array], loss: float) -> TransferModel:
         """The model at a point of the grid, with the calibration and loss of out-of-fold items."""
         setting = self._at(choice.share)
-        rows = network_rows(setting.network, setting.batches)
+        rows = self._rows(choice.share)
         [head] = [fitted for found, fitted in self._solved(choice.share, [choice.ratio], rows) if found == choice]
         kept = {key: value for key, value in setting.start.head.calibration.items() if key == "shares"}
         head = replace(head, calibration={**kept, **calibration}, loss=loss)
@@ -247,12 +279,17 @@ class _WeightPath:
         self.setting.network.load_state_dict(interpolated(self._before, self._after, share))
         return self.setting
 
+    def _rows(self, share: float) -> FeatureMatrix:
+        """The rows of the items that were trained on, by the network with the weights that it holds now."""
+        if share:
+            return network_rows(self.setting.network, self.setting.batches)
+        return self._common.start_rows(self.setting.network)[self._places]
+
     def _solved(
-        self, share: float, ratios: Sequence[float], rows: FeatureMatrix | None = None
+        self, share: float, ratios: Sequence[float], rows: FeatureMatrix
     ) -> Iterator[tuple[GridPoint, FittedHead]]:
-        """Heads solved on the rows of the network with the weights that it holds now."""
+        """Heads solved on the rows of the items that were trained on."""
         setting = self.setting
-        rows = network_rows(setting.network, setting.batches) if rows is None else rows
         targets = task_methods(setting.task).targets(setting.y, setting.task.num_outputs)
         for place, feature_map in enumerate(candidate_maps(rows, setting.source.info.blocks, self._layers)):
             spectrum = Spectrum.from_rows(feature_map(rows), targets)  # one decomposition serves every λ
@@ -265,11 +302,7 @@ class _WeightPath:
                     yield GridPoint(share, place, name, ratio), fitted
 
     def _read(self, left: Dataset) -> ItemBatches:
-        body, source = self.setting.network.trainable, self.setting.source
-        batches = ItemBatches(left.items, np.zeros((len(left), 1)), source.prepare, body.collate, Training(), seed=0)
-        if body.kind == "tokens":
-            batches.sort_by_length()
-        return batches
+        return self._common.batches(left, self.setting.network.trainable)
 
 
 def _best(scores: Mapping[GridPoint, Array], task: Task, y: NDArray[np.integer]) -> tuple[GridPoint, Array]:

@@ -33,6 +33,7 @@ from headstart.tune.moving.candidates import Moved, make_candidates
 from headstart.tune.moving.contract import BringsBody, MovingStrategy, ReplaysSource, check_replayed
 from headstart.tune.moving.last_weights import finished_state
 from headstart.tune.moving.plan import Plan, Setting, plan_of
+from headstart.tune.moving.shared_work import SharedWork
 from headstart.tune.moving.validation import Validation
 from headstart.tune.network.body_and_head import Network
 from headstart.tune.network.prefix_batches import kept_batches, prefix_of
@@ -286,6 +287,7 @@ def make_setting(
     seed: int,
     budget: Budget,
     class_weights: NDArray[np.float64] | None = None,
+    shared: SharedWork | None = None,
 ) -> Setting:
     """What a strategy is given: the network before training, and the batches.
 
@@ -297,6 +299,7 @@ def make_setting(
         seed: of all random numbers.
         budget: its ``parallel`` gives the share of this process in each batch.
         class_weights: (k,) weight of each class in the loss; None for 1.
+        shared: body and prepared items of several trainings; None for a body of its own.
 
     Examples:
         >>> from headstart.sources.toy_shift import toy_shift
@@ -315,11 +318,11 @@ def make_setting(
         centre, deviation = targets.mean(axis=0), targets.std(axis=0)
         spread = np.where(deviation > 0, deviation, 1.0)  # a constant target stays 0 after centring
         targets = (targets - centre) / spread
-    body = trainable(source)
+    body, prepare = (trainable(source), source.prepare) if shared is None else (shared.body(), shared.prepare)
     training = replace(strategy.training, learning_rate=learning_rate_for(body.module, strategy.training))
     head = TorchHead(start.head, task, training.dropout, centre=centre, spread=spread)
     batches = ItemBatches(
-        part.items, targets, source.prepare, body.collate, training, seed=seed,
+        part.items, targets, prepare, body.collate, training, seed=seed,
         augment=augmentation_of(body.kind, training), share=_share(budget),
     )  # fmt: skip
     if body.kind == "tokens":
