@@ -55,11 +55,12 @@ def main() -> None:
     parser.add_argument("--strategies", default=",".join(STRATEGIES), help=f"default: {', '.join(STRATEGIES)}")
     parser.add_argument("--title", default="Fine-tuning", help="of the section in RESULTS.md")
     parser.add_argument("--kept", type=Path, default=Path("fine_tuning.json"), help="where rows are kept")
+    parser.add_argument("--texts", default="", metavar="SOURCE", help="of text sets; default: what a fit chooses")
     parser.add_argument("--against", type=Path, metavar="SRC", help="folder of another version of the package")
     parser.add_argument("--measure", nargs=2, metavar=("SET", "STRATEGY"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
-        print(json.dumps(measure(*given.measure)))
+        print(json.dumps(measure(*given.measure, texts=given.texts)))
         return
     kept: dict[str, Any] = json.loads(given.kept.read_text()) if given.kept.is_file() else {}
     for name in given.names or SETS:
@@ -68,7 +69,7 @@ def main() -> None:
                 key = f"{name}: {strategy}{end}"
                 if key not in kept:
                     say(key)
-                    kept[key] = _fit(name, strategy, given.against, before=end == BEFORE)
+                    kept[key] = _fit(name, strategy, given, before=end == BEFORE)
                     given.kept.write_text(json.dumps(kept))
     if given.against is None:
         lines = table(HEADER, [_row(kept, key) for key in kept])
@@ -77,11 +78,11 @@ def main() -> None:
     write_section(given.title, lines)
 
 
-def _fit(name: str, strategy: str, against: Path | None, *, before: bool) -> dict[str, Any]:
+def _fit(name: str, strategy: str, given: argparse.Namespace, *, before: bool) -> dict[str, Any]:
     """One fit in a fresh process; in a comparison with an empty cache, by the version of the package that is meant."""
-    command = [sys.executable, __file__, "--measure", name, strategy]
+    command = [sys.executable, __file__, "--measure", name, strategy, "--texts", given.texts]
     with tempfile.TemporaryDirectory() as cache:
-        tree = (against if before else ROOT / "src") if against is not None else None
+        tree = (given.against if before else ROOT / "src") if given.against is not None else None
         done = cold(command) if tree is None else cold(command, HEADSTART_CACHE=cache, PYTHONPATH=str(tree.resolve()))
     row = done.json()
     if tree is not None and not Path(row["package"]).is_relative_to(tree.resolve()):
@@ -89,7 +90,7 @@ def _fit(name: str, strategy: str, against: Path | None, *, before: bool) -> dic
     return {**row, "seconds": done.seconds, "cpu": done.cpu_seconds, "peak": done.peak_mib}
 
 
-def measure(name: str, strategy: str) -> dict[str, Any]:
+def measure(name: str, strategy: str, texts: str = "") -> dict[str, Any]:
     """One fit, and its outputs for each test item."""
     import pandas as pd
 
@@ -97,7 +98,7 @@ def measure(name: str, strategy: str) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as folder:
         run = headstart.fit(
-            str(DATA / SETS[name]), source=_source(name, Path(folder)), strategy=strategy, baselines="none",
+            str(DATA / SETS[name]), source=_source(name, Path(folder), texts), strategy=strategy, baselines="none",
             out=Path(folder) / "run", reporter=_Told(),
         )  # fmt: skip
         frame = pd.read_parquet(Path(folder) / "run" / "predictions.parquet")
@@ -107,14 +108,14 @@ def measure(name: str, strategy: str) -> dict[str, Any]:
         "set": name, "strategy": strategy, "kept": found.get("kept", ""), "right": right,
         "accuracy": metrics["accuracy"].value, "log_loss": metrics["log_loss"].value,
         "training": found.get("training"), "forecast": found.get("forecast"), "candidates": found.get("candidates"),
-        "package": headstart.__file__,
+        "source": run.model.source.info.name, "package": headstart.__file__,
     }  # fmt: skip
 
 
-def _source(name: str, folder: Path) -> str | None:
-    """The body, with the side of its input images; the default source for texts."""
+def _source(name: str, folder: Path, texts: str) -> str | None:
+    """The body, with the side of its input images; for texts the given one, or None for what a fit chooses."""
     if "text" in SETS[name]:
-        return None
+        return texts or None
     if name not in SMALL:
         return f"local:{BODY}"
     facts = json.loads(BODY.with_suffix(".json").read_text())
