@@ -21,6 +21,10 @@ def strategy_sentences(record: Record) -> list[str]:
     Examples:
         >>> strategy_sentences({"strategy": {"name": "lp_ft", "kept": "head", "verdict": "It did not pay"}})
         ['Strategy lp_ft; kept: head. It did not pay.']
+        >>> pilot = {"items": 50, "seconds": 9.0, "gain": 0.1, "low": 0.05, "high": 0.2, "stopped": "shown"}
+        >>> forecast = {"verdict": "a pilot gained", "pilots": {"lora": pilot}}
+        >>> strategy_sentences({"strategy": {"name": "lora", "kept": "head", "forecast": forecast}})[2]
+        'Pilot of lora, on 50 items and 9 s: it lowered the loss by +0.1000 [+0.0500, +0.2000]. It ended early: shown.'
         >>> strategy_sentences({})
         []
     """
@@ -31,21 +35,48 @@ def strategy_sentences(record: Record) -> list[str]:
     lines = [f"Strategy {one_line(found['name'])}; kept: {one_line(found['kept'])}.{verdict}"]
     if found.get("forecast"):
         lines.append(f"Forecast: {_sentence(found['forecast']['verdict'])}")
+        lines += _pilots(found["forecast"])
     if found.get("chosen"):
         listed = ", ".join(f"{one_line(name)} {one_line(value)}" for name, value in found["chosen"].items())
         lines.append(f"Training settings that the user chose: {listed}.")
     if found.get("training"):
-        training = found["training"]
-        lines.append(
-            f"Training ended ({training['stopped']}) after {training['epochs']} epochs, {training['steps']} steps and "
-            f"{training['seconds']:.0f} s, at {training['items_per_second']:.0f} items per second."
-        )
-        if training.get("kept"):
-            lines.append(_sentence(f"The training kept {training['kept']}"))
-        if training.get("note"):
-            lines.append(_sentence(training["note"]))
+        lines += _training("Training", found["training"])
+    for name, training in (found.get("other_trainings") or {}).items():
+        lines += _training(f"Training of {one_line(name)}", training)
     if found.get("forgetting"):
         lines.append(f"Forgetting: {_sentence(found['forgetting'])}")
+    return lines
+
+
+def _pilots(forecast: Record) -> list[str]:
+    """Each pilot of several strategies; the early end of a single one, whose gain the verdict holds."""
+    several = forecast.get("pilots") or {}
+    lines = [
+        f"Pilot of {one_line(name)}, on {pilot['items']} items and {pilot['seconds']:.0f} s: it lowered the loss by "
+        f"{pilot['gain']:+.4f} [{pilot['low']:+.4f}, {pilot['high']:+.4f}].{_early(pilot)}"
+        for name, pilot in several.items()
+    ]
+    if not several and forecast.get("pilot"):
+        lines += [line for line in [_early(forecast["pilot"]).strip()] if line]
+    return lines
+
+
+def _early(pilot: Record) -> str:
+    return f" It ended early: {_sentence(pilot['stopped'])}" if pilot.get("stopped") else ""
+
+
+def _training(name: str, training: Record) -> list[str]:
+    lines = [
+        f"{name} ended ({training['stopped']}) after {training['epochs']} epochs, {training['steps']} steps and "
+        f"{training['seconds']:.0f} s, at {training['items_per_second']:.0f} items per second."
+    ]
+    if training.get("kept"):
+        lines.append(_sentence(f"The training kept {training['kept']}"))
+    if training.get("note"):
+        lines.append(_sentence(training["note"]))
+    if training.get("left_out"):
+        listed = ", ".join(f"'{one_line(name)}'" for name in training["left_out"])
+        lines.append(f"For want of time these candidates were not judged: {listed}.")
     return lines
 
 
