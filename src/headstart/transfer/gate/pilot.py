@@ -19,7 +19,7 @@ from headstart.tasks import base_kind, task_methods
 from headstart.transfer.gate.interim import Interim
 from headstart.transfer.gate.strategy_choice import is_cross_fitted
 from headstart.transfer.stages.prepare import Prepared
-from headstart.tune.moving.contract import MovesItself, MovingStrategy, with_settings
+from headstart.tune.moving.contract import CrossFits, MovesItself, MovingStrategy, with_settings
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, group_codes
 
@@ -30,7 +30,7 @@ __all__ = ["Cost", "Pilot", "Trial"]
 
 PARTS = 4  # quarters: two train, one validates, one tests
 LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
-TIMED_STEPS = 3
+TIMED_STEPS, TIMED_ITEMS = 3, 8  # of a batch in each of them
 FEW_ENCODED = 32  # items whose encoding tells the speed of the body
 FORWARD = 3.0  # a training step costs about 3 forward passes: one forward, and a backward of twice that
 CANDIDATES = 9  # compared on the validation part, at most
@@ -179,13 +179,23 @@ class Trial:
         """
         from headstart.tune.moving.timing import seconds_per_step
 
-        size, epochs = self.strategy.training.batch_size, self.strategy.training.epochs
+        size, timed = self.strategy.training.batch_size, self._timed_batch
         order = np.random.default_rng(self.seed).permutation(len(self.train))
-        few = self.train.take(order[: max(size * TIMED_STEPS, 2 * size)])
+        few = self.train.take(order[: timed * TIMED_STEPS])
         step = seconds_per_step(
-            self.strategy, self.prepared.source, few, seed=self.seed, engine=self.prepared.engine, seconds=seconds
-        )
-        return Cost(step / min(size, len(few)), epochs, min(size, len(few)))
+            with_settings(self.strategy, training=replace(self.strategy.training, batch_size=timed)),
+            self.prepared.source, few, seed=self.seed, engine=self.prepared.engine, seconds=seconds,
+        )  # fmt: skip
+        return Cost(step / min(timed, len(few)), self.strategy.training.epochs, min(size, len(self.train)))
+
+    @property
+    def _timed_batch(self) -> int:
+        """Items of a timed step: a body takes about as long for each item of a small batch as of a large one.
+
+        A strategy that needs several items of each class has its own batches.
+        """
+        size = self.strategy.training.batch_size
+        return size if isinstance(self.strategy, CrossFits) else min(size, TIMED_ITEMS)
 
     @property
     def at_least(self) -> float:
@@ -195,7 +205,7 @@ class Trial:
         were encoded before.
         """
         done = self.prepared.extraction
-        timed = FORWARD * TIMED_STEPS * self.strategy.training.batch_size
+        timed = FORWARD * TIMED_STEPS * self._timed_batch
         # the time of few items is that of opening the body, or of reading the others from the store
         return 0.0 if done.encoded < FEW_ENCODED else done.seconds / done.encoded * (len(self.train) + timed)
 
