@@ -21,10 +21,11 @@ from torch import Tensor
 from headstart.engine.options import Engine
 from headstart.errors import ParameterError
 from headstart.heads import HeadSearch
+from headstart.model import TransferModel
 from headstart.params import check_number
 from headstart.tune.moving.candidates import Moved, ValidatedModel, judged_state
 from headstart.tune.moving.contract import BringsBody, MovingStrategy, ReplaysSource, with_settings
-from headstart.tune.moving.move import class_weights_of, fit_moved, hold_out_validation, make_setting, move
+from headstart.tune.moving.move import class_weights_of, hold_out_validation, make_setting, move
 from headstart.tune.moving.plan import Plan, Setting
 from headstart.tune.moving.shared_time import SharedTime
 from headstart.tune.moving.validation import Validation
@@ -155,6 +156,7 @@ class ModelSoup:
         source: Source,
         train: Dataset,
         *,
+        valid: Dataset | None = None,
         seed: int = 0,
         budget: Budget = Budget(),
         search: HeadSearch = HeadSearch(),
@@ -167,7 +169,9 @@ class ModelSoup:
         Raises:
             ParameterError: if the strategy leaves modules in the body that the start does not have.
         """
-        recipe, (part, valid) = self._recipe(), hold_out_validation(train, seed)
+        recipe, part = self._recipe(), train
+        if valid is None:
+            part, valid = hold_out_validation(train, seed)
         shares, done = SharedTime(budget, [len(part)] * self.runs), []
         train_once = partial(move, recipe, source, part, valid=valid, search=search, engine=engine, most=2)
         for run in range(self.runs):
@@ -187,7 +191,26 @@ class ModelSoup:
         outcome = replace(best.outcome, seconds=seconds, note=" ".join(notes))
         return Moved((done[0].start, *found), outcome, valid, best.network)
 
-    fit = fit_moved
+    def fit(
+        self,
+        source: Source,
+        train: Dataset,
+        *,
+        valid: Dataset | None = None,
+        seed: int = 0,
+        budget: Budget = Budget(),
+        engine: Engine = Engine(),
+    ) -> TransferModel:
+        """The best candidate of the trained bodies, as `move` judges them.
+
+        Examples:
+            >>> from headstart.sources.toy_shift import toy_shift
+            >>> shift = toy_shift()
+            >>> model = ModelSoup(Training(epochs=1), runs=2).fit(shift.source, shift.train.take(range(60)))
+            >>> model.predict_proba(shift.test.items[:3]).shape
+            (3, 2)
+        """
+        return self.move(source, train, valid=valid, seed=seed, budget=budget, engine=engine).best.model
 
     def _recipe(self) -> MovingStrategy:
         strategy = STRATEGIES[self.of]

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import cast
 
 import numpy as np
@@ -118,6 +119,7 @@ def make_candidates(
     last: Mapping[str, Tensor] | None = None,
     until: float = math.inf,
     left_out: Callable[[str], object] = lambda _: None,
+    most: int | None = None,
 ) -> Iterator[ValidatedModel]:
     """The start, the trained network, its interpolations with the start, and a head solved again on the best body.
 
@@ -136,6 +138,7 @@ def make_candidates(
         until: end of the time for judging, in seconds of `time.perf_counter`; a further candidate that would take
             longer, judging by those before it, is left out.
         left_out: called with the name of each that is left out.
+        most: how many candidates are judged; None for all.
 
     Yields:
         The candidates, the start first.
@@ -159,7 +162,7 @@ def make_candidates(
     found: list[ValidatedModel] = []
     best: tuple[float, int, _Weights, TrainableSource] | None = None
     longest = 0.0  # seconds of a candidate so far
-    for weights in _all_weights(name, before, after, outcome, last):
+    for weights in islice(_all_weights(name, before, after, outcome, last), None if most is None else most - 1):
         began = time.perf_counter()
         if best is not None and began + longest > until:
             left_out(weights.label)
@@ -178,6 +181,9 @@ def make_candidates(
     _, place, weights, source = best
     found[place] = replace(found[place], model=replace(found[place].model, source=source))
     yield from found
+    if most is not None and len(found) + 1 >= most:
+        setting.network.load_state_dict(after)
+        return
     again = longest * (len(setting.y) + len(validation.y)) / max(len(validation.y), 1)
     if time.perf_counter() + again > until:
         left_out(f"{weights.label}{SOLVED_AGAIN}")
@@ -221,9 +227,11 @@ def judged_state(
     """
     setting.network.load_state_dict(state)
     weights = _Weights(label, state)
+    body = copy.deepcopy(setting.network.body).eval().requires_grad_(requires_grad=False)
+    source = _source(label, body, setting)
     if search is not None:
-        return _solved_again(weights, setting, validation, search=search)
-    found = _trained(weights, setting, validation, needed=True)
+        return _solved_again(weights, source, setting, validation, search=search)
+    found = _trained(weights, source, setting, validation, needed=True)
     assert found is not None  # noqa: S101 (it is needed)
     return found
 

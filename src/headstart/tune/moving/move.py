@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 
 import numpy as np
 import torch
@@ -171,9 +171,9 @@ def move(
     left_out: list[str] = []
     found = make_candidates(
         strategy.name, setting, validation, before, base=base, search=search, outcome=outcome, last=finished,
-        until=budget.end_of_judging(began), left_out=left_out.append,
+        until=budget.end_of_judging(began), left_out=left_out.append, most=most,
     )  # fmt: skip
-    return Moved(tuple(islice(found, most)), outcome, valid, network, tuple(left_out))
+    return Moved(tuple(found), outcome, valid, network, tuple(left_out))
 
 
 def _worker_job(
