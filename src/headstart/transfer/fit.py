@@ -44,6 +44,7 @@ from headstart.transfer.stages.record import make_record
 from headstart.transfer.stages.run_folder import RunTables, check_run_folder, run_tables
 from headstart.transfer.stages.unread_blocks import without_unread_blocks
 from headstart.tune import Strategy
+from headstart.tune.training.settings import OnEpoch
 from headstart.types import ANNOTATION_KINDS, Dataset, Modality, Source, TaskKind
 
 __all__ = ["fit"]
@@ -73,6 +74,7 @@ def fit(
     drop_suspects: bool = False,
     strategy: str | Strategy = "frozen",
     training: Mapping[str, Any] | None = None,
+    on_epoch: OnEpoch | None = None,
     source_data: Any = None,
     baselines: str = "all",
     out: str | Path | None = None,
@@ -126,7 +128,9 @@ def fit(
             a forecast.
         training: settings of the training in place of those of the strategy, by name: those of
             `headstart.tune.Training`, such as ``{"epochs": 3, "freeze": 2}``, and the strategy's own, such as
-            ``"rank"``; default: none.
+            ``"rank"``; default: none. ``"learning_rate": "find"`` finds it by a range test.
+        on_epoch: called after each epoch of a training with its row of ``training.csv``; if it returns False, the
+            training ends there and keeps the best weights so far. Not called by the pilot of ``"auto"``.
         source_data: labelled data of the source's own task, in any form of ``data``: forgetting of a fine-tuned body is
             measured on them, and the strategy ``"joint"`` replays them.
         baselines: ``"all"``, ``"fast"`` (without the untrained body) or ``"none"``.
@@ -167,6 +171,7 @@ def fit(
             layers=layers,
         ),
         label_text, strategy, source_data, baselines, report_items, training,
+        on_epoch,
     )  # fmt: skip
     reading = ReadOptions.of(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
@@ -363,6 +368,6 @@ def _judge(
         return prepared, judged, None
     moved = move_body(
         prepared, judged, options.strategy, seconds=clock.left(), reporter=reporter, source_data=source_data,
-        training=options.training,
+        training=options.training, on_epoch=options.on_epoch,
     )  # fmt: skip
     return prepared, moved.judged, moved

@@ -74,7 +74,7 @@ def test_an_item_that_is_no_number_is_said_in_one_sentence(shift):
 
 
 def test_a_rate_that_is_too_large_leaves_the_start(shift):
-    wild = replace(QUICK, training=replace(QUICK.training, learning_rate=1e6, optimizer="sgd", clip=0.0, epochs=30))
+    wild = replace(QUICK, training=replace(QUICK.training, learning_rate=100.0, optimizer="sgd", clip=0.0, epochs=30))
     digest = hashlib.sha256(shift.source.module.blocks[0][0].weight.detach().numpy().tobytes()).hexdigest()
     moved = move(wild, shift.source, shift.train.take(range(60)), search=RIDGE)
     assert moved.outcome.stopped in ("diverged", "done")

@@ -298,7 +298,7 @@ def test_where_nothing_gets_better_the_start_is_kept():
 
 
 def test_a_diverging_rate_ends_in_one_sentence_with_the_best_weights():
-    wild = replace(PLAIN, optimizer="sgd", learning_rate=1e4, clip=0.0, epochs=50, schedule="constant", warmup=0.0)
+    wild = replace(PLAIN, optimizer="sgd", learning_rate=100.0, clip=0.0, epochs=50, schedule="constant", warmup=0.0)
     module = body(norm=False)
     start = weights(module)
     outcome = train(job(module), wild)

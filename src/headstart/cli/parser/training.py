@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from headstart.cli.parser.base import Parser
 from headstart.cli.parser.common import Group
+from headstart.tune.training.chosen import FIND
 from headstart.tune.training.settings import Training
 
 __all__ = ["OPTIONS", "add_training", "option_name", "setting"]
@@ -15,7 +16,8 @@ __all__ = ["OPTIONS", "add_training", "option_name", "setting"]
 RATE = "5e-4 with batch normalisation, 2e-4 where its statistics stay, as by lp_ft; transformers 1e-4 and 7e-5"
 OPTIONS = {
     "epochs": "passes over the training items",
-    "learning_rate": f"largest learning rate; rates of blocks and heads are multiples of it (default: {RATE})",
+    "learning_rate": f"largest learning rate; rates of blocks and heads are multiples of it; find (fit with a named "
+    f"strategy) tests rates in a short training (default: {RATE})",
     "weight_decay": "weight decay of matrices; biases and gains have none",
     "patience": "stop after N epochs without a lower validation loss; 0 never stops early",
     "augmentation": "changes of the training items: none, light (crops and mirror images; shifts of sounds; 5%% of "
@@ -92,7 +94,7 @@ def _taken(name: str, hint: Any) -> dict[str, Any]:
         # without a value, as it was before there were several: the usual augmentation
         return {"choices": get_args(hint), "metavar": METAVARS[name], "nargs": "?", "const": "auto"}
     kinds = get_args(hint) or (hint,)
-    parse = _part if str in kinds else _number if float in kinds else _whole
+    parse = _rate if name == "learning_rate" else _part if str in kinds else _number if float in kinds else _whole
     return {"type": parse, "metavar": METAVARS[name]}
 
 
@@ -135,6 +137,11 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"it must be a number, such as 1e-4. Got '{text}' instead.") from None
+
+
+def _rate(text: str) -> float | str:
+    """Parse a learning rate, or the word for one that is to be found."""
+    return FIND if text.strip() == FIND else _number(text)
 
 
 def _part(text: str) -> int | str:

@@ -39,6 +39,8 @@ def strategy_sentences(record: Record) -> list[str]:
     if found.get("chosen"):
         listed = ", ".join(f"{one_line(name)} {one_line(value)}" for name, value in found["chosen"].items())
         lines.append(f"Training settings that the user chose: {listed}.")
+    if found.get("range_test"):
+        lines.append(_sentence(found["range_test"]["sentence"]))
     if found.get("training"):
         lines += _training("Training", found["training"])
     for name, training in (found.get("other_trainings") or {}).items():

@@ -12,8 +12,11 @@ from headstart.report.content.words import metric_words
 from headstart.report.page.chart import FLOOR, bar_chart
 from headstart.report.page.elements import PageSection, details, figure, grid, listing, note, paragraph, table, text
 from headstart.report.page.profile import profile_plot, profile_table
+from headstart.report.page.range_test import range_test_plot
 
 __all__ = ["fine_tuning", "transfer"]
+
+RANGE_TEST = "Range test: the loss of training batches (dashed) and its running mean while the learning rate grows."
 
 Record = Mapping[str, Any]
 
@@ -67,5 +70,7 @@ def fine_tuning(record: Record) -> PageSection:
     header = ("Candidate", "Validation loss", "Reduction from the frozen features [80% bounds]", "Kept")
     candidates = table("Candidates on held-out items", header, rows, numeric=(1, 2)) if rows else ""
     first, *others = strategy_sentences(record) or [""]
-    said = f"{paragraph(first)}\n{listing(others)}\n{candidates}".strip() if first else ""
+    tested = record.get("strategy", {}).get("range_test") if first else None
+    plot = "" if not tested else figure(range_test_plot(tested), RANGE_TEST)
+    said = f"{paragraph(first)}\n{listing(others)}\n{plot}\n{candidates}".strip() if first else ""
     return PageSection("fine-tuning", "Fine-tuning", said, "fine-tuning")

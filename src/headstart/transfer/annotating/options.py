@@ -8,7 +8,7 @@ from headstart.tasks.annotations import ANNOTATION_TASKS
 from headstart.transfer.stages.options import FitOptions, refuse_unused_training
 from headstart.tune import STRATEGIES
 from headstart.tune.moving.contract import MovingStrategy
-from headstart.tune.training.chosen import check_chosen, own_settings, with_chosen
+from headstart.tune.training.chosen import asks_for_rate, check_chosen, own_settings, with_chosen
 from headstart.types import Source
 
 __all__ = ["STRATEGIES_OF", "UNUSED", "check_options", "check_source", "is_own_strategy"]
@@ -70,6 +70,7 @@ def check_options(options: FitOptions, kind: str) -> None:
         "class_weight": search.class_weight is not None,
         "drop_suspects": search.drop_suspects,
         "label_text": options.label_text not in ("auto", "none", None),
+        "on_epoch": options.on_epoch is not None,
         "source_data": options.source_data is not None,
         "several sources": isinstance(options.source, list | tuple) and len(options.source) > 1,
     }
@@ -92,6 +93,11 @@ def _check_training(options: FitOptions, kind: str) -> None:
         return
     if options.is_frozen:
         refuse_unused_training(options.training)
+    if asks_for_rate(options.training):
+        raise ParameterError(
+            f"A range test finds the learning rate of a strategy on items with labels, not on "
+            f"{ANNOTATION_TASKS[kind].annotations}; give a number, or leave the rate out."
+        )
     name = options.strategy if isinstance(options.strategy, str) else options.strategy.name
     own = own_settings(STRATEGIES[name]) if kind == "token" and name in STRATEGIES else None
     unused = UNUSED[name if name in UNUSED else kind]

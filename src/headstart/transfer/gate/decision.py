@@ -7,8 +7,10 @@ as well. The model that is kept is therefore not worse than either, beyond the n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from headstart.errors import SourceError
 from headstart.reporting import Reporter
@@ -16,6 +18,7 @@ from headstart.transfer.gate.forecast import Forecast, describe_forecast, make_f
 from headstart.transfer.gate.head_on_all_items import leave_one_out_losses
 from headstart.transfer.gate.keeping import Decision, keep
 from headstart.transfer.gate.pilot import Trial
+from headstart.transfer.gate.rate_search import with_tested_rate
 from headstart.transfer.gate.strategy_choice import auto_names, moving_strategy, sized, strategy_for
 from headstart.transfer.gate.time_plan import Countdown
 from headstart.transfer.gate.trainings import affordable, train_all
@@ -23,7 +26,8 @@ from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune.moving.contract import MovingStrategy, ReplaysSource, with_settings
 from headstart.tune.registry import MOVING, Strategy
-from headstart.tune.training.chosen import Chosen, with_chosen
+from headstart.tune.training.chosen import Chosen, asks_for_rate, with_chosen, without_find
+from headstart.tune.training.settings import OnEpoch
 from headstart.types import Dataset
 
 __all__ = ["Decision", "decide"]
@@ -41,6 +45,7 @@ def decide(
     logs: Path | None = None,
     source_data: Dataset | None = None,
     training: Chosen | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Decision:
     """Fine-tune the body if a strategy was requested, or if it is expected to pay.
 
@@ -55,6 +60,7 @@ def decide(
         logs: for the training logs; None writes none.
         source_data: for a strategy that replays the source task and has no data of its own.
         training: settings that the user chose, by name; they replace those of the strategy.
+        on_epoch: called after each epoch of a training; see `headstart.tune.Budget`.
 
     Raises:
         SourceError: if a strategy was named and the source has no body that can be fine-tuned.
@@ -75,6 +81,7 @@ def decide(
     """
     countdown, train = Countdown(seconds), _training_part(prepared, judged)
     forecast: Forecast | None = None
+    tested: Mapping[str, Any] | None = None
     names = auto_names(wanted)
     if names is not None:
         kind, weighted = _body_kind(prepared), judged.search.class_weight is not None
@@ -90,19 +97,25 @@ def decide(
         name = " or ".join(one.trial.name for one in chosen) or " or ".join(one.name for one in trials)
         reporter.line("strategy", describe_forecast(name, forecast))
     else:
-        trial = Trial(_named(wanted, train, source_data, training), prepared, train, seed)
+        named = _named(wanted, train, source_data, without_find(training))
+        if asks_for_rate(training):
+            named, tested = with_tested_rate(
+                named, prepared, train, judged.search, seed=seed, countdown=countdown, logs=logs, reporter=reporter
+            )
+        trial = Trial(named, prepared, train, seed)
         name = trial.name
         chosen, forecast = affordable(trial, judged, countdown, reporter)
     if not chosen:
         shown = None if forecast is None else forecast.to_dict()
         return Decision(None, {"name": name, "forecast": shown, "candidates": [], "kept": "head"})
-    runs = train_all(chosen, judged.search, countdown, folder=folder, logs=logs, reporter=reporter)
+    runs = train_all(chosen, judged.search, countdown, folder=folder, logs=logs, reporter=reporter, on_epoch=on_epoch)
     on_all_items = None
     # a cross-fitted training (one process only) fits every candidate on all items, so the comparison is already fair
     if prepared.engine.ray is not None or not chosen[0].trial.cross_fitted:
         on_all_items = leave_one_out_losses(judged.model.head, train, runs[0].moved.valid)
     kept = keep(runs, forecast, on_all_items, forced=names is None, reporter=reporter)
-    return replace(kept, record={**kept.record, "chosen": dict(training or {})})
+    found = {} if tested is None else {"range_test": dict(tested)}
+    return replace(kept, record={**kept.record, "chosen": dict(training or {}), **found})
 
 
 def _body_kind(prepared: Prepared) -> str:

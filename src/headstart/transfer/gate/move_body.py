@@ -33,7 +33,8 @@ from headstart.transfer.stages.options import refuse_unused_training
 from headstart.transfer.stages.prepare import Prepared, encoding_record, report_encoding
 from headstart.tune import MOVING, STRATEGIES, Strategy
 from headstart.tune.moving.contract import ChecksBody, ReplaysSource, check_replayed
-from headstart.tune.training.chosen import Chosen, check_chosen, with_chosen
+from headstart.tune.training.chosen import Chosen, asks_for_rate, check_chosen, with_chosen, without_find
+from headstart.tune.training.settings import OnEpoch
 from headstart.types import Dataset, Source
 
 FROZEN_BODY = "frozen"
@@ -104,6 +105,12 @@ def check_strategy(
         headstart.errors.UnknownNameError: Unknown strategy 'lpft'. Did you mean 'lp_ft'? Known: ...
     """
     compared = auto_names(strategy)
+    if asks_for_rate(training) and (compared is not None or strategy == FROZEN_BODY):
+        raise ParameterError(
+            f"A range test finds the learning rate of one named strategy, such as 'lp_ft'. Got '{strategy}' with "
+            "learning_rate='find'; name a strategy, or leave the rate out."
+        )
+    training = without_find(training)
     if compared is not None:
         for one in compared:
             check_strategy(one, class_weight, source_data, training)
@@ -152,7 +159,7 @@ def check_body(
         Traceback (most recent call last):
         headstart.errors.SourceError: The source 'vector' has no body that can be fine-tuned; ...
     """
-    compared = auto_names(strategy)
+    compared, training = auto_names(strategy), without_find(training)
     if strategy == FROZEN_BODY or (compared == () and not isinstance(source, TrainableSource)):
         return
     if not isinstance(source, TrainableSource):
@@ -178,6 +185,7 @@ def move_body(
     reporter: Reporter,
     source_data: Dataset | None = None,
     training: Chosen | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> MovedBody:
     """Let the gate decide, and evaluate the model that it keeps.
 
@@ -189,6 +197,7 @@ def move_body(
         reporter: receives progress and results.
         source_data: labelled items of the source task, on which forgetting is measured and which ``"joint"`` replays.
         training: settings that the user chose, by name.
+        on_epoch: called after each epoch of the training, not of the pilot; see `headstart.tune.Budget`.
 
     Raises:
         SourceError: if a strategy was named and the source has no body that can be fine-tuned.
@@ -213,6 +222,7 @@ def move_body(
     decision = decide(
         prepared, judged, strategy, seed=judged.seed, seconds=seconds, reporter=reporter, folder=folder,
         logs=None if folder is None else folder / "logs", source_data=source_data, training=training,
+        on_epoch=on_epoch,
     )  # fmt: skip
     countdown = Countdown(None if seconds is None else seconds - (time.perf_counter() - began))
     if decision.model is None:

@@ -19,6 +19,7 @@ from headstart.tune.training.settings import Budget
 if TYPE_CHECKING:
     from headstart.tune.moving.candidates import Moved
     from headstart.tune.moving.contract import MovingStrategy
+    from headstart.tune.training.settings import OnEpoch
 
 __all__ = ["StrategyRun", "affordable", "settings_of", "train_all"]
 
@@ -112,6 +113,7 @@ def train_all(
     folder: Path | None,
     logs: Path | None,
     reporter: Reporter,
+    on_epoch: OnEpoch | None = None,
 ) -> list[StrategyRun]:
     """Train each strategy; the remaining time is shared in proportion to what they take.
 
@@ -122,6 +124,7 @@ def train_all(
         folder: for checkpoints; None keeps none.
         logs: for the training logs, those of each strategy in a folder of its own if there are several; None for none.
         reporter: receives the progress.
+        on_epoch: called after each epoch; see `headstart.tune.Budget`.
 
     Examples:
         >>> from headstart.heads import HeadSearch
@@ -146,7 +149,7 @@ def train_all(
         seconds, judging = plan.budget(_share(chosen[number:], countdown.left()))
         own = logs if logs is None or len(chosen) == 1 else logs / trial.name
         with reporter.progress(f"training ({trial.name})") as step:
-            budget = Budget(seconds=seconds, folder=folder, logs=own, progress=step, judging=judging)
+            budget = Budget(seconds=seconds, folder=folder, logs=own, progress=step, judging=judging, on_epoch=on_epoch)
             moved = trial.run(linear, budget)
         if moved.left_out:
             listed = ", ".join(f"'{one}'" for one in moved.left_out)

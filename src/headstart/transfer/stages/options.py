@@ -14,6 +14,7 @@ from headstart.heads.registry import AUTO, HEADS, SOLVED, EstimatorHead, check_h
 from headstart.params import check_choice, check_number
 from headstart.transfer.stages.label_texts import LabelText
 from headstart.tune import Strategy
+from headstart.tune.training.settings import OnEpoch
 from headstart.types import Source
 
 __all__ = [
@@ -49,6 +50,7 @@ class FitOptions:
         baselines: ``"all"``, ``"fast"`` or ``"none"``.
         report_items: the largest number of items that the report shows.
         training: settings of the training that replace those of the strategy, by name.
+        on_epoch: called after each epoch of a training; None for nothing.
 
     Examples:
         >>> FitOptions("toy").strategy, FitOptions("auto").ranks_sources
@@ -64,6 +66,7 @@ class FitOptions:
     baselines: str = "all"
     report_items: int = 200
     training: Mapping[str, Any] | None = None
+    on_epoch: OnEpoch | None = None
 
     @property
     def ranks_sources(self) -> bool:
@@ -130,6 +133,11 @@ def check_together(options: FitOptions) -> None:
         raise ParameterError(
             "Source data are for a strategy that fine-tunes the body. Got source_data with strategy='frozen'; name "
             "another strategy, such as 'auto', or leave the source data out."
+        )
+    if options.is_frozen and options.on_epoch is not None:
+        raise ParameterError(
+            "'on_epoch' is called after each epoch of a training. Got it with strategy='frozen', which trains nothing; "
+            "name another strategy, such as 'lp_ft', or leave it out."
         )
     if not options.is_frozen and options.search.drop_suspects:
         raise ParameterError(

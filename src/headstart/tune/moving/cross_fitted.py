@@ -122,7 +122,7 @@ def move_cross_fitted(
     common = _Common(source, train_part)
     for left in folds:
         seen = np.setdiff1d(np.arange(len(y)), left)
-        own = replace(shares.next(), logs=None)
+        own = replace(shares.next(), logs=None, on_epoch=None)  # of the last training alone
         path = _WeightPath(strategy, common, seen, seed=seed, budget=own, search=search, engine=engine)
         outcomes.append(path.outcome)
         shares.trained()

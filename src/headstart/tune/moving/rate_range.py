@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from headstart.engine.options import Engine
 from headstart.heads import HeadSearch
 from headstart.reporting import Progress
@@ -23,6 +25,7 @@ def rate_range(
     seed: int = 0,
     search: HeadSearch = HeadSearch(),
     engine: Engine = Engine(),
+    seconds: float | None = None,
     progress: Progress | None = None,
 ) -> RangeTest:
     """Run a range test of a strategy on a copy of the body, which starts where the training would start.
@@ -34,6 +37,7 @@ def rate_range(
         seed: of all random numbers.
         search: which heads are compared for the start.
         engine: how the items are encoded before.
+        seconds: time limit, after which the test is given up; None for no limit.
         progress: called with the number of steps done and the total number.
 
     Raises:
@@ -47,11 +51,14 @@ def rate_range(
         >>> len(found.rates) <= 100, found.rate is None or 1e-7 < found.rate < 1
         (True, True)
     """
+    began = time.perf_counter()
     body = strategy.source_for(source, train, seed) if isinstance(strategy, BringsBody) else source
     start = solved_start(body, train, search=search, seed=seed, engine=engine)
     weights = class_weights_of(train, search.class_weight)
     setting = make_setting(strategy, body, train, start, seed=seed, budget=Budget(), class_weights=weights)
     plan = plan_of(strategy, setting)
-    found = range_test(make_job(setting, plan, train, None), setting.training, seed=seed, progress=progress)
+    left = None if seconds is None else seconds - (time.perf_counter() - began)
+    job = make_job(setting, plan, train, None)
+    found = range_test(job, setting.training, seed=seed, seconds=left, progress=progress)
     plan.finish()
     return found

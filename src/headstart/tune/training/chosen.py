@@ -9,10 +9,13 @@ from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 from headstart.errors import ParameterError, UnknownNameError
 from headstart.tune.training.settings import Training
 
-__all__ = ["Chosen", "check_chosen", "own_settings", "with_chosen"]
+__all__ = ["FIND", "Chosen", "asks_for_rate", "check_chosen", "own_settings", "with_chosen", "without_find"]
 
 S = TypeVar("S")
 Chosen = Mapping[str, Any]
+
+FIND = "find"
+"""The learning rate that stands for "by a range test"."""
 
 PLAIN = (bool, int, float, str)
 OF_TRAINING = frozenset(field.name for field in fields(Training))
@@ -24,6 +27,28 @@ class _Named(Protocol):
 
     @property
     def name(self) -> str: ...
+
+
+def asks_for_rate(chosen: Chosen | None) -> bool:
+    """Whether a range test shall find the learning rate.
+
+    Examples:
+        >>> asks_for_rate({"learning_rate": "find"}), asks_for_rate({"learning_rate": 0.1}), asks_for_rate(None)
+        (True, False, False)
+    """
+    return chosen is not None and isinstance(chosen.get("learning_rate"), str) and chosen["learning_rate"] == FIND
+
+
+def without_find(chosen: Chosen | None) -> Chosen | None:
+    """The chosen settings without a learning rate that is still to be found.
+
+    Examples:
+        >>> without_find({"learning_rate": "find", "epochs": 3})
+        {'epochs': 3}
+    """
+    if chosen is None or not asks_for_rate(chosen):
+        return chosen
+    return {name: value for name, value in chosen.items() if name != "learning_rate"}
 
 
 def own_settings(strategy: object) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from headstart.errors import TrainingError
 
 __all__ = ["Batches", "Job", "Outcome", "ParameterGroup", "Stopped", "check_trained"]
 
-Stopped = Literal["done", "no longer better", "time", "decided", "diverged"]
+Stopped = Literal["done", "no longer better", "asked to end", "time", "decided", "diverged"]
 
 
 class Batches(Protocol):
@@ -87,7 +87,8 @@ class Outcome:
     """How a training went.
 
     Attributes:
-        stopped: why it ended: ``"done"``, ``"no longer better"`` (early stopping), ``"time"``,
+        stopped: why it ended: ``"done"``, ``"no longer better"`` (early stopping), ``"asked to end"`` (by
+            `Budget.on_epoch`), ``"time"``,
             ``"decided"`` (by the watch of the budget) or ``"diverged"``.
         epochs: number of epochs that were begun.
         steps: number of optimiser steps.

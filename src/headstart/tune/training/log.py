@@ -29,7 +29,7 @@ class TrainingLog:
     Args:
         folder: created if it does not exist; None writes nothing.
         rows: rows of earlier epochs of a resumed training; ``training.csv`` begins with them.
-        on_row: called with each further row; None for nothing.
+        on_row: called with each further row; False asks for the end of the training. None for nothing.
 
     Raises:
         SaveError: on entering, and from `row`, if the disk is full or the folder cannot be written.
@@ -72,18 +72,18 @@ class TrainingLog:
         if self._writer is not None:
             self._writer.close()
 
-    def row(self, values: Mapping[str, float]) -> None:
-        """Add the values of one epoch; the names must be the same each time."""
-        if self._on_row is not None:
-            self._on_row(values)
+    def row(self, values: Mapping[str, float]) -> bool:
+        """Add the values of one epoch; the names must be the same each time. False if ``on_row`` returned False."""
+        go_on = self._on_row is None or self._on_row(values) is not False
         if self._folder is None:
-            return
+            return go_on
         with _as_save_error(self._folder):
             self._write(values)
             if self._writer is not None:
                 for name, value in values.items():
                     if name not in ("epoch", "step"):
                         self._writer.add_scalar(name, value, int(values["step"]))
+        return go_on
 
     def _write(self, values: Mapping[str, float]) -> None:
         if self._folder is None:

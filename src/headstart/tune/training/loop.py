@@ -163,13 +163,13 @@ class _Run:
         }
         self.history.append(row)
         self._losses = []
-        log.row(row)
+        go_on = log.row(row)
         if self.stopped is None and self.step >= self._total:
             self.stopped = "done"
         elif self.stopped is None and self._clock.is_over:
             self.stopped = self._clock.reason
-        elif self.stopped is None and 0 < self._training.patience <= self._stale:
-            self.stopped = "no longer better"
+        elif self.stopped is None and (not go_on or 0 < self._training.patience <= self._stale):
+            self.stopped = "no longer better" if go_on else "asked to end"
 
     def _measured(self) -> Mapping[str, float]:
         if self._job.measure is None or self._rank > 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -56,6 +57,7 @@ class RangeTest:
         smoothed: (m,) running means of the losses.
         rate: by the rule "valley"; None where the loss did not fall.
         steepest: by the rule "steep", for comparison; None as for ``rate``.
+        cut: whether the time limit ended the test, so that no rate is taken from it.
 
     Examples:
         >>> rates = np.geomspace(1e-4, 1.0, 50)
@@ -70,32 +72,36 @@ class RangeTest:
     smoothed: Array
     rate: float | None
     steepest: float | None
+    cut: bool = False
 
     @classmethod
-    def of(cls, rates: Sequence[float] | Array, losses: Sequence[float] | Array) -> RangeTest:
+    def of(cls, rates: Sequence[float] | Array, losses: Sequence[float] | Array, *, cut: bool = False) -> RangeTest:
         """The suggestion of a curve.
 
         Args:
             rates: (m,) learning rate of each step, rising.
             losses: (m,) loss of each step's batch.
+            cut: whether the time limit ended the test.
         """
         x, y = np.asarray(rates, dtype=np.float64), np.asarray(losses, dtype=np.float64)
         mean = smoothed(y)
         first = math.ceil(FIRST * len(x))
         part = slice(first, max(len(x) - LAST, first))
-        if not _falls(y, mean, part):
-            return cls(x, y, mean, None, None)
+        if cut or not _falls(y, mean, part):
+            return cls(x, y, mean, None, None, cut)
         return cls(x, y, mean, valley(x[part], mean[part]), steepest(x[part], mean[part]))
 
     @property
     def sentence(self) -> str:
         """What was found, in one sentence."""
+        if self.cut:
+            return f"The time limit ended the range test after {len(self.rates)} steps, so the default rate is used."
         tried = f"{len(self.rates)} steps from {self.rates[0]:.1e} to {self.rates[-1]:.1e}"
-        if self.rate is None:
+        if self.rate is None or self.steepest is None:
             return f"The range test found no rate at which the loss falls ({tried}), so the default rate is used."
         return (
-            f"The range test suggests the learning rate {self.rate:.1e} (the loss falls longest around it, most steeply "
-            f"at {self.steepest:.1e}; {tried})."
+            f"The range test suggests the learning rate {self.rate:.1e} (the middle of the longest fall of the loss, "
+            f"which is steepest at {self.steepest:.1e}; {tried})."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,7 +146,7 @@ def smoothed(losses: Array, memory: float = MEMORY) -> Array:
 
 
 def valley(rates: Array, losses: Array) -> float:
-    """The rate halfway through the longest falling part: at one half of its length (a third and half a third).
+    """The rate at half the length of the longest falling part of a curve.
 
     The falling part is the longest sequence of ever smaller losses, not necessarily of neighbours.
 
@@ -187,6 +193,7 @@ def range_test(
     steps: int = STEPS,
     lowest: float = LOWEST,
     highest: float | None = None,
+    seconds: float | None = None,
     progress: Progress | None = None,
 ) -> RangeTest:
     """Train for a few steps at an exponentially growing rate, and put the weights of the start back.
@@ -200,6 +207,7 @@ def range_test(
         steps: at most.
         lowest: first rate.
         highest: last rate; None for 1, and for 10 with SGD.
+        seconds: time limit, after which the test is given up; None for no limit.
         progress: called with the number of steps done and the total number.
 
     Examples:
@@ -218,10 +226,11 @@ def range_test(
     top = HIGHEST * (SGD_FACTOR if training.optimizer == "sgd" else 1.0) if highest is None else highest
     rates = np.geomspace(lowest, top, steps)
     job.module.to(best_device())
-    names = {name: value for name, value in job.module.named_parameters()}
+    names = dict(job.module.named_parameters())
     trained = {name: names[name] for group in job.groups for name in group.names}
     devices = [torch.cuda.current_device()] if best_device() == "cuda" else []
     losses: list[float] = []
+    cut, began = False, time.perf_counter()
     with torch.random.fork_rng(devices=devices), only_trained(job.module, trained), _restored(job.module):
         optimizer = make_optimizer(names, job.groups, replace(training, learning_rate=None))
         with training_mode(job.module, batch_statistics=training.batch_statistics):
@@ -236,9 +245,12 @@ def range_test(
                 mean = smoothed(np.array(losses))
                 if not math.isfinite(losses[-1]) or mean[-1] > DIVERGED * abs(mean.min()):
                     break
+                cut = seconds is not None and step + 1 < steps and time.perf_counter() - began > seconds
+                if cut:
+                    break
     kept = len(losses) - (not math.isfinite(losses[-1])) if losses else 0
     job.module.to("cpu").eval()
-    return RangeTest.of(rates[:kept], np.array(losses[:kept]))
+    return RangeTest.of(rates[:kept], np.array(losses[:kept]), cut=cut)
 
 
 def _batches(job: Job) -> Iterator[Sequence[Any]]:

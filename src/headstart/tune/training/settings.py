@@ -18,12 +18,15 @@ from headstart.reporting import Progress
 if TYPE_CHECKING:
     from headstart.tune.training.processes import Parallel
 
-__all__ = ["AugmentationName", "Budget", "OptimizerName", "Precision", "ScheduleName", "Training", "Watch"]
+__all__ = ["AugmentationName", "Budget", "OnEpoch", "OptimizerName", "Precision", "ScheduleName", "Training", "Watch"]
 
 ScheduleName = Literal["cosine", "one_cycle", "slanted", "constant"]
 OptimizerName = Literal["adamw", "sgd"]
 Precision = Literal["auto", "bf16", "fp32"]
 AugmentationName = Literal["auto", "none", "light", "standard"]
+
+OnEpoch = Callable[[Mapping[str, float]], object]
+"""Called with the row of an epoch; returns False to end the training."""
 
 MOST = 100_000  # epochs, and items in a batch: beyond it a slip of the pen is likelier
 LARGEST = 100.0  # learning rate, weight decay and parameters of mixup: 5e4 is 5e-4 without its sign
@@ -162,7 +165,8 @@ class Budget:
             None for no limit.
         watch: told of the validation losses, and may end the training early; None for none, and on a cluster.
         on_epoch: called after each epoch with its row of ``training.csv``: epoch, step, loss, validation loss, rate and
-            seconds; not on a cluster, to which functions of this process are not sent.
+            seconds. If it returns False, the training ends there and keeps the best weights so far; any other value,
+            None among them, lets it go on. Not on a cluster, to which functions of this process are not sent.
 
     Examples:
         >>> from headstart.sources.toy_shift import toy_shift
@@ -171,6 +175,11 @@ class Budget:
         >>> model = LP_FT.fit(shift.source, shift.train.take(range(60)), budget=Budget(on_epoch=rows.append))
         >>> [row["epoch"] for row in rows]
         [1.0, 2.0, 3.0, 4.0, 5.0]
+        >>> moved = []
+        >>> limit = Budget(on_epoch=lambda row: moved.append(row["step"]) or row["epoch"] < 2)
+        >>> model = LP_FT.fit(shift.source, shift.train.take(range(60)), budget=limit)
+        >>> len(moved)
+        2
     """
 
     seconds: float | None = None
@@ -179,7 +188,7 @@ class Budget:
     logs: Path | None = None
     progress: Progress | None = None
     parallel: Parallel | None = None
-    on_epoch: Callable[[Mapping[str, float]], object] | None = None
+    on_epoch: OnEpoch | None = None
     judging: float | None = None
     watch: Watch | None = None
 
