@@ -21,6 +21,7 @@ from headstart.sources.bodies.hidden_layers import saved_reading, saved_structur
 from headstart.sources.bodies.hub_cache import cached_file, cached_repositories, fetch_repository
 from headstart.sources.bodies.model_card import published_accuracy, stated_languages
 from headstart.sources.scheme import Scheme
+from headstart.sources.transformers.bert_folder import open_words_on_disk
 from headstart.sources.transformers.checkpoint import (
     PROCESSOR_FILES,
     TOKENIZER_FILES,
@@ -162,7 +163,8 @@ def open_folder(folder: Path, info: SourceInfo, *, pooling: str = "mean", max_le
         if info.modality == "audio" and is_speech_folder(folder):
             return open_speech_folder(folder, info)
         if info.modality == "text":
-            return TextBody(_text_parts(folder, info, pooling, max_length), info, layers=layers, positions=positions)
+            text = _text_parts(folder, info, pooling, max_length)
+            return TextBody(text, info, layers=layers, positions=positions)
         parts = _media_parts(folder, info)
         if info.modality == "image" and info.architecture in PAIRED:
             return open_clip(_clip_parts(folder, info, parts), info, layers=layers, positions=positions)
@@ -177,6 +179,10 @@ def _key(folder: Path, info: SourceInfo) -> str:
 
 def _text_parts(folder: Path, info: SourceInfo, pooling: str, max_length: int | None) -> TextParts:
     structure = saved_structure(folder)
+    if pooling == "mean":
+        own = open_words_on_disk(folder, _key(folder, info), info.sha256, structure, max_length)
+        if own is not None:
+            return own
     return TextParts(
         key=_key(folder, info),
         build=lambda seed: _encoder(folder, info, seed, structure),

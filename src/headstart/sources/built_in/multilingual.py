@@ -30,6 +30,7 @@ from headstart.sources.built_in.entry import BuiltIn
 from headstart.sources.transformers import bert, bert_direct
 from headstart.sources.transformers.bert import bert_hidden, bert_module
 from headstart.sources.transformers.bert_direct import bert_blocks, bert_graph
+from headstart.sources.transformers.bert_folder import words_on_disk
 from headstart.sources.transformers.text_body import TextBody, TextParts
 from headstart.sources.transformers.tokenizing import TokenizerSpec, tokenizer_file
 from headstart.sources.transformers.unigram import unigram_model, xlm_roberta_tokenizer
@@ -292,7 +293,7 @@ def _copy(weight_file: WeightFile, place: Path, seed: int | None) -> None:
 def _write(weight_file: WeightFile, place: Path, module: nn.Module) -> None:
     """Write a checkpoint folder of transformers, with every row of the token embeddings."""
     place.mkdir(parents=True, exist_ok=True)
-    write_json(place / "config.json", _config())
+    write_json(place / "config.json", {**_config(), **words_on_disk(MAX_LENGTH, PAD, UNKNOWN)})
     _tokenizer(weight_file).save(str(place / "tokenizer.json"), pretty=False)
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": MAX_LENGTH, "bos_token": "<s>",
