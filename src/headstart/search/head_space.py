@@ -33,6 +33,7 @@ RANDOM_FEATURES = (0, 256, 512, 1024, 2048)
 BANDWIDTHS = (1.0, 0.5, 2.0)
 WIDTHS = (32, 64, 128)
 DECAYS = (0.1, 0.01, 1.0)
+LOGISTIC = 1_000_000  # rows x columns x classes up to which logistic regression takes a few seconds, 40 times an LDA
 READ = "read "  # before the name of a block
 
 
@@ -128,7 +129,7 @@ def head_space(blocks: Sequence[Block], task: Task, *, n: int, d: int = 0) -> He
 
     Args:
         blocks: of the source, first to last; empty for a source without blocks.
-        task: the label schema; LDA and logistic regression are for classification.
+        task: the label schema; LDA and logistic regression are for classification, the latter for small data only.
         n: number of training rows, which bounds the projections.
         d: number of columns of a source without blocks.
 
@@ -149,8 +150,12 @@ def head_space(blocks: Sequence[Block], task: Task, *, n: int, d: int = 0) -> He
         from3: 0, 1, 2
     """
     names = tuple(block.name for block in blocks)
-    side = min(n // 2, sum(block.width for block in blocks) or d)
-    heads = ("ridge", "lda", "logistic", "knn", "cell") if is_classification(task) else ("ridge", "knn", "cell")
+    width = sum(block.width for block in blocks) or d
+    side = min(n // 2, width)
+    heads: tuple[str, ...] = ("ridge", "knn", "cell")
+    if is_classification(task):
+        quick = n * min(n, width) * task.num_outputs <= LOGISTIC
+        heads = ("ridge", "lda", "logistic", "knn", "cell") if quick else ("ridge", "lda", "knn", "cell")
     genes = [Gene(READ + name, (False, True)) for name in names]
     if len(names) > 1:
         genes.append(Gene("gamma", GAMMAS, lambda values: sum(values[READ + name] for name in names) > 1))
