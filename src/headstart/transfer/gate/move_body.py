@@ -32,7 +32,7 @@ from headstart.transfer.stages.judge import FEW_ITEMS, Judged, affordable_folds,
 from headstart.transfer.stages.options import refuse_unused_training
 from headstart.transfer.stages.prepare import Prepared, encoding_record, report_encoding
 from headstart.tune import MOVING, STRATEGIES, Strategy
-from headstart.tune.moving.contract import ChecksBody, ReplaysSource, check_replayed
+from headstart.tune.moving.contract import ChecksBody, MovingStrategy, ReplaysSource, check_replayed
 from headstart.tune.training.chosen import Chosen, asks_for_rate, check_chosen, with_chosen, without_find
 from headstart.tune.training.settings import OnEpoch
 from headstart.types import Dataset, Source
@@ -179,7 +179,7 @@ def check_body(
 def move_body(
     prepared: Prepared,
     judged: Judged,
-    strategy: str | Strategy,
+    strategy: str | Strategy | MovingStrategy,
     *,
     seconds: float | None,
     reporter: Reporter,

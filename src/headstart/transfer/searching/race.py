@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from headstart.search.driving.journal import Journal
@@ -77,7 +78,7 @@ class TuningRace:
         if new and isinstance(self._measure, Spread):
             self._measure.begin(new, new)
         for one, key in zip(entrants, keys, strict=True):
-            kept = self._journal.remember(_name(key), lambda key=key: _plain(self._measure, key), _is_plain)
+            kept = self._journal.remember(_name(key), partial(_plain, self._measure, key), _is_plain)
             loss = math.inf if kept["loss"] is None else kept["loss"]
             one.found = TrialLoss(loss, kept["note"], kept["seconds"], kept["details"])
             one.seconds += kept["seconds"]

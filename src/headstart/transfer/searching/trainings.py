@@ -112,10 +112,10 @@ class TuningLosses:
                 budget=Budget(seconds=left if math.isfinite(left) else None), search=self.search,
                 engine=replace(self.engine, ray=None, workers=None), most=2,
             )  # fmt: skip
-        except (HeadstartError, np.linalg.LinAlgError) as error:
-            return TrialLoss(math.inf, str(error))
+        except (HeadstartError, np.linalg.LinAlgError) as problem:
+            return TrialLoss(math.inf, str(problem))
         start, best = moved.start.losses, moved.best.losses  # most=2: interpolations are left to the complete training
-        mean, error = mean_and_error(start - best, self.valid.groups)
+        mean, error = mean_and_error(start - best, self.valid.group_codes)
         loss = float(best.mean())
         if not math.isfinite(loss):
             return TrialLoss(math.inf, "a loss that is infinite")
