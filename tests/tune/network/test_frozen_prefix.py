@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from headstart.sources.bodies.averaging import item_means
 from headstart.sources.bodies.trainable import Trainable, trainable
 from headstart.sources.local import open_local
 from headstart.sources.registry import open_source
@@ -208,3 +209,31 @@ def test_embedded_words_in_a_batch_may_be_of_any_length():
     assert prefix is not None
     longer = texts(8)
     torch.testing.assert_close(prefix.after(prefix.before(longer))[0], body(**longer))
+
+
+def test_sounds_of_several_windows_are_cut_too():
+    """Rows and gradients of items of one to four parts are those of the complete body, in any order of the items."""
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.BatchNorm2d(5)).eval()
+
+    def forward(module, batch):
+        found = module[:2](batch["patches"])
+        maps = [found, module[2:](found)]
+        return item_means([each.mean(dim=(2, 3)) for each in maps], batch["counts"])
+
+    def sounds(*counts):
+        return {"counts": torch.tensor(counts), "patches": torch.randn(sum(counts), 1, 6, 5)}
+
+    moved = Trainable(body, forward, lambda items: items, (("0.weight", "0.bias"), ("2.weight", "2.bias")))
+    body[0].requires_grad_(requires_grad=False)
+    prefix = find_cut(moved, sounds(1, 1, 1, 1))
+    assert (prefix.cut, prefix.constant) == ("2", (0,))
+    batch, kept = sounds(2, 1, 4, 1), KeptInputs()
+    kept.put([0, 1, 2, 3], prefix.before(batch))
+    wanted = forward(body, batch)
+    found = prefix.after(kept.batch([2, 0, 3, 1]))
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other[[2, 0, 3, 1]])
+    expected = gradients(moved, [rows[[2, 0, 3, 1]] for rows in wanted])
+    for name, gradient in gradients(moved, found).items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-5)

@@ -22,6 +22,7 @@ from headstart.sources.bodies.trainable import Trainable
 __all__ = ["FrozenPrefix", "find_cut"]
 
 INPUT, BLOCK, BATCH = "input", "block.", "batch."  # names, or their beginnings, of the tensors that are kept
+COUNTS = "counts"  # in a batch of items of several parts, such as the windows of sounds: how many each item has
 ROWS, GRADIENTS = 1e-5, 1e-4  # tolerances of the check against the complete body, relative to the largest entry
 
 
@@ -33,7 +34,7 @@ class FrozenPrefix:
         trainable: the body.
         cut: name of the submodule that training starts from.
         stubs: for each replaced submodule the dtype and shape of its output. Each axis is a pair of what it grows with
-            ("", "items" or "columns" of a batch) and a factor: ("items", 2) is twice the number of items.
+            ("", "items", "parts" or "columns" of a batch) and a factor: ("items", 2) is twice the number of items.
         constant: indices of the blocks whose rows do not change, since they come before the cut.
         example: a batch whose items have the shape of all others; only texts may differ in length.
 
@@ -56,8 +57,9 @@ class FrozenPrefix:
         """The tensors that `after` starts from, for a batch of n items; run in evaluation mode, without gradients.
 
         Returns:
-            Tensors with the items on the first axis: ``input``, the input of the submodule at the cut; ``block.k``, the
-            rows of each constant block; ``batch.NAME``, tokens and their mask.
+            Tensors with the items on the first axis: ``input``, the input of the submodule at the cut (of items of
+            several parts, all parts on the first axis); ``block.k``, the rows of each constant block; ``batch.NAME``,
+            tokens and their mask, or the number of parts of each item.
         """
         found: list[Tensor] = []
 
@@ -109,8 +111,10 @@ class FrozenPrefix:
             shape = list(tensor.shape[1:])
             if mask is not None and shape[:1] == [columns]:  # embedded words, which are as long as the batch's texts
                 shape[0] = mask.shape[1]
-            return tensor.new_zeros(1, device=entering.device).expand(len(entering), *shape)
+            return tensor.new_zeros(1, device=entering.device).expand(count, *shape)
 
+        counts = cached.get(f"{BATCH}{COUNTS}")
+        count = len(entering) if counts is None else int(counts.sum())
         if not isinstance(self.example, Mapping):
             return blank(self.example)
         return {name: cached.get(f"{BATCH}{name}", blank(tensor)) for name, tensor in self.example.items()}
@@ -221,6 +225,9 @@ def _holds(prefix: FrozenPrefix, calls: _Calls, wanted: Sequence[Tensor | None])
     """Whether rows and gradients equal those of the complete body."""
     try:
         cached = prefix.before(calls.batch)
+        size = _size(calls.batch)
+        if len(cached[INPUT]) != size.get("parts", len(cached[INPUT])):
+            return False
         blocks = prefix._run(cached, prefix._blank(cached), fill=float("nan"))
         found = _gradients(calls.module, blocks)
     except (RuntimeError, TypeError, ValueError, AttributeError, IndexError):  # a submodule fails on a stub's output
@@ -250,17 +257,20 @@ def _gradients(module: nn.Module, blocks: Sequence[Tensor]) -> Sequence[Tensor |
 
 
 def _size(batch: Any) -> dict[str, int]:
-    """The number of items of a batch and, for texts, its number of columns (the length of the longest text)."""
+    """The number of items of a batch; its number of parts, or for texts of columns (the length of the longest text)."""
     if not isinstance(batch, Mapping):
         return {"items": len(batch)}
+    if COUNTS in batch:
+        return {"items": len(batch[COUNTS]), "parts": int(batch[COUNTS].sum())}
     first = next(iter(batch.values()))
     return {"items": len(first), **({"columns": first.shape[1]} if "attention_mask" in batch else {})}
 
 
 def _one_shape(batch: Any) -> bool:
     """Whether the items of all batches are known to have one shape, apart from the padding of texts."""
-    if isinstance(batch, Mapping) and "counts" in batch:  # items of several parts, such as long sounds
-        return False
+    if isinstance(batch, Mapping) and COUNTS in batch:  # items of several parts, such as the windows of sounds
+        others = [tensor for name, tensor in batch.items() if name != COUNTS]
+        return len(others) == 1 and len(others[0]) == int(batch[COUNTS].sum())
     return isinstance(batch, Tensor) or "attention_mask" in batch or set(batch) == {"pixel_values"}
 
 
@@ -280,6 +290,9 @@ def _larger(batch: Any) -> Any:
             more = torch.cat([more, torch.zeros_like(more[:, :1])], dim=1)  # (n, tokens) or (n, tokens, width)
         return more
 
+    if isinstance(batch, Mapping) and COUNTS in batch:  # two items with three parts, which tells items from parts
+        more = {name: torch.cat([tensor, *[tensor[:1]] * 3]) for name, tensor in batch.items()}
+        return {**more, COUNTS: torch.cat([batch[COUNTS], batch[COUNTS].new_tensor([1, 2])])}
     return map_arrays(batch, grow)
 
 

@@ -14,6 +14,7 @@ from torch.nn.functional import pad
 __all__ = ["KeptInputs"]
 
 MASK = "batch.attention_mask"  # its row sums are the lengths of the texts
+COUNTS, INPUT = "batch.counts", "input"  # the number of parts of each item; their tensor, with all parts on one axis
 LIMIT = 2**30  # bytes in memory
 
 
@@ -53,7 +54,8 @@ class KeptInputs:
 
         Args:
             positions: the number of each item.
-            cached: tensors with the items on the first axis.
+            cached: tensors with the items on the first axis; with ``batch.counts``, ``input`` has all parts of the
+                items there.
 
         Raises:
             OSError: if the disk of the temporary file is full.
@@ -61,21 +63,29 @@ class KeptInputs:
         columns = cached[MASK].shape[1] if MASK in cached else 0
         lengths = cached[MASK].sum(dim=1).tolist() if MASK in cached else [0] * len(positions)
         tensors = {name: self._short(tensor.detach().cpu()) for name, tensor in cached.items()}
+        parts = tensors[INPUT].split(tensors[COUNTS].tolist()) if COUNTS in tensors else ()
         for k, (position, length) in enumerate(zip(positions, lengths, strict=True)):
             item = {}
             for name, tensor in tensors.items():
+                if parts and name == INPUT:
+                    item[name] = parts[k]
+                    continue
                 texts = columns and tensor.shape[1:2] == (columns,) and (tensor.ndim > 2 or name.startswith("batch."))
                 item[name] = tensor[k, : int(length)] if texts else tensor[k]
             self._keep(int(position), item)
 
     def batch(self, positions: Sequence[int]) -> dict[str, Tensor]:
-        """The tensors of some items, float32 or int64, padded with zeros to the longest text.
+        """The tensors of some items as they were given, float32 or int64, padded with zeros to the longest text.
 
         Raises:
             KeyError: if an item is not stored.
         """
         items = [self._item(int(position)) for position in positions]
-        return {name: _stacked([item[name] for item in items]) for name in items[0]}
+        found = {name: [item[name] for item in items] for name in items[0]}
+        parts = found.pop(INPUT, []) if COUNTS in found else []
+        joined = {INPUT: torch.cat(parts)} if parts else {}
+        joined = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in joined.items()}
+        return {**joined, **{name: _stacked(tensors) for name, tensors in found.items()}}
 
     def close(self) -> None:
         """Delete all items and the temporary file."""
