@@ -72,6 +72,8 @@ slow = pytest.mark.slow
 CASES = [
     pytest.param("lp_ft", 120.0, 2.0, True),
     pytest.param("auto:lp_ft,bitfit", 300.0, 2.0, True),
+    pytest.param("contrastive", 400.0, 2.0, True, marks=slow),
+    pytest.param("soup", 600.0, 2.0, True, marks=slow),
     pytest.param("auto", 120.0, 1.0, False, marks=slow),
     pytest.param("auto", 300.0, 1.0, True, marks=slow),
     pytest.param("auto", 300.0, 3.0, True, marks=slow),

@@ -80,7 +80,7 @@ def compare_in_time(
     def allows(name: str) -> bool:
         left = clock.left()
         needed = judged.seconds  # its heads are solved as those of the model were
-        if name == UNTRAINED and left is not None:
+        if name == UNTRAINED and left is not None and left >= needed:  # a few items may have to be encoded to tell
             needed += 1.2 * _encoding_seconds(prepared)  # 20% more for loading the body
         if left is None or left >= needed:
             return True

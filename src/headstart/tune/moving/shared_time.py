@@ -21,7 +21,7 @@ class SharedTime:
     Args:
         budget: of all together.
         sizes: training items of each.
-        clock: returns seconds.
+        clock: returns seconds; default: `time.perf_counter`.
 
     Examples:
         >>> now = iter([0.0, 0.0, 40.0, 60.0])
@@ -33,11 +33,11 @@ class SharedTime:
         20.0
     """
 
-    def __init__(self, budget: Budget, sizes: Sequence[int], clock: Callable[[], float] = time.perf_counter) -> None:
-        self._budget, self._sizes, self._clock = budget, sizes, clock
+    def __init__(self, budget: Budget, sizes: Sequence[int], clock: Callable[[], float] | None = None) -> None:
+        self._budget, self._sizes, self._clock = budget, sizes, clock or time.perf_counter
         self._number, self._judging = -1, 0.0
         self._ended: float | None = None
-        self._began = clock()
+        self._began = self._clock()
 
     def next(self) -> Budget:
         """The budget of the next training."""
