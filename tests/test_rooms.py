@@ -152,7 +152,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "comparing": {"stages"},
         "gate": {"stages"},
         "ranking": {"annotating", "stages"},
-        "pretraining": set(),
+        "pretraining": {"stages"},
         "searching": {"gate", "ranking", "stages"},
         "suggestions": set(),
         "teaching": {"run"},
@@ -171,6 +171,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "attacks": {"network", "training"},
         "distillation": {"augmentation", "frozen", "losses", "training"},
         "words": {"moving", "network", "training"},
+        "objectives": {"augmentation", "losses", "training"},
     },
 }  # fmt: skip
 
@@ -196,7 +197,6 @@ ENTRIES = {
     "model.suggesting": "a method of the model whose work a layer above does",
     "serve.workers": "several processes on one port",
     "serve.on_ray": "replicas on a Ray cluster",
-    "tune.simclr": "a method: contrastive views of items without labels",
 }
 REGISTRIES = ("registry", "annotating.contract", "annotating.sums")  # modules that hold a registry
 MOST_MODULES = 35  # of one folder: what a reader can still look over; the commands are the most

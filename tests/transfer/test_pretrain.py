@@ -96,3 +96,24 @@ def test_a_folder_with_files_is_not_overwritten(tmp_path):
     (tmp_path / "a.txt").write_text("mine")
     with pytest.raises(UsageError, match="not overwritten"):
         pretrain(toy_shift().train, tmp_path, verbose=False)
+
+
+def test_items_without_labels_need_an_objective_without_labels(tmp_path):
+    plain = replace(noise(24), task=None, y=None)
+    short = {"epochs": 1, "batch_size": 12, "learning_rate": 0.002}
+    found = pretrain(
+        plain, tmp_path / "body", architecture="test_resnet", side=32, objective="masked", training=short, verbose=False
+    )
+    assert found.model is None
+    assert "not measured" in (tmp_path / "body" / "README.md").read_text()
+    texts = {"text": [f"a text of number {k}" for k in range(24)]}
+    with pytest.raises(DataError, match="--objective contrastive or masked"):
+        pretrain(texts, verbose=False)
+
+
+def test_labels_judge_a_training_without_them():
+    with pytest.raises(TrainingError, match="no source to keep"):
+        pretrain(
+            noise(40), architecture="test_resnet", side=32, objective="contrastive", verbose=False,
+            training={"epochs": 1, "batch_size": 16},
+        )  # fmt: skip

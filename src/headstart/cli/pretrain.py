@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     found = pretrain(
         args.data,
         args.out,
+        objective=args.objective,
         source=args.source,
         architecture=args.architecture,
         side=args.side,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,21 +14,26 @@ from headstart.data import ReadOptions, union_groups
 from headstart.engine.body.recipe import recipe_key
 from headstart.engine.cache.folder import training_entry
 from headstart.engine.options import Engine, refuse_int8
-from headstart.errors import DataError, TrainingError
-from headstart.evaluate.evaluation import evaluate_predictions
+from headstart.errors import DataError, ParameterError, TrainingError
 from headstart.model import TransferModel
-from headstart.params import check_number
-from headstart.reporting import Reporter, chosen_reporter
+from headstart.params import check_choice, check_number
+from headstart.reporting import Progress, Reporter, chosen_reporter
 from headstart.sources.bodies.trainable import TrainableSource
-from headstart.tasks import read_labelled, task_methods
+from headstart.tasks import read_labelled
 from headstart.transfer.pretraining.card import gain_words, is_better, metric_words
 from headstart.transfer.pretraining.folder import check_new, write_source
 from headstart.transfer.pretraining.gain import check_better, gain_over_start
+from headstart.transfer.pretraining.objectives import (
+    OBJECTIVES,
+    judged_by_labels,
+    train_on_items,
+    unlabelled_record,
+)
+from headstart.transfer.pretraining.record import labelled_record
 from headstart.transfer.pretraining.start import Start, start_of
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.prepare import audit_items
 from headstart.tune.lp_ft import LP_FT
-from headstart.tune.moving.candidates import ValidatedModel
 from headstart.tune.pretraining import Pretrained, continued, pretrained
 from headstart.tune.scratch import SCRATCH
 from headstart.tune.training.chosen import Chosen, with_chosen
@@ -46,13 +51,14 @@ class PretrainedSource:
 
     Attributes:
         source: the trained body, a source.
-        model: the trained network as a model of the source task.
+        model: the trained network as a model of the source task; the trained body with a closed-form head if it was
+            trained without labels that the data have; None if they have none.
         record: data, settings, course of the training and figures, as plain JSON values.
         out: the folder that was written; None for none.
     """
 
     source: Source
-    model: TransferModel
+    model: TransferModel | None
     record: Mapping[str, Any] = field(repr=False)
     out: Path | None = None
 
@@ -61,6 +67,7 @@ def pretrain(
     data: Any,
     out: str | Path | None = None,
     *,
+    objective: Literal["supervised", "contrastive", "masked"] = "supervised",
     source: str | Source | None = None,
     architecture: str | None = None,
     side: int | None = None,
@@ -87,14 +94,19 @@ def pretrain(
     held-out items than those of the start are no trained source, which is an error.
 
     Args:
-        data: labelled items, as in `headstart.transfer.fit.fit`.
+        data: labelled items, as in `headstart.transfer.fit.fit`; or, with another objective, items without labels.
         out: new folder for the source, which ``local:OUT`` opens; None writes nothing.
+        objective: ``"supervised"`` learns the labels; ``"contrastive"`` that two augmented views of an item lie
+            together (`headstart.tune.objectives.contrastive`), and ``"masked"`` what is hidden of a picture or a text
+            (`headstart.tune.objectives.masked`). These two train without labels, which only judge the body where there
+            are some.
         source: a source whose weights are trained further; None for random weights.
         architecture: what is given random weights: an architecture of timm, or a source by its name; default: that of
             the small source of the install for such items.
         side: height and width of the pictures in pixels, for an architecture of timm.
         training: settings of the training by name, such as ``{"epochs": 10}``; see
-            `headstart.tune.training.settings.Training`. Random weights get 30 epochs, a source 5.
+            `headstart.tune.training.settings.Training`. Random weights get 30 epochs, a source 5; without labels
+            50 and 10.
         time_limit: seconds of everything; default: no limit.
         label: label column; default: inferred and reported.
         item: item column; default: inferred and reported.
@@ -141,11 +153,15 @@ def pretrain(
     place = None if out is None else Path(out)
     if place is not None:
         check_new(place)
-    parts = _parts(_whole_items(read_labelled(data, reading)), context)
-    known = parts["train"].labelled()[0]
+    check_choice(objective, "objective", "pretrain", ("supervised", *OBJECTIVES))
+    if objective != "supervised" and engine.ray is not None:
+        raise ParameterError(f"The objective '{objective}' is trained in one process; leave out 'ray'.")
+    parts = _parts(_read(data, reading, objective), context)
+    known = parts["train"].task
     start = start_of(
-        parts["train"], source=source, architecture=architecture, side=side, outputs=known.num_outputs, seed=seed
-    )
+        parts["train"], source=source, architecture=architecture, side=side, seed=seed,
+        outputs=0 if known is None or objective != "supervised" else known.num_outputs,
+    )  # fmt: skip
     if not isinstance(start.source, TrainableSource):
         raise DataError(f"The source '{start.name}' has no body that can be trained; name another one.")
     context.reporter.line("start", start.words)
@@ -153,23 +169,87 @@ def pretrain(
     if place is not None and engine.cache:
         # checkpoints are kept under the name of the folder: the same call resumes a killed training
         folder = training_entry(recipe_key("pretrain", str(place.resolve())), start.name, "pretraining")
-    found = _train(start, parts, training, folder, context)
-    gain = gain_over_start(found, seed=seed)
-    if not (training or {}).get("keep_trained"):
-        try:
-            check_better(gain, found, start)
-        except TrainingError:
-            if folder is not None:
-                rmtree(folder, ignore_errors=True)
-            raise
-    record = _record(found, start, parts, context, name=_name(data), settings=training, licence=licence)
-    record = {"command": command, **record, "gain_over_start": gain.to_dict()}
-    _report(record, context.reporter)
-    if place is not None:
-        write_source(place, found.model.source, record, None if folder is None else folder / "logs")
+    said = _Said(_name(data), objective, training, licence, seed)
+    train = _with_labels if objective == "supervised" else _on_items
+    try:
+        model, trained, record = train(start, parts, said, folder, context)
+    except TrainingError:
         if folder is not None:
             rmtree(folder, ignore_errors=True)
-    return PretrainedSource(found.model.source, found.model, record, place)
+        raise
+    record = {"command": command, **record}
+    _report(record, context.reporter)
+    if place is not None:
+        write_source(place, trained, record, None if folder is None else folder / "logs")
+        if folder is not None:
+            rmtree(folder, ignore_errors=True)
+    return PretrainedSource(trained, model, record, place)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the caller gave."""
+
+    name: str
+    objective: str
+    settings: Chosen | None
+    licence: str | None
+    seed: int
+
+    @property
+    def keeps_trained(self) -> bool:
+        return bool((self.settings or {}).get("keep_trained"))
+
+
+Made = tuple[TransferModel | None, Any, dict[str, Any]]
+
+
+def _with_labels(
+    start: Start, parts: Mapping[str, Dataset], said: _Said, folder: Path | None, context: RunContext
+) -> Made:
+    with context.reporter.progress("pretraining") as step:
+        found = _train(start, parts, said.settings, _budget(folder, step, context), context)
+    gain = gain_over_start(found, seed=said.seed)
+    if not said.keeps_trained:
+        check_better(gain, found.outcome, len(found.held_out), start)
+    record = labelled_record(found, start, parts, context, name=said.name, settings=said.settings, licence=said.licence)
+    return found.model, found.model.source, {**record, "gain_over_start": gain.to_dict()}
+
+
+def _on_items(
+    start: Start, parts: Mapping[str, Dataset], said: _Said, folder: Path | None, context: RunContext
+) -> Made:
+    part = parts["train"]
+    with context.reporter.progress("pretraining") as step:
+        budget = _budget(folder, step, context)
+        before, found = train_on_items(said.objective, start, part, said.settings, seed=said.seed, budget=budget)
+    judged = None
+    if part.task is not None:
+        judged = judged_by_labels(before, found, part, parts.get("test"), context)
+        if not said.keeps_trained:
+            check_better(judged.gain, found.outcome, len(found.held_out), start)
+    record = unlabelled_record(
+        found, judged, start, part, context, objective=said.objective, name=said.name, settings=said.settings,
+        licence=said.licence,
+    )  # fmt: skip
+    return None if judged is None else judged.model, found.source, record
+
+
+def _read(data: Any, reading: ReadOptions, objective: str) -> Dataset:
+    try:
+        return _whole_items(read_labelled(data, reading))
+    except DataError as error:
+        if reading.label is not None or reading.task is not None or isinstance(data, Dataset):
+            if objective == "supervised" or not isinstance(data, Dataset) or data.task is not None:
+                raise
+            return data
+        try:
+            plain = read_labelled(data, replace(reading, labelled=False))
+        except DataError:
+            raise error from None
+        if objective == "supervised":
+            raise DataError(f"{error} Or train on the items alone, with --objective contrastive or masked.") from None
+        return plain
 
 
 def _whole_items(dataset: Dataset) -> Dataset:
@@ -183,7 +263,7 @@ def _whole_items(dataset: Dataset) -> Dataset:
 
 def _parts(dataset: Dataset, context: RunContext) -> dict[str, Dataset]:
     """The audited training part, and those of validation and test where the data come with them."""
-    audited = audit_items(dataset, context)
+    audited = audit_items(dataset, context, labelled=False)
     kept = audited.dataset
     split = np.full(len(kept), "train") if kept.split is None else np.asarray(kept.split, str)
     clusters = audited.clusters if len(np.unique(audited.clusters)) < len(kept) else None
@@ -199,76 +279,31 @@ def _parts(dataset: Dataset, context: RunContext) -> dict[str, Dataset]:
 
 
 def _train(
-    start: Start, parts: Mapping[str, Dataset], chosen: Chosen | None, folder: Path | None, context: RunContext
+    start: Start, parts: Mapping[str, Dataset], chosen: Chosen | None, budget: Budget, context: RunContext
 ) -> Pretrained:
-    left = context.clock.left()
-    with context.reporter.progress("pretraining") as step:
-        budget = Budget(
-            seconds=None if left is None else max(left - _afterwards(context), 0.0),
-            folder=folder, logs=folder and folder / "logs", progress=step,
-        )  # fmt: skip
-        if start.is_random:
-            return pretrained(
-                start.source, parts["train"], strategy=with_chosen(SCRATCH, chosen), valid=parts.get("val"),
-                seed=context.seed, budget=budget, engine=context.engine,
-            )  # fmt: skip
-        return continued(
-            start.source, parts["train"], strategy=with_chosen(LP_FT, chosen), valid=parts.get("val"),
+    if start.is_random:
+        return pretrained(
+            start.source, parts["train"], strategy=with_chosen(SCRATCH, chosen), valid=parts.get("val"),
             seed=context.seed, budget=budget, engine=context.engine,
         )  # fmt: skip
+    return continued(
+        start.source, parts["train"], strategy=with_chosen(LP_FT, chosen), valid=parts.get("val"),
+        seed=context.seed, budget=budget, engine=context.engine,
+    )  # fmt: skip
+
+
+def _budget(folder: Path | None, step: Progress, context: RunContext) -> Budget:
+    left = context.clock.left()
+    return Budget(
+        seconds=None if left is None else max(left - _afterwards(context), 0.0),
+        folder=folder, logs=folder and folder / "logs", progress=step,
+    )  # fmt: skip
 
 
 def _afterwards(context: RunContext) -> float:
     """Seconds to keep for judging and writing: half of what reading and auditing took, which read the same items."""
     limit, (least, most) = context.clock.limit or 0.0, AFTERWARDS
     return min(max(least * limit, context.clock.elapsed / 2), most * limit)
-
-
-def _record(
-    found: Pretrained, start: Start, parts: Mapping[str, Dataset], context: RunContext, *, name: str,
-    settings: Chosen | None, licence: str | None,
-) -> dict[str, Any]:  # fmt: skip
-    outcome, task = found.outcome, found.model.task
-    own = "val" not in parts
-    test = parts.get("test")
-    return {
-        "objective": "labels",
-        "start": start.words,
-        "random_weights": start.is_random,
-        "parameters": found.model.source.info.parameters or start.source.info.parameters,
-        "license": licence or (None if start.is_random else start.source.info.license),
-        "data": {
-            "name": name, "modality": parts["train"].modality, "labels": list(task.labels), "task": task.kind,
-            "items": len(parts["train"]) - (len(found.held_out) if own else 0),
-        },
-        "held_out": _judged(found.trained, found.held_out),
-        "untrained": _judged(found.start, found.held_out),
-        "test": None if test is None else _on(found.model, test),
-        "training": {
-            "stopped": outcome.stopped, "epochs": outcome.epochs, "steps": outcome.steps, "seconds": outcome.seconds,
-            "items_per_second": outcome.items_per_second, "seed": context.seed, "note": outcome.note,
-            "kept": outcome.kept, "settings": dict(settings or {}),
-        },
-        "seconds": context.clock.elapsed,
-        "history": [dict(row) for row in outcome.history],
-    }  # fmt: skip
-
-
-def _judged(one: ValidatedModel, part: Dataset) -> dict[str, Any]:
-    """The main metric of a judged network on the items that it was judged on."""
-    task = one.model.task
-    return _figures(task, part, task_methods(task).outputs(one.scores, one.model.head.calibration))
-
-
-def _on(model: TransferModel, part: Dataset) -> dict[str, Any]:
-    """The main metric of a model on other items."""
-    return _figures(model.task, part, model.predict_proba(part.items))
-
-
-def _figures(task: Any, part: Dataset, outputs: Any) -> dict[str, Any]:
-    evaluation = evaluate_predictions(task, part.labelled()[1], outputs, groups=part.groups)
-    main = evaluation.metrics[evaluation.main]
-    return {"metric": evaluation.main, **main.to_dict(), "items": evaluation.n}
 
 
 def _report(record: Mapping[str, Any], reporter: Reporter) -> None:
@@ -278,13 +313,25 @@ def _report(record: Mapping[str, Any], reporter: Reporter) -> None:
         f"{training['epochs']} epochs, {training['steps']:,} steps, {training['seconds']:.0f} s, "
         f"{training['items_per_second']:.0f} items/s; kept {training['kept']}",
     )
+    if training["stopped"] == "time":
+        reporter.line("", "the time limit ended the training; more time may give a better body")
+    if record["held_out"] is None:
+        reporter.warning(
+            "Without labels the body is not compared with its start. Measure on a task whether it helps, such as by "
+            "headstart rank DATA --sources."
+        )
+    else:
+        _report_judged(record, reporter)
+    if training["note"]:
+        reporter.warning(training["note"])
+
+
+def _report_judged(record: Mapping[str, Any], reporter: Reporter) -> None:
     before = "random weights" if record["random_weights"] else "the weights of the source"
     words = f"{metric_words(record['held_out'])}, which chose the epoch; {before} with a closed-form head "
     reporter.result("held out", words + f"{record['untrained']['value']:.2f}")
     if record["test"] is not None:
         reporter.result("test", metric_words(record["test"]))
-    if training["stopped"] == "time":
-        reporter.line("", "the time limit ended the training; more time may give a better body")
     gain = record["gain_over_start"]
     reporter.result("gain", gain_words(gain) + ": the trained body against its start, each with a closed-form head")
     if not is_better(gain):
@@ -292,8 +339,6 @@ def _report(record: Mapping[str, Any], reporter: Reporter) -> None:
             "The trained body is not shown to be better than its start on the held-out items, and is kept as asked. "
             "Train for longer or on more items before you rely on this source."
         )
-    if training["note"]:
-        reporter.warning(training["note"])
 
 
 def _name(data: Any) -> str:

@@ -45,10 +45,17 @@ def add(verbs: Verbs[Parser]) -> None:
         "small source of the install for such items)",
     )  # fmt: skip
     who.add_argument("--source", metavar="NAME", help="or a source whose weights are trained further")
+    group.add_argument(
+        "--objective", choices=("supervised", "contrastive", "masked"), default="supervised",
+        help="supervised learns the labels; without labels, contrastive learns to tell which two views show the same "
+        "item, and masked to tell what is hidden of a picture or a text (default: supervised)",
+    )  # fmt: skip
     add_label(group)
     add_out(group, "DIR", "new folder for the source, which --source local:DIR opens", required=True)
     add_time_limit(group, "limit of everything, such as 90s or 10m")
-    group = add_training(parser, "how to train (random weights: 30 epochs at 1e-3; with --source as by lp_ft)")
+    group = add_training(
+        parser, "how to train (random weights: 30 epochs at 1e-3, without labels 50; with --source as by lp_ft)"
+    )
     group.add_argument("--side", type=count, metavar="PIXELS", help="side of the input pictures of --architecture")
     group.add_argument("--license", metavar="NAME", help="licence of the trained weights, for the card")
     add_seed(group, "weights, held-out items, order and augmentation")

@@ -42,7 +42,7 @@ _OPTIONS: dict[str, str] = {
     "--workers": "jobs n-jobs num-workers threads j cpus processes n-workers",
     "--verbose": "debug v loglevel log-level info",
     "--modality": "type kind input-type data-type",
-    "--task": "problem problem-type task-type objective unit",
+    "--task": "problem problem-type task-type unit",
     "--annotations": "annotation annotation-format label-format ann anns",
     "--layers": "layer block",
     "--priors": "prior",

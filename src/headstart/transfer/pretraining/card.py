@@ -79,7 +79,7 @@ def card_of(record: Mapping[str, Any]) -> str:
         ("On held-out items, which chose the epoch", _judged(record.get("held_out"))),
         ("On the test part, which nothing chose", _judged(record.get("test"))),
         ("Start with a closed-form head on the held-out items", _judged(record.get("untrained"))),
-        ("Gain over the start, each with a closed-form head", _gain(record.get("gain_over_start"))),
+        ("Gain over the start, each with a closed-form head", _gain(record)),
         ("Licence of the weights", record.get("license") or "not stated"),
         ("Command", f"`{record['command']}`" if record.get("command") else None),
     ]
@@ -109,8 +109,11 @@ def _judged(found: Mapping[str, Any] | None) -> str | None:
     return None if not found else metric_words(found)
 
 
-def _gain(found: Mapping[str, Any] | None) -> str | None:
-    if not found:
+def _gain(record: Mapping[str, Any]) -> str | None:
+    if "gain_over_start" not in record:
         return None
+    found = record["gain_over_start"]
+    if found is None:
+        return "not measured, since the data have no labels"
     shown = "" if is_better(found) else "; **not shown to be better than its start**, and kept by --keep-trained"
     return gain_words(found) + shown

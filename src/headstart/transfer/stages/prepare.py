@@ -121,12 +121,13 @@ def prepare(
     return encode_items(audit_items(dataset, context), source, context)
 
 
-def audit_items(dataset: Dataset, context: RunContext) -> Audited:
+def audit_items(dataset: Dataset, context: RunContext, *, labelled: bool = True) -> Audited:
     """Audit labelled items, and report the findings.
 
     Args:
         dataset: items as read.
         context: engine, which decides whether sketches are cached, and reporter.
+        labelled: False also takes items without labels.
 
     Raises:
         DataError: if there are no labels, fewer than two classes, labels of parts of items, or no items after the
@@ -154,7 +155,10 @@ def audit_items(dataset: Dataset, context: RunContext) -> Audited:
     kept = np.flatnonzero(checked.keep)
     if len(kept) == 0:
         raise DataError(f"None of the {len(dataset)} items of {dataset.origin} can be used; see 'headstart inspect'.")
-    return Audited(without_absent_classes(dataset.take(kept)), kept, checked)
+    rest = dataset.take(kept)
+    if not labelled and rest.task is None:
+        return Audited(rest, kept, checked)
+    return Audited(without_absent_classes(rest), kept, checked)
 
 
 def encode_items(
