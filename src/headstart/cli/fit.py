@@ -70,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
 def _training(args: argparse.Namespace) -> dict[str, Any] | None:
     """The training settings that were given; with frozen features the batch size is that of the encoding alone."""
     found = training_of(args)
+    if args.trials is not None:
+        found["trials"] = args.trials
     if args.strategy == "frozen":
         found.pop("batch_size", None)
         if found:

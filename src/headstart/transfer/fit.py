@@ -128,7 +128,8 @@ def fit(
             a forecast.
         training: settings of the training in place of those of the strategy, by name: those of
             `headstart.tune.Training`, such as ``{"epochs": 3, "freeze": 2}``, and the strategy's own, such as
-            ``"rank"``; default: none. ``"learning_rate": "find"`` finds it by a range test.
+            ``"rank"``; default: none. ``"learning_rate": "find"`` finds it by a range test, and
+            ``"trials": 8`` tries so many settings of rate, decay and epochs.
         on_epoch: called after each epoch of a training with its row of ``training.csv``; if it returns False, the
             training ends there and keeps the best weights so far. Not called by the pilot of ``"auto"``.
         source_data: labelled data of the source's own task, in any form of ``data``: forgetting of a fine-tuned body is

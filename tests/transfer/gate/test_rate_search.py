@@ -26,19 +26,19 @@ SILENT = SilentReporter()
 
 def test_the_rate_that_is_found_is_the_one_that_is_trained_with(tmp_path):
     shift, rows = toy_shift(), []
-    prepared = prepare(shift.train.take(range(60)), shift.source, RunContext(SILENT))
+    prepared = prepare(shift.train.take(range(40)), shift.source, RunContext(SILENT))
     judged = judge(prepared, HeadSearch(("ridge",)), 0, SILENT, once=True)
     record = decide(
         prepared, judged, "full", seed=0, seconds=None, reporter=SILENT, folder=None, logs=tmp_path,
-        training={"learning_rate": "find", "epochs": 3}, on_epoch=lambda row: rows.append(row) or len(rows) < 2,
+        training={"learning_rate": "find", "epochs": 2}, on_epoch=lambda row: rows.append(row) or False,
     ).record  # fmt: skip
     rate = record["range_test"]["rate"]
     table = (tmp_path / "learning_rate.csv").read_text().splitlines()
     assert rate is not None
     assert record["settings"]["learning_rate"] == rate
-    assert record["chosen"] == {"learning_rate": "find", "epochs": 3}
+    assert record["chosen"] == {"learning_rate": "find", "epochs": 2}
     assert len(table) == len(record["range_test"]["rates"]) + 1
-    assert (len(rows), record["training"]["stopped"]) == (2, "asked to end")
+    assert (len(rows), record["training"]["stopped"]) == (1, "asked to end")
     RangeTest.of([1e-7, 1e-6], [1.0, 1.0]).write(tmp_path / "learning_rate.csv")  # of a fit that was killed
     _, again = with_tested_rate(
         STRATEGIES["full"], prepared, prepared.dataset, judged.search, seed=0, countdown=Countdown(None),
@@ -49,7 +49,7 @@ def test_the_rate_that_is_found_is_the_one_that_is_trained_with(tmp_path):
 
 def test_where_it_cannot_be_found_one_sentence_says_so():
     for strategy in ("auto", "frozen"):
-        with pytest.raises(ParameterError, match="range test"):
+        with pytest.raises(ParameterError, match="range test and trials"):
             check_strategy(strategy, training={"learning_rate": "find"})
     check_strategy("lora", training={"learning_rate": "find", "rank": 4})
     with pytest.raises(ParameterError, match="'on_epoch' is called after each epoch"):
@@ -57,3 +57,6 @@ def test_where_it_cannot_be_found_one_sentence_says_so():
     plain = replace(STRATEGIES["lp_ft"].training, epochs=1)
     with pytest.raises(ParameterError, match="learning_rate"):
         replace(plain, learning_rate="find")
+    for wrong in (1, 101, 2.5, "many"):
+        with pytest.raises(ParameterError, match="'trials' parameter"):
+            check_strategy("lp_ft", training={"trials": wrong})

@@ -16,6 +16,7 @@ from headstart.cli.parser.common import (
     add_report_items,
     add_seed,
     add_time_limit,
+    count,
     first_group,
     new_verb,
 )
@@ -71,7 +72,14 @@ def add(verbs: Verbs[Parser]) -> None:
     add_reading(parser, label=False)
     _add_few_and_noisy(parser)
     _add_how(parser)
-    add_training(parser, "how a strategy trains (with --strategy; the defaults depend on the strategy and the items)")
+    group = add_training(
+        parser, "how a strategy trains (with --strategy; the defaults depend on the strategy and the items)"
+    )
+    group.add_argument(
+        "--trials", metavar="N", type=count,
+        help="try N settings of learning rate, weight decay and epochs on half of the training items, the default ones "
+        "among them, and keep the best (with a named strategy; default: none)",
+    )  # fmt: skip
     add_encoding(parser, cluster=True, int8=True, batches="; with --strategy also in a step of the training (there 32)")
     add_config(parser)
     add_common(parser)

@@ -51,7 +51,7 @@ def option_name(name: str) -> str:
     """
     if name == "augmentation":
         return "--augment"
-    return "--" + name.replace("_", "-") if name in OPTIONS or name == "batch_size" else f"--set {name}"
+    return "--" + name.replace("_", "-") if name in (*OPTIONS, "batch_size", "trials") else f"--set {name}"
 
 
 def add_training(parser: Parser, title: str, defaults: Training | None = None) -> Group:

@@ -7,7 +7,7 @@ from typing import Any
 
 from headstart.report.content.words import defined, number, one_line
 
-__all__ = ["candidate_rows", "strategy_sentences"]
+__all__ = ["candidate_rows", "strategy_sentences", "trial_rows"]
 
 Record = Mapping[str, Any]
 
@@ -39,8 +39,7 @@ def strategy_sentences(record: Record) -> list[str]:
     if found.get("chosen"):
         listed = ", ".join(f"{one_line(name)} {one_line(value)}" for name, value in found["chosen"].items())
         lines.append(f"Training settings that the user chose: {listed}.")
-    if found.get("range_test"):
-        lines.append(_sentence(found["range_test"]["sentence"]))
+    lines += [_sentence(found[key]["sentence"]) for key in ("range_test", "settings_search") if found.get(key)]
     if found.get("training"):
         lines += _training("Training", found["training"])
     for name, training in (found.get("other_trainings") or {}).items():
@@ -108,6 +107,30 @@ def candidate_rows(record: Record) -> list[tuple[str, str, str, str]]:
         )
         for one in found["candidates"]
     ]
+
+
+def trial_rows(record: Record) -> list[tuple[str, ...]]:
+    """Each trial of a search of settings, the default ones first: settings, epochs, loss, seconds, its end.
+
+    Args:
+        record: the facts of a fit.
+
+    Examples:
+        >>> one = {"trial": 0, "learning_rate": 1e-4, "weight_decay": 0.01, "epochs": 4}
+        >>> one |= {"epochs_trained": 4, "validation_loss": 0.5, "seconds": 2.0, "stopped": ""}
+        >>> trial_rows({"strategy": {"settings_search": {"trials": [one], "kept": 0}}})
+        [('1 (default)', '1.00e-04', '0.01', '4', '4', '0.5000', '2', 'kept')]
+    """
+    found = (record.get("strategy") or {}).get("settings_search") or {"trials": [], "kept": 0}
+    return [
+        (
+            f"{one['trial'] + 1}{'' if one['trial'] else ' (default)'}", f"{one['learning_rate']:.2e}",
+            f"{one['weight_decay']:.2g}", str(one["epochs"]), str(one["epochs_trained"]),
+            f"{one['validation_loss']:.4f}" if defined(one["validation_loss"]) else "-", f"{one['seconds']:.0f}",
+            "kept" if one["trial"] == found["kept"] else one_line(one["stopped"] or "-"),
+        )
+        for one in found["trials"]
+    ]  # fmt: skip
 
 
 def _gain(one: Mapping[str, Any]) -> str:

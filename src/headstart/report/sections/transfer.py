@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headstart.report.content import facts
-from headstart.report.content.strategy import candidate_rows, strategy_sentences
+from headstart.report.content.strategy import candidate_rows, strategy_sentences, trial_rows
 from headstart.report.content.tables import bars
 from headstart.report.content.words import metric_words
 from headstart.report.page.chart import FLOOR, bar_chart
@@ -16,6 +16,7 @@ from headstart.report.page.range_test import range_test_plot
 
 __all__ = ["fine_tuning", "transfer"]
 
+TRIALS = ("Trial", "Learning rate", "Weight decay", "Epochs", "Trained", "Validation loss", "Seconds", "End")
 RANGE_TEST = "Range test: the loss of training batches (dashed) and its running mean while the learning rate grows."
 
 Record = Mapping[str, Any]
@@ -72,5 +73,6 @@ def fine_tuning(record: Record) -> PageSection:
     first, *others = strategy_sentences(record) or [""]
     tested = record.get("strategy", {}).get("range_test") if first else None
     plot = "" if not tested else figure(range_test_plot(tested), RANGE_TEST)
-    said = f"{paragraph(first)}\n{listing(others)}\n{plot}\n{candidates}".strip() if first else ""
+    trials = table("Settings that were tried", TRIALS, tried, numeric=range(7)) if (tried := trial_rows(record)) else ""
+    said = f"{paragraph(first)}\n{listing(others)}\n{plot}\n{trials}\n{candidates}".strip() if first else ""
     return PageSection("fine-tuning", "Fine-tuning", said, "fine-tuning")

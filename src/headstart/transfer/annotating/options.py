@@ -8,7 +8,7 @@ from headstart.tasks.annotations import ANNOTATION_TASKS
 from headstart.transfer.stages.options import FitOptions, refuse_unused_training
 from headstart.tune import STRATEGIES
 from headstart.tune.moving.contract import MovingStrategy
-from headstart.tune.training.chosen import asks_for_rate, check_chosen, own_settings, with_chosen
+from headstart.tune.training.chosen import asks_for_rate, check_chosen, own_settings, trials_of, with_chosen
 from headstart.types import Source
 
 __all__ = ["STRATEGIES_OF", "UNUSED", "check_options", "check_source", "is_own_strategy"]
@@ -93,10 +93,10 @@ def _check_training(options: FitOptions, kind: str) -> None:
         return
     if options.is_frozen:
         refuse_unused_training(options.training)
-    if asks_for_rate(options.training):
+    if asks_for_rate(options.training) or trials_of(options.training):
         raise ParameterError(
-            f"A range test finds the learning rate of a strategy on items with labels, not on "
-            f"{ANNOTATION_TASKS[kind].annotations}; give a number, or leave the rate out."
+            f"Range tests and trials find the settings of a strategy on items with labels, not on "
+            f"{ANNOTATION_TASKS[kind].annotations}; give a number, or leave them out."
         )
     name = options.strategy if isinstance(options.strategy, str) else options.strategy.name
     own = own_settings(STRATEGIES[name]) if kind == "token" and name in STRATEGIES else None

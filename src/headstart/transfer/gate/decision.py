@@ -19,6 +19,7 @@ from headstart.transfer.gate.head_on_all_items import leave_one_out_losses
 from headstart.transfer.gate.keeping import Decision, keep
 from headstart.transfer.gate.pilot import Trial
 from headstart.transfer.gate.rate_search import with_tested_rate
+from headstart.transfer.gate.settings_search import with_searched_settings
 from headstart.transfer.gate.strategy_choice import auto_names, moving_strategy, sized, strategy_for
 from headstart.transfer.gate.time_plan import Countdown
 from headstart.transfer.gate.trainings import affordable, train_all
@@ -26,7 +27,7 @@ from headstart.transfer.stages.judge import Judged
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune.moving.contract import MovingStrategy, ReplaysSource, with_settings
 from headstart.tune.registry import MOVING, Strategy
-from headstart.tune.training.chosen import Chosen, asks_for_rate, with_chosen, without_find
+from headstart.tune.training.chosen import Chosen, asks_for_rate, trials_of, with_chosen, without_find
 from headstart.tune.training.settings import OnEpoch
 from headstart.types import Dataset
 
@@ -82,6 +83,7 @@ def decide(
     countdown, train = Countdown(seconds), _training_part(prepared, judged)
     forecast: Forecast | None = None
     tested: Mapping[str, Any] | None = None
+    searched: Mapping[str, Any] | None = None
     names = auto_names(wanted)
     if names is not None:
         kind, weighted = _body_kind(prepared), judged.search.class_weight is not None
@@ -102,6 +104,11 @@ def decide(
             named, tested = with_tested_rate(
                 named, prepared, train, judged.search, seed=seed, countdown=countdown, logs=logs, reporter=reporter
             )
+        if count := trials_of(training):
+            named, searched = with_searched_settings(
+                named, prepared, train, judged.search, count=count, seed=seed, countdown=countdown, logs=logs,
+                reporter=reporter, fixed=training,
+            )  # fmt: skip
         trial = Trial(named, prepared, train, seed)
         name = trial.name
         chosen, forecast = affordable(trial, judged, countdown, reporter)
@@ -115,6 +122,7 @@ def decide(
         on_all_items = leave_one_out_losses(judged.model.head, train, runs[0].moved.valid)
     kept = keep(runs, forecast, on_all_items, forced=names is None, reporter=reporter)
     found = {} if tested is None else {"range_test": dict(tested)}
+    found |= {} if searched is None else {"settings_search": dict(searched)}
     return replace(kept, record={**kept.record, "chosen": dict(training or {}), **found})
 
 

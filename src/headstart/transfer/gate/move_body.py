@@ -33,7 +33,7 @@ from headstart.transfer.stages.options import refuse_unused_training
 from headstart.transfer.stages.prepare import Prepared, encoding_record, report_encoding
 from headstart.tune import MOVING, STRATEGIES, Strategy
 from headstart.tune.moving.contract import ChecksBody, MovingStrategy, ReplaysSource, check_replayed
-from headstart.tune.training.chosen import Chosen, asks_for_rate, check_chosen, with_chosen, without_find
+from headstart.tune.training.chosen import Chosen, asks_for_rate, check_chosen, trials_of, with_chosen, without_find
 from headstart.tune.training.settings import OnEpoch
 from headstart.types import Dataset, Source
 
@@ -105,11 +105,7 @@ def check_strategy(
         headstart.errors.UnknownNameError: Unknown strategy 'lpft'. Did you mean 'lp_ft'? Known: ...
     """
     compared = auto_names(strategy)
-    if asks_for_rate(training) and (compared is not None or strategy == FROZEN_BODY):
-        raise ParameterError(
-            f"A range test finds the learning rate of one named strategy, such as 'lp_ft'. Got '{strategy}' with "
-            "learning_rate='find'; name a strategy, or leave the rate out."
-        )
+    _check_searches(strategy, training, named=compared is None and strategy != FROZEN_BODY)
     training = without_find(training)
     if compared is not None:
         for one in compared:
@@ -135,6 +131,16 @@ def check_strategy(
             f"The strategy '{name}' samples its items class by class, so each class already counts the same. Got "
             f"class_weight={class_weight!r} with it; leave that out, or use another strategy."
         )
+
+
+def _check_searches(strategy: object, training: Chosen | None, *, named: bool) -> None:
+    """Raise for a wrong number of trials, and for a search of settings where no single strategy is named."""
+    for wanted, what in ((asks_for_rate(training), "learning_rate='find'"), (trials_of(training) > 0, "trials")):
+        if wanted and not named:
+            raise ParameterError(
+                "A range test and trials find the settings of one named strategy, such as 'lp_ft'. Got "
+                f"'{strategy}' with {what}; name a strategy, or leave that out."
+            )
 
 
 def check_body(

@@ -26,7 +26,7 @@ from headstart.types import Dataset, group_codes
 if TYPE_CHECKING:
     from headstart.tune.moving.candidates import Moved
 
-__all__ = ["Cost", "Pilot", "Trial"]
+__all__ = ["Cost", "Pilot", "Trial", "pilot_parts"]
 
 PARTS = 4  # quarters: two train, one validates, one tests
 LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
@@ -121,6 +121,26 @@ def _without_losses(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _half(epochs: int) -> int:
     """Half of the epochs, at least 2 where there are as many."""
     return min(epochs, max(2, epochs // 2))
+
+
+def pilot_parts(train: Dataset, seed: int) -> tuple[Dataset, Dataset, Dataset]:
+    """The parts of a pilot: half of the items to train on, a quarter, at most 1,000, to validate on, a quarter to test.
+
+    Args:
+        train: the training items; groups are not split.
+        seed: of the split.
+
+    Examples:
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> [len(part) for part in pilot_parts(toy_shift().train.take(range(40)), 0)]
+        [20, 10, 10]
+    """
+    task, y = train.labelled()
+    together = group_codes(train.groups, len(y))
+    parts = [test for _, test in folds(y, base_kind(task), together, n_folds=PARTS, seed=seed)]
+    half = train.take(np.sort(np.concatenate(parts[:2])))
+    valid = train.take(np.sort(np.random.default_rng(seed).permutation(parts[2])[:VALIDATING]))
+    return half, valid, train.take(parts[3])
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,12 +266,8 @@ class Trial:
         from headstart.tune.moving.move import class_weights_of, move
 
         started = time.perf_counter()
-        train, (task, y) = self.train, self.train.labelled()
-        together = group_codes(train.groups, len(y))
-        parts = [test for _, test in folds(y, base_kind(task), together, n_folds=PARTS, seed=self.seed)]
-        half = train.take(np.sort(np.concatenate(parts[:2])))
-        test = train.take(parts[3])
-        valid = train.take(np.sort(np.random.default_rng(self.seed).permutation(parts[2])[:VALIDATING]))
+        task = self.train.labelled()[0]
+        half, valid, test = pilot_parts(self.train, self.seed)
         training = replace(self.strategy.training, epochs=_half(self.strategy.training.epochs))
         interim = Interim(least, valid.groups)
         moved = move(
@@ -265,7 +281,7 @@ class Trial:
         start = methods.loss(head.outputs(rows), truth)
         here = replace(engine, cache=False, ray=None, workers=None)  # the body that was judged is converted already
         best = methods.loss(replace(moved.best.model, engine=here).predict_proba(test.items), truth)
-        weights = class_weights_of(train, search.class_weight)
+        weights = class_weights_of(self.train, search.class_weight)
         if weights is not None:
             start, best = start * weights[truth], best * weights[truth]
         gain, low, high = paired_difference(start, best, groups=test.groups, level=LEVEL)

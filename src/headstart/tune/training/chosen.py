@@ -7,15 +7,27 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from headstart.errors import ParameterError, UnknownNameError
+from headstart.params import check_number
 from headstart.tune.training.settings import Training
 
-__all__ = ["FIND", "Chosen", "asks_for_rate", "check_chosen", "own_settings", "with_chosen", "without_find"]
+__all__ = [
+    "FIND",
+    "Chosen",
+    "asks_for_rate",
+    "check_chosen",
+    "own_settings",
+    "trials_of",
+    "with_chosen",
+    "without_find",
+]
 
 S = TypeVar("S")
 Chosen = Mapping[str, Any]
 
 FIND = "find"
 """The learning rate that stands for "by a range test"."""
+
+TRIALS, MOST_TRIALS = "trials", 100
 
 PLAIN = (bool, int, float, str)
 OF_TRAINING = frozenset(field.name for field in fields(Training))
@@ -39,16 +51,34 @@ def asks_for_rate(chosen: Chosen | None) -> bool:
     return chosen is not None and isinstance(chosen.get("learning_rate"), str) and chosen["learning_rate"] == FIND
 
 
-def without_find(chosen: Chosen | None) -> Chosen | None:
-    """The chosen settings without a learning rate that is still to be found.
+def trials_of(chosen: Chosen | None) -> int:
+    """How many settings shall be tried in a search; 0 for no search.
+
+    Raises:
+        ParameterError: unless it is a whole number from 2 to 100.
 
     Examples:
-        >>> without_find({"learning_rate": "find", "epochs": 3})
+        >>> trials_of({"trials": 8}), trials_of({"epochs": 3}), trials_of(None)
+        (8, 0, 0)
+    """
+    count = (chosen or {}).get(TRIALS)
+    if count is None:
+        return 0
+    check_number(count, TRIALS, "a training", low=2, high=MOST_TRIALS, integer=True)
+    return int(count)
+
+
+def without_find(chosen: Chosen | None) -> Chosen | None:
+    """The chosen settings without those that say what is to be found: a learning rate by a test, trials of a search.
+
+    Examples:
+        >>> without_find({"learning_rate": "find", "epochs": 3, "trials": 8})
         {'epochs': 3}
     """
-    if chosen is None or not asks_for_rate(chosen):
-        return chosen
-    return {name: value for name, value in chosen.items() if name != "learning_rate"}
+    if chosen is None:
+        return None
+    left_out = {TRIALS, "learning_rate"} if asks_for_rate(chosen) else {TRIALS}
+    return {name: value for name, value in chosen.items() if name not in left_out}
 
 
 def own_settings(strategy: object) -> dict[str, Any]:

@@ -1,0 +1,253 @@
+"""A small search of the settings of a named strategy: learning rate, weight decay and epochs.
+
+Settings are drawn at random by a seed (with so few trials the usual Bayesian samplers draw at random too) and compared
+by successive halving on the parts of the pilot: half of the training items train, a third quarter validates, and the
+items that are evaluated in the end are not seen. The default settings are always among them, are never stopped, and
+are kept unless others have a lower loss by the lower bound of a paired interval.
+
+References: Bergstra & Bengio 2012, "Random Search for Hyper-Parameter Optimization"; Li et al. 2018, "Hyperband".
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.evaluate.intervals.bootstrap import paired_difference
+from headstart.heads import HeadSearch
+from headstart.reporting import Reporter
+from headstart.search.successive_halving import successive_halving
+from headstart.transfer.gate.pilot import pilot_parts
+from headstart.transfer.gate.time_plan import Countdown
+from headstart.transfer.stages.prepare import Prepared
+from headstart.tune.moving.contract import MovingStrategy, with_settings
+from headstart.tune.training.chosen import Chosen
+from headstart.tune.training.settings import Budget, Training
+from headstart.types import Dataset
+
+__all__ = ["TABLE", "draw_settings", "with_searched_settings"]
+
+TABLE = "trials.csv"  # in the folder of the training logs
+STREAM = 7  # of random numbers that the seed opens
+RATES, DECAYS, EPOCHS = (
+    (1 / 8, 8.0),
+    (1e-3, 0.3),
+    (0.5, 2.0),
+)  # ranges: of the default rate, of the decay, of the epochs
+RUNGS = (0.25, 0.5, 1.0)  # shares of a trial's epochs
+NO_TIME = "no time was left"
+SHARE = 0.4  # of the remaining time that the search may take
+LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
+
+Losses = NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class _SettingsTrial:
+    """One choice of settings with its losses on the validation items so far."""
+
+    number: int
+    settings: Mapping[str, float | int]
+    losses: Losses | None = None
+    epochs: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+
+    @property
+    def loss(self) -> float:
+        return math.inf if self.losses is None else float(self.losses.mean())
+
+    def row(self) -> dict[str, Any]:
+        found = None if self.losses is None else self.loss
+        return {
+            "trial": self.number, **self.settings, "epochs_trained": self.epochs, "validation_loss": found,
+            "seconds": self.seconds, "stopped": self.stopped,
+        }  # fmt: skip
+
+
+def draw_settings(
+    training: Training, rate: float, count: int, seed: int, fixed: Chosen | None = None
+) -> list[dict[str, float | int]]:
+    """The default settings and ``count - 1`` random ones: log-uniform rates, decays and epochs.
+
+    Args:
+        training: the default settings.
+        rate: the default learning rate of the body.
+        count: number of trials, 2 or more.
+        seed: of the draws.
+        fixed: settings that the user chose, which are not searched.
+
+    Examples:
+        >>> drawn = draw_settings(Training(epochs=4), 1e-4, 3, 0, {"epochs": 4})
+        >>> drawn[0]
+        {'learning_rate': 0.0001, 'weight_decay': 0.01, 'epochs': 4}
+        >>> [one["epochs"] for one in drawn], all(1e-5 < one["learning_rate"] < 1e-3 for one in drawn)
+        ([4, 4, 4], True)
+    """
+    rng = np.random.default_rng([seed, STREAM])
+    default = {"learning_rate": rate, "weight_decay": training.weight_decay, "epochs": training.epochs}
+    found = [default]
+    for _ in range(count - 1):
+        # all are drawn for each trial, so that a fixed one does not change the others
+        times, decay, longer = (math.exp(rng.uniform(*map(math.log, ends))) for ends in (RATES, DECAYS, EPOCHS))
+        drawn = {
+            "learning_rate": rate * times, "weight_decay": decay, "epochs": max(1, round(training.epochs * longer)),
+        }  # fmt: skip
+        found.append({name: default[name] if name in (fixed or {}) else value for name, value in drawn.items()})
+    return found
+
+
+def with_searched_settings(
+    strategy: MovingStrategy,
+    prepared: Prepared,
+    train: Dataset,
+    search: HeadSearch,
+    *,
+    count: int,
+    seed: int,
+    countdown: Countdown,
+    logs: Path | None,
+    reporter: Reporter,
+    fixed: Chosen | None = None,
+) -> tuple[MovingStrategy, Mapping[str, Any]]:
+    """The strategy with the settings that the search keeps, and all trials as plain JSON values.
+
+    Args:
+        strategy: with its default settings, or those that the user chose.
+        prepared: holds the source and the engine that encodes.
+        train: the training items.
+        search: which heads are compared for the start.
+        count: number of trials, the default among them.
+        seed: of all random numbers.
+        countdown: the remaining seconds, of which the search takes at most two fifths.
+        logs: folder of ``trials.csv``; None writes none.
+        reporter: receives progress and the result.
+        fixed: settings that the user chose, which are not searched.
+
+    Examples:
+        >>> from headstart.reporting import SilentReporter
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.transfer.stages.context import RunContext
+        >>> from headstart.transfer.stages.prepare import prepare
+        >>> from headstart.tune.bitfit import BITFIT
+        >>> shift, silent = toy_shift(), SilentReporter()
+        >>> prepared = prepare(shift.train.take(range(40)), shift.source, RunContext(silent))
+        >>> short = with_settings(BITFIT, training=Training(epochs=2))
+        >>> found, record = with_searched_settings(
+        ...     short, prepared, prepared.dataset, HeadSearch(("ridge",)), count=2, seed=0, countdown=Countdown(None),
+        ...     logs=None, reporter=silent,
+        ... )
+        >>> len(record["trials"]), record["items"], record["valid"]
+        (2, 20, 10)
+    """
+    from headstart.tune.training.optimizer import learning_rate_for
+
+    half, valid, _ = pilot_parts(train, seed)
+    left = countdown.left()
+    until = math.inf if left is None else time.perf_counter() + SHARE * left
+    rate = learning_rate_for(_body(prepared), strategy.training)
+    drawn = draw_settings(strategy.training, rate, count, seed, fixed)
+    trials = [_SettingsTrial(number, settings) for number, settings in enumerate(drawn)]
+    runs = _Trainings(strategy, prepared, half, valid, search, seed, until)
+    with reporter.progress("searching settings") as step:
+
+        def measure(some: Sequence[_SettingsTrial], rung: int) -> None:
+            for place, one in enumerate(some):
+                step(place, len(some), f"part {rung + 1} of {len(RUNGS)}, trial {one.number + 1}")
+                runs.measure(one, RUNGS[rung])
+
+        successive_halving(
+            trials, len(RUNGS), measure=measure, stop_worse=_stop_worse, is_going=lambda t: not t.stopped
+        )
+    best, sentence = _decide(trials, valid)
+    reporter.line("settings", sentence)
+    rows = [one.row() for one in trials]
+    if logs is not None:
+        _write(logs / TABLE, rows)
+    kept = with_settings(strategy, training=replace(strategy.training, **best.settings)) if best.number else strategy
+    record = {
+        "trials": rows, "kept": best.number, "items": len(half), "valid": len(valid), "sentence": sentence,
+    }  # fmt: skip
+    return kept, record
+
+
+def _body(prepared: Prepared) -> Any:
+    from headstart.sources.bodies.trainable import trainable
+
+    return trainable(prepared.source).module
+
+
+@dataclass(frozen=True, eq=False)
+class _Trainings:
+    """Trains trials on half of the items, while time is left."""
+
+    strategy: MovingStrategy
+    prepared: Prepared
+    half: Dataset
+    valid: Dataset
+    search: HeadSearch
+    seed: int
+    until: float
+
+    def measure(self, trial: _SettingsTrial, share: float) -> None:
+        """Train with a share of the trial's epochs; without time it stops, but the first training is always made."""
+        from headstart.tune.moving.move import move
+
+        epochs = max(1, round(float(trial.settings["epochs"]) * share))
+        now = time.perf_counter()
+        ahead = trial.seconds * epochs / trial.epochs if trial.epochs else 0.0
+        if now + ahead > self.until and (trial.number or trial.epochs):
+            trial.stopped = NO_TIME
+            return
+        if epochs == trial.epochs:
+            return
+        training = replace(self.strategy.training, **{**trial.settings, "epochs": epochs})
+        moved = move(
+            with_settings(self.strategy, training=training), self.prepared.source, self.half, valid=self.valid,
+            seed=self.seed, budget=Budget(), search=self.search, engine=self.prepared.engine, most=2,
+        )  # fmt: skip
+        trial.losses, trial.epochs, trial.seconds = moved.best.losses, epochs, time.perf_counter() - now
+
+
+def _stop_worse(trials: Sequence[_SettingsTrial], rung: int) -> None:
+    """Stop the worse half by mean loss; the default settings go on."""
+    ranked = sorted(trials, key=lambda one: one.loss)
+    for one in ranked[math.ceil(len(ranked) / 2) :]:
+        if one.number:
+            one.stopped = f"among the worse half after {RUNGS[rung]:.0%} of its epochs"
+
+
+def _decide(trials: Sequence[_SettingsTrial], valid: Dataset) -> tuple[_SettingsTrial, str]:
+    """The trial that is kept, and why."""
+    default = trials[0]
+    others = [one for one in trials[1:] if not one.stopped and one.losses is not None]
+    where = f"on {len(valid)} validation items, which chose it too"
+    if default.losses is None or not others:
+        late = sum(one.stopped == NO_TIME for one in trials[1:])
+        why = "were worse before their last epoch" if not late else f"were stopped, {late} of them for want of time"
+        return default, f"The default settings stay: the {len(trials) - 1} other trials {why}."
+    best = min(others, key=lambda one: one.loss)
+    assert best.losses is not None  # noqa: S101 (`others` have losses)
+    gain, low, high = paired_difference(default.losses, best.losses, groups=valid.groups, level=LEVEL)
+    interval = f"gain {gain:+.4f} [{low:+.4f}, {high:+.4f}]"
+    change = f"loss {best.loss:.4f} against {default.loss:.4f} by default {where} ({interval})"
+    listed = ", ".join(f"{name.replace('_', ' ')} {value:.2g}" for name, value in best.settings.items())
+    if low > 0:
+        return best, f"Of {len(trials)} trials {listed} is kept: {change}."
+    return default, f"The default settings stay: the best of {len(trials) - 1} others, {listed}, has {change}."
+
+
+def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
