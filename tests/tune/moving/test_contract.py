@@ -114,7 +114,7 @@ def test_the_first_party_strategies_can_be_fitted_by_themselves():
     assert all(isinstance(one, MovingStrategy) and isinstance(one, Strategy) for one in found)
     assert {one.name for one in found} == set(MOVING)
     own = {one.name for one in found if type(one).fit is not fit_moved}
-    assert own == {"adversarial", "contrastive"}  # these judge in a way of their own
+    assert own == {"adversarial", "contrastive", "soup"}  # these judge in a way of their own
 
 
 @pytest.mark.parametrize("strategy", [FROZEN, Distillation()])

@@ -144,7 +144,9 @@ class _SavedBert:
         """The shape of each tensor, by its name in transformers' BertModel."""
         width, inner = self.config["hidden_size"], self.config["intermediate_size"]
         sizes = {"word": "vocab_size", "position": "max_position_embeddings", "token_type": "type_vocab_size"}
-        found = {f"embeddings.{name}_embeddings.weight": (self.config[size], width) for name, size in sizes.items()}
+        found: dict[str, tuple[int, ...]] = {
+            f"embeddings.{name}_embeddings.weight": (self.config[size], width) for name, size in sizes.items()
+        }
         products = {f"attention.self.{name}": (width, width) for name in ("query", "key", "value")}
         products |= {
             "attention.output.dense": (width, width), "intermediate.dense": (inner, width),

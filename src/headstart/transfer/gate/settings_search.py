@@ -41,7 +41,7 @@ RATES, DECAYS, EPOCHS = (
     (1 / 8, 8.0),
     (1e-3, 0.3),
     (0.5, 2.0),
-)  # ranges: of the default rate, of the decay, of the epochs
+)  # of the default rate, of the decay, of the default epochs
 RUNGS = (0.25, 0.5, 1.0)  # shares of a trial's epochs
 NO_TIME = "no time was left"
 SHARE = 0.4  # of the remaining time that the search may take
@@ -55,7 +55,7 @@ class _SettingsTrial:
     """One choice of settings with its losses on the validation items so far."""
 
     number: int
-    settings: Mapping[str, float | int]
+    settings: Mapping[str, Any]  # numbers, by name
     losses: Losses | None = None
     epochs: int = 0
     seconds: float = 0.0
@@ -97,7 +97,9 @@ def draw_settings(
     found = [default]
     for _ in range(count - 1):
         # all are drawn for each trial, so that a fixed one does not change the others
-        times, decay, longer = (math.exp(rng.uniform(*map(math.log, ends))) for ends in (RATES, DECAYS, EPOCHS))
+        times, decay, longer = (
+            math.exp(rng.uniform(math.log(low), math.log(high))) for low, high in (RATES, DECAYS, EPOCHS)
+        )
         drawn = {
             "learning_rate": rate * times, "weight_decay": decay, "epochs": max(1, round(training.epochs * longer)),
         }  # fmt: skip
@@ -209,7 +211,8 @@ class _Trainings:
             return
         if epochs == trial.epochs:
             return
-        training = replace(self.strategy.training, **{**trial.settings, "epochs": epochs})
+        chosen: dict[str, Any] = {**trial.settings, "epochs": epochs}
+        training = replace(self.strategy.training, **chosen)
         moved = move(
             with_settings(self.strategy, training=training), self.prepared.source, self.half, valid=self.valid,
             seed=self.seed, budget=Budget(), search=self.search, engine=self.prepared.engine, most=2,

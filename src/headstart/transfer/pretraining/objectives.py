@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from headstart.evaluate.gain import Gain, transfer_gain
 from headstart.heads import HeadSearch
 from headstart.model import TransferModel
+from headstart.sources.bodies.trainable import TrainableSource
 from headstart.transfer.pretraining.record import about_start, figures_of, training_facts
 from headstart.transfer.pretraining.start import Start
 from headstart.transfer.stages.context import RunContext
@@ -86,7 +87,7 @@ def train_on_items(
     found = trained_without_labels(objective, body, part.items, groups=part.group_codes, seed=seed, budget=budget)
     base = start.name.partition(" (")[0]
     shown = f"{base} ({objective.name}, seed {seed})"
-    named = found.source.with_module(found.source.trainable().module, shown)
+    named = cast("TrainableSource", found.source.with_module(found.source.trainable().module, shown))
     return body, replace(found, source=named)
 
 

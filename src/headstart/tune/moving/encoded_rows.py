@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from headstart.engine.capabilities import Branching, Cacheable, Runtime, runtime_of
 from headstart.engine.extract import encode
@@ -53,7 +53,8 @@ def encoded_rows(
         uncached = replace(here, cache=False)
         if source.info.modality not in ("image", "audio"):
             return encode(source, items, engine=uncached)
-        return encode(_Prepared(source, batches.prepared), range(len(items)), engine=uncached)
+        prepared = cast("Source", _Prepared(source, batches.prepared))  # nothing else of a source is asked
+        return encode(prepared, range(len(items)), engine=uncached)
     except ItemError:  # all items were read before, so weights that diverged give rows that are not finite
         return network_rows(network, batches, next(network.parameters()).device.type)
 

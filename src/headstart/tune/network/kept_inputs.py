@@ -63,7 +63,7 @@ class KeptInputs:
         columns = cached[MASK].shape[1] if MASK in cached else 0
         lengths = cached[MASK].sum(dim=1).tolist() if MASK in cached else [0] * len(positions)
         tensors = {name: self._short(tensor.detach().cpu()) for name, tensor in cached.items()}
-        parts = tensors[INPUT].split(tensors[COUNTS].tolist()) if COUNTS in tensors else ()
+        parts = torch.split(tensors[INPUT], tensors[COUNTS].tolist()) if COUNTS in tensors else ()
         for k, (position, length) in enumerate(zip(positions, lengths, strict=True)):
             item = {}
             for name, tensor in tensors.items():

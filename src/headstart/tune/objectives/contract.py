@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from headstart.engine.pipeline.digest import item_digest
 from headstart.errors import DataError
 from headstart.sources.bodies.copies import frozen_copy
 from headstart.sources.bodies.trainable import Trainable, TrainableSource, body_key, trainable
@@ -90,7 +91,7 @@ class WithoutLabels:
         held_out: (m,) positions of the others, which chose the epoch.
     """
 
-    source: Source
+    source: TrainableSource
     outcome: Outcome
     seen: NDArray[np.intp] = field(repr=False)
     held_out: NDArray[np.intp] = field(repr=False)
@@ -158,10 +159,10 @@ def trained_without_labels(
     out = held_out_items(len(items), groups, seed)
     seen, held_out = np.flatnonzero(~out), np.flatnonzero(out)
     training = objective.training
-    sample = [source.prepare(items[k]) for k in seen[:2]]
+    sample = [source.prepare(items[k]) for k in seen[:2].tolist()]
     with torch.inference_mode():
         width = int(body.forward(body.module, body.collate(sample))[-1].shape[1])
-    prepared = [source.prepare(items[k]) for k in seen] if body.kind == "tokens" else sample
+    prepared = [source.prepare(items[k]) for k in seen.tolist()] if body.kind == "tokens" else sample
     torch.manual_seed(seed)
     task = objective.task(body, width, prepared)
 
@@ -191,12 +192,13 @@ def trained_without_labels(
 
     groups_of = trained_groups(network.parameter_groups, network.blocks, training)
     job = Job(network, groups_of, batches(seen), loss, validate)
-    key = training_key((objective, body_key(source), seed), *(repr(item).encode() for item in items), seen.tobytes())
+    contents = (item_digest(item, source.info.modality) or b"unreadable" for item in items)
+    key = training_key((objective, body_key(source), seed), *contents, seen.tobytes())
     outcome = run_training(job, training, key=key, items=len(seen), seed=seed, budget=budget)
     check_trained(outcome, source.info.name)
     trained = cast("TrainableSource", source)  # `trainable` raised otherwise
     made = trained.with_module(frozen_copy(network.body), f"{source.info.name} ({objective.name})")
-    return WithoutLabels(made, outcome, seen, held_out)
+    return WithoutLabels(cast("TrainableSource", made), outcome, seen, held_out)
 
 
 class _Decoded(nn.Module):

@@ -81,8 +81,10 @@ class Masked:
             }  # fmt: skip
 
         def loss(answers: Tensor, asked: dict[str, Any]) -> Tensor:
-            wrong = (answers.view(-1, POINTS, POINTS, 3) - asked["colours"]).abs().mean(dim=3)
-            return (wrong * asked["hidden"]).sum() / asked["hidden"].sum()
+            colours: Tensor = asked["colours"]
+            hidden: Tensor = asked["hidden"]
+            wrong = (answers.view(-1, POINTS, POINTS, 3) - colours).abs().mean(dim=3)
+            return (wrong * hidden).sum() / hidden.sum()
 
         decoder = nn.Sequential(nn.Linear(width, DECODER), nn.ReLU(), nn.Linear(DECODER, POINTS * POINTS * 3))
         return MadeTask(change, collate, decoder, loss)
@@ -106,8 +108,9 @@ class Masked:
             return {"inputs": body.collate([tokens for tokens, _ in made]), "bags": bags}
 
         def loss(answers: Tensor, asked: dict[str, Any]) -> Tensor:
-            wrong = -(asked["bags"] * answers.log_softmax(dim=1)).sum(dim=1)
-            return wrong.sum() / (asked["bags"].sum(dim=1) > 0).sum().clamp(min=1)
+            bags: Tensor = asked["bags"]
+            wrong = -(bags * answers.log_softmax(dim=1)).sum(dim=1)
+            return wrong.sum() / (bags.sum(dim=1) > 0).sum().clamp(min=1)
 
         return MadeTask(change, collate, nn.Linear(width, len(words)), loss)
 
