@@ -10,10 +10,8 @@ import pytest
 from headstart.heads import HeadSearch
 from headstart.reporting import SilentReporter
 from headstart.transfer import fit
-from headstart.transfer.gate import headroom, pilot
-from headstart.transfer.gate.decision import decide
+from headstart.transfer.gate import headroom
 from headstart.transfer.gate.headroom import loss_curve, mismatch
-from headstart.tune.lp_ft import LP_FT
 from headstart.types import Block, Task
 
 TASK = Task("classification", ("a", "b"))
@@ -55,39 +53,6 @@ def test_blocks_are_not_compared_where_time_is_short(slow_heads):
     assert mismatch(x, y, TASK, blocks=blocks, seed=0, seconds=0.5) is None
     assert slow_heads.seconds <= 0.5
     assert mismatch(x, y, TASK, blocks=blocks, seed=0, seconds=10.0) is not None
-
-
-def test_training_gets_the_time_that_is_left_less_what_judging_takes(monkeypatch):
-    """The pilot and the look-ahead are paid out of the limit, and so is what is done with the trained body."""
-    clock = SimpleNamespace(now=0.0)
-    budgets = []
-    monkeypatch.setattr("headstart.transfer.gate.decision._training_part", lambda *_: None)
-    monkeypatch.setattr("headstart.transfer.gate.decision.time", SimpleNamespace(perf_counter=lambda: clock.now))
-    monkeypatch.setattr("headstart.transfer.gate.decision.sized", lambda strategy, _: strategy)
-    monkeypatch.setattr("headstart.transfer.gate.decision.judging_seconds", lambda *_: 7.0)
-
-    def cost(*args, **kwargs):
-        clock.now += 13.0
-        return pilot.Cost(0.01, 10, 32)
-
-    monkeypatch.setattr(pilot.Trial, "cost", cost)
-
-    def stop(trial, search, budget):
-        budgets.append(budget.seconds)
-        raise TimeoutError
-
-    monkeypatch.setattr(pilot.Trial, "run", stop)
-    with pytest.raises(TimeoutError):
-        decide(
-            None,
-            SimpleNamespace(search=HeadSearch()),
-            LP_FT,
-            seed=0,
-            seconds=60.0,
-            reporter=SilentReporter(),
-            folder=None,
-        )
-    assert budgets == [60.0 - 13.0 - 7.0]
 
 
 def test_a_limit_that_is_over_leaves_out_folds_and_baselines_and_says_so():

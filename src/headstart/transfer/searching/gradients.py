@@ -45,7 +45,7 @@ def gradient_proxy(losses: TuningLosses) -> Callable[[Point], float]:
         >>> space = tuning_space([block.name for block in shift.source.info.blocks])
         >>> parts = shift.train.take(range(120)), shift.train.take(range(120, 180))
         >>> score = gradient_proxy(TuningLosses(space, shift.source, *parts, HeadSearch(("ridge",)), Engine(), 0))
-        >>> score(space.point({"strategy": "lora"})) > score(space.point({"strategy": "bitfit"}))
+        >>> score(space.point({"strategy": "bitfit"})) > score(space.point({"strategy": "lora"}))
         True
     """
     known: dict[Point, float] = {}

@@ -38,7 +38,8 @@ class TrainingLog:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> with TrainingLog(folder) as log:
-        ...     log.row({"epoch": 1.0, "step": 10.0, "loss": 0.5})
+        ...     log.row({"epoch": 1.0, "step": 10.0, "loss": 0.5})  # the training goes on
+        True
         >>> (folder / "training.csv").read_text().splitlines()
         ['epoch,step,loss', '1.0,10.0,0.5']
     """
