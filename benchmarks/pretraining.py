@@ -186,7 +186,8 @@ def shown(results: Mapping[str, Any]) -> list[str]:
         f"closed-form head {untrained:.3f}.",
         "",
         f"Accuracy on the same 500 test pictures of the other classes, mean of {len(seeds)} draws with the 95% "
-        "interval over test pictures (bootstrap), ± standard deviation over draws. Each figure is that of a command.",
+        "interval over test pictures (bootstrap), ± standard deviation over draws. Each figure is that of a command. "
+        "The best transfer is the best in this table, which favours it slightly.",
         "",
         *table(["pictures a class", "untrained body", *WAYS, "best transfer of the body against structure, points"],
                [_row(results, count, seeds) for count in COUNTS if f"headstart:image, {count}, 0" in results]),
