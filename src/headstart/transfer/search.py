@@ -149,9 +149,7 @@ def search(
         items = prepare_search(dataset, source, context, tunes=tunes)
         with open_journal(journal, search_header(items, method, seed, size, tunes=tunes)) as opened:
             references = _references(items, baselines, context)
-            searched = _searched(
-                items, (method, tries, size), opened, context, references=len(references or ()), tunes=tunes
-            )
+            searched = _searched(items, (method, tries, size), opened, context, tunes=tunes)
             compared = _compared(items, searched.kept, references, context)
             gallery = plan_gallery(items.prepared, searched.kept, report_items)
             kept = replace(searched.kept, model=without_unread_blocks(searched.kept.model))
@@ -251,18 +249,13 @@ class _Searched:
 
 
 def _searched(
-    items: SearchItems, how: tuple[str, int | None, int], journal: Journal, context: RunContext, *,
-    references: int, tunes: bool,
-) -> _Searched:  # fmt: skip
+    items: SearchItems, how: tuple[str, int | None, int], journal: Journal, context: RunContext, *, tunes: bool
+) -> _Searched:
     method, tries, size = how
     if not tunes:
-        heads = search_heads(
-            items, method, tries=tries, journal=journal, context=context, generation=size, references=references
-        )
+        heads = search_heads(items, method, tries=tries, journal=journal, context=context, generation=size)
         return _Searched(heads, *_decided(items, heads, context))
-    tunings = search_tunings(
-        items, method, tries=tries, journal=journal, context=context, generation=size, references=references
-    )
+    tunings = search_tunings(items, method, tries=tries, journal=journal, context=context, generation=size)
     return _Searched(tunings, *_decided_tuning(items, tunings, context))
 
 

@@ -141,6 +141,6 @@ def test_the_time_of_judging_a_winner_is_kept_free():
         clock["now"] += 1.0
         return far(point)
 
-    budget = SearchBudget(None, 20.0, now=lambda: clock["now"], afterwards=lambda seconds: 3.0 + 4 * seconds)
+    budget = SearchBudget(None, 20.0, now=lambda: clock["now"], afterwards=lambda seconds, _: 3.0 + 4 * seconds)
     run_search(SPACE, SEARCH_METHODS["random"], slow, budget)
     assert clock["now"] == 13.0

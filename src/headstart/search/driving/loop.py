@@ -90,7 +90,8 @@ class SearchBudget:
             None for no limit.
         now: a clock, in seconds.
         generation: how many new points are proposed before their losses are told.
-        afterwards: seconds of what follows the search, by the seconds of the try that won.
+        afterwards: seconds of what follows the search, by the seconds and the point of the try that wins; the point is
+            None where no try was made.
 
     Examples:
         >>> SearchBudget(tries=20).seconds is None
@@ -101,7 +102,10 @@ class SearchBudget:
     seconds: float | None = None
     now: Callable[[], float] = field(default=time.monotonic, compare=False)
     generation: int = 1
-    afterwards: Callable[[float], float] = field(default=lambda seconds: 0.0, compare=False)  # noqa: ARG005
+    afterwards: Callable[[float, Point | None], float] = field(
+        default=lambda seconds, point: 0.0,  # noqa: ARG005
+        compare=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,7 @@ class _RunningSearch:
         self._known: dict[Point, float] = {}
         self._slowest = 0.0  # proposal
         self._passed = 0  # proposals in a row that did not fit
-        self._winning = 0.0  # seconds of the best try
+        self._winning: tuple[float, Point | None] = (0.0, None)  # seconds and point of the best try
 
     def run(self, method: SearchMethod, bench: Bench, seed: int) -> SearchResult:
         self._known = dict(bench.known)
@@ -236,11 +240,11 @@ class _RunningSearch:
 
     def left(self) -> float:
         """Seconds for tries and proposals, without those of what follows if the best try so far wins."""
-        return self._left_if(self._winning)
+        return self._left_if(*self._winning)
 
-    def _left_if(self, seconds: float) -> float:
+    def _left_if(self, seconds: float, point: Point | None) -> float:
         limit = self._budget.seconds
-        return math.inf if limit is None else limit - self._used() - self._budget.afterwards(seconds)
+        return math.inf if limit is None else limit - self._used() - self._budget.afterwards(seconds, point)
 
     def _generation(self, searcher: Searcher) -> tuple[list[Point], str]:
         """The next proposals in order, and why there are no more of them; known points are no part of them."""
@@ -324,7 +328,7 @@ class _RunningSearch:
         seconds = self._forecast(point)
         if seconds is None:
             return not self._trials and self.left() > 0
-        return rounds * seconds <= self._left_if(max(seconds, self._winning))
+        return rounds * seconds <= min(self._left_if(seconds, point), self.left())
 
     def _try(self, point: Point) -> None:
         began = self._budget.now()
@@ -340,7 +344,7 @@ class _RunningSearch:
 
     def _add(self, trial: Try) -> None:
         if math.isfinite(trial.loss) and trial.loss < min((one.loss for one in self._trials), default=math.inf):
-            self._winning = trial.seconds
+            self._winning = (trial.seconds, trial.point)
         self._trials.append(trial)
         self._known[trial.point] = trial.loss
         self._forecast.learn(trial.point, trial.seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -32,6 +33,8 @@ __all__ = ["SearchedHeads", "search_header", "search_heads"]
 
 TRIES = 100
 JUDGING = 1.2  # judging a winner, in times of its try: the head is fitted again, and used
+WRITING = 0.3  # writing the run, in times of what judging the default took beside solving it
+FIXED = 0.1  # share of that which does not shrink with the columns of a winner
 SPARE = 1.5  # seconds, for comparing and writing
 
 
@@ -86,7 +89,6 @@ def search_heads(
     journal: Journal,
     context: RunContext,
     generation: int = 1,
-    references: int = 0,
 ) -> SearchedHeads:
     """Let a method try architectures on the items of a search, within the time that is left.
 
@@ -97,7 +99,6 @@ def search_heads(
         journal: from which an interrupted search goes on; its header is that of `search_header`.
         context: reporter, seed, time limit, and an engine that names a Ray cluster if tries are spread over one.
         generation: how many architectures are proposed before their losses are told.
-        references: number of baselines that the winner is compared with afterwards.
 
     Raises:
         UsageError: if the journal does not fit what the method proposes.
@@ -116,8 +117,8 @@ def search_heads(
     problem = items.problem
     space = _space(problem)
     losses = HeadLosses(problem, space)
-    budget = _budget(items, context, tries=tries, generation=generation, references=references)
-    until = math.inf if budget.seconds is None else time.perf_counter() + budget.seconds - budget.afterwards(0.0)
+    budget = _budget(items, context, tries=tries, generation=generation)
+    until = math.inf if budget.seconds is None else time.perf_counter() + budget.seconds - budget.afterwards(0.0, None)
     default = Size("default", sum(_work(items, d) for d in {_widths(problem)[-1], sum(_widths(problem))}))
     with (
         training_until(until),
@@ -135,17 +136,36 @@ def search_heads(
     return found
 
 
-def _budget(
-    items: SearchItems, context: RunContext, *, tries: int | None, generation: int, references: int
-) -> SearchBudget:
-    left, rest = context.clock.left(), items.default.seconds - items.default.solving
-    after = SPARE + (2 + references) * rest
-
-    def afterwards(seconds: float) -> float:
-        return after + JUDGING * seconds
-
+def _budget(items: SearchItems, context: RunContext, *, tries: int | None, generation: int) -> SearchBudget:
+    left = context.clock.left()
     count = TRIES if tries is None and left is None else tries
-    return SearchBudget(count, left, generation=generation, afterwards=afterwards)
+    return SearchBudget(count, left, generation=generation, afterwards=_judging_a_winner(items))
+
+
+def _judging_a_winner(items: SearchItems) -> Callable[[float, Point | None], float]:
+    """Seconds of judging a winner and of writing the run, by the seconds of its try and the columns of its head.
+
+    What follows the head (the fits without each item, the distances of new items) is cubic in the columns at most, and
+    taken to be quadratic.
+    """
+    space, rest = _space(items.problem), items.default.seconds - items.default.solving
+    own = items.default.model.head.feature_map.num_features
+
+    def afterwards(seconds: float, point: Point | None) -> float:
+        fixed = SPARE + WRITING * rest
+        if point is None:
+            return fixed
+        wide = _columns(items.problem, space.decode(point)) / own
+        return fixed + max(FIXED, wide**2) * rest + JUDGING * seconds
+
+    return afterwards
+
+
+def _columns(problem: Problem, architecture: Architecture) -> int:
+    """Columns that the head of an architecture is fitted on."""
+    one, widths = architecture, [block.width for block in problem.blocks]
+    read = sum(widths[k] for k in one.blocks) or problem.rows.shape[1]
+    return one.random_features or min(one.projection or read, read)
 
 
 def _widths(problem: Problem) -> list[int]:

@@ -107,7 +107,6 @@ def search_tunings(
     journal: Journal,
     context: RunContext,
     generation: int = TUNED_AT_ONCE,
-    references: int = 0,
 ) -> SearchedTunings:
     """Let a method try fine-tunings on the items of a search: a quarter of them judges, the outer split is not seen.
 
@@ -118,7 +117,6 @@ def search_tunings(
         journal: from which an interrupted search goes on.
         context: reporter, seed, time limit, and an engine that names a Ray cluster if trainings are spread over one.
         generation: how many fine-tunings race with one another.
-        references: number of baselines that the winner is compared with afterwards.
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
@@ -147,14 +145,14 @@ def search_tunings(
         math.inf if left is None else time.time() + left,
     )  # fmt: skip
     forecast = TryForecast(lambda point: Size("training", _epochs(space.decode(point), source, train)))
-    rest = SPARE + (2 + references) * (items.default.seconds - items.default.solving)
+    rest = SPARE + 2 * (items.default.seconds - items.default.solving)
     if left is not None:
         with reporter.progress("timing a few steps"):
             cost = Trial(LP_FT, items.prepared, train, context.seed).cost()
         forecast.seed(Size("training", float(cost.epochs)), RACED * _seconds(cost, train, valid))
     budget = SearchBudget(
         TRIES if tries is None and left is None else tries, clock.left(), generation=generation,
-        afterwards=lambda seconds: rest + FULL / RACED * seconds,
+        afterwards=lambda seconds, _: rest + FULL / RACED * seconds,
     )  # fmt: skip
     with on_workers(losses, context) as measure, reporter.progress(f"searching by {method}") as step:
         race = TuningRace(measure, journal, lambda ended: step(ended, 0))
