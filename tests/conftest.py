@@ -69,6 +69,17 @@ def few_penalties(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def torch_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies run in torch as they are: for tests of what is read, saved and chosen, not of how a body is converted."""
+    from headstart.engine.backends.choice import candidates
+
+    monkeypatch.setattr(
+        "headstart.engine.frozen_body.candidates",
+        lambda named="auto": candidates("torch" if named == "auto" else named),
+    )
+
+
+@pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder."""
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import doctest
 import re
 import shlex
+import symtable
+from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -74,15 +77,72 @@ def test_the_methods_of_a_section_are_importable_and_their_commands_parse(title)
             build_parser().parse_args(shlex.split(method.command)[1:])
 
 
+def statements(examples: list[doctest.Example], *, imports: bool) -> list[tuple[str, str]]:
+    """The import statements of a session, or its other statements, each with what it promises."""
+    both = [(one.source, one.want.rstrip()) for one in examples]
+    return [one for one in both if one[0].startswith(("import ", "from ")) == imports]
+
+
+def code(examples: list[doctest.Example], *, imports: bool) -> str:
+    return "".join(source for source, _ in statements(examples, imports=imports))
+
+
+def unbound(source: str) -> set[str]:
+    """The names that code reads and does not bind itself."""
+    top = symtable.symtable(source, "session", "exec")
+    bound = {one.get_name() for one in top.get_symbols() if one.is_assigned() or one.is_imported()}
+    read = {one.get_name() for table in tables(top) for one in table.get_symbols() if one.is_global()}
+    read |= {one.get_name() for one in top.get_symbols() if one.is_referenced()}
+    return read - bound - set(dir(builtins))
+
+
+def tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    for child in table.get_children():
+        yield child
+        yield from tables(child)
+
+
+def is_run_as_a_doctest(example: str, module: ModuleType) -> bool:
+    """Whether a session is the beginning of a doctest of a module, and means the same outside of it.
+
+    The doctest has the names of its module, the session those that it imports: each must be the same object.
+    """
+    session, names = doctest.DocTestParser().get_examples(example), {}
+    exec(code(session, imports=True), names)
+    wanted, shown = unbound(code(session, imports=False)), statements(session, imports=False)
+    for test in doctest.DocTestFinder().find(module, module.__name__):
+        known = dict(vars(module))
+        exec(code(test.examples, imports=True), known)
+        if shown and statements(test.examples, imports=False)[: len(shown)] == shown:
+            return all(name in names and names[name] is known.get(name) for name in wanted)
+    return False
+
+
+def not_run_as_doctests(title):
+    """The methods of a section whose lines no doctest runs."""
+    modules = {method.name: import_module(method.place.rpartition(".")[0]) for method in methods(title)}
+    return [method for method in methods(title) if not is_run_as_a_doctest(method.example, modules[method.name])]
+
+
 @pytest.mark.parametrize("title", [title for title in TITLES if title not in TRAINING])
-def test_the_lines_of_every_method_run(title):
-    assert "".join(run(method.example, method.name) for method in methods(title)) == ""
+def test_the_lines_of_every_method_are_run_as_a_doctest_or_run_here(title):
+    assert "".join(run(method.example, method.name) for method in not_run_as_doctests(title)) == ""
 
 
 @pytest.mark.slow  # each trains a toy body
 @pytest.mark.parametrize("title", TRAINING)
 def test_the_lines_of_every_method_that_trains_run(title):
-    assert "".join(run(method.example, method.name) for method in methods(title)) == ""
+    assert "".join(run(method.example, method.name) for method in not_run_as_doctests(title)) == ""
+
+
+def test_a_session_that_differs_from_the_doctest_is_not_taken_for_it():
+    module = import_module("headstart.scores.logme")
+    example = next(method.example for method in methods("Transferability scores") if "logme" in method.names)
+    assert is_run_as_a_doctest(example, module)
+    assert not is_run_as_a_doctest(example.replace("import numpy as np", "import math as np"), module)
+    assert not is_run_as_a_doctest(example.replace(">>> import numpy as np\n", ""), module)
+    assert not is_run_as_a_doctest(example + "\n0", module)
+    assert not is_run_as_a_doctest(example, import_module("headstart.scores.leep"))
 
 
 def test_a_block_that_does_not_run_is_found():

@@ -59,9 +59,8 @@ class HeadSpace(Space):
         """Number of points, without going through them.
 
         Examples:
-            >>> space = head_space((), Task("regression", ("y",)), n=100, d=8)
-            >>> space.architectures == len(space)
-            True
+            >>> head_space((), Task("regression", ("y",)), n=100, d=8).architectures
+            11644
         """
         sizes, values = {g.name: len(g.values) for g in self.genes}, {g.name: g.values for g in self.genes}
         count, heads = len(self.blocks), values.get("head", ())

@@ -125,9 +125,9 @@ def search(
         >>> import numpy as np
         >>> x = np.random.default_rng(0).normal(size=(240, 2))
         >>> inside = np.where(np.linalg.norm(x, axis=1) < 1.2, "in", "out").tolist()
-        >>> run = search((x, inside), tries=12, seed=1, verbose=False)
+        >>> run = search((x, inside), tries=3, seed=2, verbose=False)
         >>> run.record["search"]["tries"], run.record["search"]["decision"]["replaces_default"]
-        (12, True)
+        (3, True)
     """
     check_choice(baselines, "baselines", "search", ("all", "fast", "none"))
     check_number(report_items, "report_items", "search", low=0, integer=True)

@@ -106,7 +106,7 @@ def test_transformers_folder_equals_transformers(bert):
     assert source.info.architecture == "bert"
 
 
-def test_saved_text_bodies_reload_with_the_same_bits(bert, tmp_path):
+def test_saved_text_bodies_reload_with_the_same_bits(bert, tmp_path, torch_bodies):
     source = open_local(bert)
     source.save(tmp_path / "kept")
     texts = ["good morning", "my card", "is a card"]
@@ -137,7 +137,7 @@ def test_a_copy_is_the_same_body_to_the_caches(bert, tmp_path):
 
 
 @pytest.mark.parametrize("which", ["minilm", "bert"])
-def test_untrained_bodies_are_saved_with_their_weights(which, request, tmp_path):
+def test_untrained_bodies_are_saved_with_their_weights(which, request, tmp_path, torch_bodies):
     source = open_source("headstart:text") if which == "minilm" else open_local(request.getfixturevalue(which))
     twin = source.untrained(3)
     assert twin.save(tmp_path / "kept") == {"name": "local:."}
@@ -173,7 +173,7 @@ def test_a_row_for_each_token(minilm):
 
 
 @pytest.mark.parametrize("which", ["minilm", "bert"])
-def test_the_last_layer_is_called_last_too(which, request):
+def test_the_last_layer_is_called_last_too(which, request, torch_bodies):
     source = open_source("headstart:text") if which == "minilm" else open_local(request.getfixturevalue(which))
     own = source.info.blocks[-1].name
     for layers in (["layer.1", "last"], ["layer.1", own, "last"]):
@@ -205,7 +205,7 @@ def test_layers_that_are_not_there(minilm, layers, error):
 
 
 @pytest.mark.parametrize("which", ["minilm", "bert"])
-def test_other_layers_are_saved(which, request, tmp_path):
+def test_other_layers_are_saved(which, request, tmp_path, torch_bodies):
     source = open_source("headstart:text") if which == "minilm" else open_local(request.getfixturevalue(which))
     chosen = source.with_layers(["layer.1"], positions=True)
     assert chosen.save(tmp_path / "kept") == {"name": "local:."}
@@ -230,7 +230,7 @@ def sentence_folder(bert, pooling, limit=4, extra=()):
     return bert
 
 
-def test_sentence_transformers_folder(bert, tmp_path):
+def test_sentence_transformers_folder(bert, tmp_path, torch_bodies):
     plain = open_local(bert).encode(["my card is a card"])
     source = open_local(sentence_folder(bert, {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}))
     assert source.info.input == {"max_length": 4, "pooling": "cls"}

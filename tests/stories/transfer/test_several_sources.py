@@ -24,7 +24,7 @@ def make_texts(n=60):
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch, three_folds):
+def own_cache(tmp_path, monkeypatch, three_folds, few_penalties):
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
 
 

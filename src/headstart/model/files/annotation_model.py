@@ -92,7 +92,7 @@ def write_annotation_model(
         >>> from headstart import fit
         >>> from headstart.cli.demo_annotations import made_sentences
         >>> folder = tempfile.mkdtemp()
-        >>> model = fit(made_sentences(12), source="toy", baselines="none", verbose=False).model
+        >>> model = fit(made_sentences(5), source="toy", baselines="none", verbose=False).model
         >>> write_annotation_model(Path(folder), model.source, model.task, model.head)
         >>> annotation_kind(Path(folder)), read_annotation_model(Path(folder), None).task.labels
         ('token', ('firm', 'person', 'place', 'product'))

@@ -38,7 +38,7 @@ class ServedAnnotator:
     Examples:
         >>> from headstart import fit
         >>> from headstart.cli.demo_annotations import made_sentences
-        >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
+        >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> served = ServedAnnotator(run.model, "1")
         >>> prepared = served.prepare(["Ada flew to Paris .", ""])
         >>> prepared[0].words, type(prepared[1]).__name__

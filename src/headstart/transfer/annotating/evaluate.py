@@ -55,7 +55,7 @@ class AnnotationEvaluation:
     Examples:
         >>> from headstart import evaluate, fit
         >>> from headstart.cli.demo_annotations import made_sentences
-        >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
+        >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> found = evaluate(run, made_sentences(6, seed=1), verbose=False)
         >>> list(found.metrics)[0], len(found.found)
         ('span_f1', 6)
@@ -158,7 +158,7 @@ def evaluate_annotations(
         >>> from headstart import fit
         >>> from headstart.cli.demo_annotations import drawn_cells, made_sentences
         >>> from headstart.reporting import SilentReporter
-        >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
+        >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> evaluate_annotations(run.model, drawn_cells(1), ReadOptions(), SilentReporter())
         Traceback (most recent call last):
         headstart.errors.DataError: The task of the data that the demo makes is mask, but that of the model is ...
@@ -218,7 +218,7 @@ def as_fitted(reading: ReadOptions, model: AnnotationModel) -> ReadOptions:
     Examples:
         >>> from headstart import fit
         >>> from headstart.cli.demo_annotations import made_sentences
-        >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
+        >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> as_fitted(ReadOptions(), run.model).task
         'token'
     """
@@ -240,7 +240,7 @@ def coded(dataset: Dataset, model: AnnotationModel, *, new_labels: bool = False)
     Examples:
         >>> from headstart import fit
         >>> from headstart.cli.demo_annotations import made_sentences
-        >>> data = made_sentences(12)
+        >>> data = made_sentences(5)
         >>> run = fit(data, source="toy", baselines="none", verbose=False)
         >>> coded(data, run.model).task == run.model.task
         True
@@ -286,9 +286,9 @@ def fitted_on(contents: Collection[str], dataset: Dataset, reporter: Reporter, m
         >>> from headstart import fit
         >>> from headstart.cli.demo_annotations import made_sentences
         >>> from headstart.reporting import SilentReporter
-        >>> run = fit(made_sentences(12), source="toy", baselines="none", verbose=False)
-        >>> fitted_on(run.model.contents, made_sentences(12), SilentReporter(), run.model)
-        12
+        >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
+        >>> fitted_on(run.model.contents, made_sentences(5), SilentReporter(), run.model)
+        5
     """
     if not contents:
         return 0

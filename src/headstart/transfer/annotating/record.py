@@ -34,9 +34,9 @@ def annotation_record(
     Examples:
         >>> from headstart import fit
         >>> from headstart.cli.demo_annotations import made_sentences
-        >>> record = fit(made_sentences(12), source="toy", baselines="none", verbose=False).record
+        >>> record = fit(made_sentences(5), source="toy", baselines="none", verbose=False).record
         >>> record["head"]["left_out_metric"], record["data"]["used"]
-        ('span_f1', 12)
+        ('span_f1', 5)
     """
     task, judged, used = fitted.model.task, fitted.judged, fitted.dataset
     about, truth = ANNOTATION_TASKS[task.kind], used.take(fitted.plan.evaluated)

@@ -49,7 +49,7 @@ def search_record(
     Examples:
         >>> from headstart.transfer.search import search
         >>> texts = [f"{mood} film {i}" for i in range(20) for mood in ("good", "bad")]
-        >>> run = search((texts, ["+", "-"] * 20), source="toy", tries=4, verbose=False)
+        >>> run = search((texts, ["+", "-"] * 20), source="toy", tries=2, seed=2, verbose=False)
         >>> sorted(run.record["search"])[:5]
         ['architectures', 'best', 'decision', 'default', 'ended']
     """
