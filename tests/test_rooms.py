@@ -64,6 +64,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
     "evaluate": {
         "annotations": {"evaluation", "gain", "intervals"},
+        "continual": {"evaluation", "intervals"},
         "metrics": set(),
         "intervals": {"metrics"},
         "formatting": set(),
@@ -168,7 +169,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "network": {"training"},
         "augmentation": {"training"},
         "moving": {"augmentation", "network", "training"},
-        "structure": {"moving", "network", "training"},
+        "structure": {"augmentation", "moving", "network", "training"},
         "attacks": {"network", "training"},
         "distillation": {"augmentation", "frozen", "losses", "training"},
         "words": {"moving", "network", "training"},

@@ -76,7 +76,7 @@ def test_without_source_items_it_says_so():
     shift = toy_shift()
     with pytest.raises(
         DataError,
-        match=r"'joint' also trains on source items, and none were given; give .* --source-data",
+        match=r"'joint' also needs items of the source task, and none were given; give .* --source-data",
     ):
         JOINT.fit(shift.source, shift.train)
 

@@ -143,5 +143,5 @@ def test_strategies_with_and_without_source_data():
     assert {name for name in MOVING if isinstance(STRATEGIES[name], ReplaysSource)} == REPLAYING
     assert check_strategy("joint", None, ["photos"]) is None
     assert check_strategy(replace(STRATEGIES["joint"], source_data=toy_shift().source_data)) is None
-    with pytest.raises(DataError, match="'joint' also trains on source items"):
+    with pytest.raises(DataError, match="'joint' also needs items of the source task"):
         check_strategy(STRATEGIES["joint"])

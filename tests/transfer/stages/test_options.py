@@ -36,7 +36,7 @@ def test_what_would_be_ignored_is_refused(options, message):
 
 def test_a_strategy_that_replays_the_source_is_refused_without_source_data_before_anything_is_read(tmp_path, capsys):
     """Kind: a bad option that is found only after the work."""
-    with pytest.raises(DataError, match=r"'joint' also trains on source items, and none were given"):
+    with pytest.raises(DataError, match=r"'joint' also needs items of the source task, and none were given"):
         headstart.fit(tmp_path / "none.csv", strategy="joint")
     assert main(["fit", str(tmp_path / "none.csv"), "--strategy", "joint"]) == 2
     assert "--source-data PATH" in capsys.readouterr().err

@@ -40,7 +40,7 @@ STRATEGY = (
     "--time-limit, and the best validated model is kept), auto:A,B (so, and the named strategies are compared, each by "
     "a pilot first), or a strategy to run in any case: lp_ft, full, partial, "
     "gradual, surgical, lora, dora, adapters, bitfit, norm_only, ssf, side, l2_sp, delta, bss, stoch_norm, co_tuning, "
-    "lwf, joint, contrastive, adversarial, scratch, soup (runs from several "
+    "lwf, ewc, der, joint, contrastive, adversarial, scratch, soup (runs from several "
     "seeds and the averages of their weights); of words also random_field, of masks decoder (default: frozen)"
 )
 

@@ -118,12 +118,12 @@ class CrossFits(Protocol):
 
 @runtime_checkable
 class ReplaysSource(Protocol):
-    """A strategy that also trains on labelled items of the source task.
+    """A strategy that also needs labelled items of the source task.
 
     Examples:
         >>> from headstart.tune.registry import MOVING, STRATEGIES
         >>> [name for name in MOVING if isinstance(STRATEGIES[name], ReplaysSource)]
-        ['joint']
+        ['der', 'ewc', 'joint']
     """
 
     @property
@@ -180,11 +180,11 @@ def check_replayed(name: str, source_data: object) -> None:
     Examples:
         >>> check_replayed("joint", None)
         Traceback (most recent call last):
-        headstart.errors.DataError: The strategy 'joint' also trains on source items, and none were given; give ...
+        headstart.errors.DataError: The strategy 'joint' also needs items of the source task, and none were given...
     """
     if source_data is None:
         raise DataError(
-            f"The strategy '{name}' also trains on source items, and none were given; give labelled ones with "
+            f"The strategy '{name}' also needs items of the source task, and none were given; give labelled ones with "
             "--source-data PATH (in Python: fit(..., source_data=PATH)), or use another strategy, such as 'lwf'."
         )
 
