@@ -68,8 +68,51 @@ def from_quapy() -> dict[str, Any]:
     }
 
 
+def from_pot() -> dict[str, Any]:
+    import ot
+
+    xs, _, xt = domains()
+    a, b = np.full(len(xs), 1 / len(xs)), np.full(len(xt), 1 / len(xt))
+    cost = ot.dist(xs, xt)
+    cost /= np.median(cost)
+    balanced = ot.sinkhorn(a, b, cost, 0.1, method="sinkhorn_log", numItermax=20_000, stopThr=1e-14)
+    unbalanced = ot.sinkhorn_unbalanced(
+        a, b, cost, 0.1, 0.5, method="sinkhorn_stabilized", numItermax=20_000, stopThr=1e-14
+    )
+    moments = (xs.mean(axis=0), xt.mean(axis=0), np.cov(xs.T, bias=True), np.cov(xt.T, bias=True))
+    weight, bias = ot.gaussian.bures_wasserstein_mapping(*moments)
+    return {
+        "version": ot.__version__,
+        "balanced": (balanced / balanced.sum(axis=1, keepdims=True) @ xt).tolist(),
+        "unbalanced": (unbalanced / unbalanced.sum(axis=1, keepdims=True) @ xt).tolist(),
+        "unbalanced mass": (unbalanced.sum(axis=1) * len(xs)).tolist(),
+        "linear monge": (xs @ weight + bias).tolist(),
+    }
+
+
+def from_skada() -> dict[str, Any]:
+    import skada
+
+    xs, ys, xt = domains()
+    x, side = np.vstack([xs, xt]), np.r_[np.ones(len(xs)), -np.ones(len(xt))].astype(int)
+    y = np.r_[ys, -np.ones(len(xt))].astype(int)
+
+    def mapped(adapter):
+        out = np.asarray(adapter.fit_transform(x, y, sample_domain=side))
+        return {"source": out[: len(xs)].tolist(), "target": out[len(xs) :].tolist()}
+
+    alignment = mapped(skada.SubspaceAlignmentAdapter(n_components=2, random_state=0))
+    return {
+        "version": skada.__version__,
+        "coral": mapped(skada.CORALAdapter()),
+        "coral 0.2": mapped(skada.CORALAdapter(reg=0.2)),
+        "subspace alignment": alignment,
+    }
+
+
 def main() -> None:
-    FILE.write_text(json.dumps({"quapy": from_quapy()}, indent=1) + "\n")
+    made = {"quapy": from_quapy(), "pot": from_pot(), "skada": from_skada()}
+    FILE.write_text(json.dumps(made) + "\n")
 
 
 if __name__ == "__main__":

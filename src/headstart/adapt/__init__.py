@@ -3,3 +3,20 @@
 Each method is a module named as in the literature and works on arrays only. Sources, models and files do not belong
 here.
 """
+
+from headstart.adapt.coral import Coral
+from headstart.adapt.linear_monge import LinearMonge
+from headstart.adapt.optimal_transport import OptimalTransport
+from headstart.adapt.registry import ADAPTERS, DomainAdapter
+from headstart.adapt.standardisation import Standardisation
+from headstart.adapt.subspace_alignment import SubspaceAlignment
+
+__all__ = [
+    "ADAPTERS",
+    "Coral",
+    "DomainAdapter",
+    "LinearMonge",
+    "OptimalTransport",
+    "Standardisation",
+    "SubspaceAlignment",
+]

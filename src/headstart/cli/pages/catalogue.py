@@ -219,6 +219,7 @@ SECTIONS = (
         ),
         "headstart update RUN NEW",
     ),
+    Section("Domain adaptation", _registered("headstart.adapt:ADAPTERS"), "- (Python)"),
     Section("Label shift", _modules("headstart.adapt.label_shift"), "- (Python)"),
     Section("Augmentation", _modules("headstart.tune.augmentation"), "- (a setting of `headstart.tune.Training`)"),
     Section(

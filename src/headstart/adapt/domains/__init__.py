@@ -1,0 +1,1 @@
+"""What the methods share about two domains: checks of their rows, moments under other class shares, and drawn rows."""
