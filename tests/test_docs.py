@@ -223,6 +223,7 @@ def test_the_session_of_the_readmes_is_what_the_code_prints(session):
         assert [masked(line) for line in promised if not line.startswith("encoding ")] == printed, page
 
 
+@pytest.mark.ci
 def test_the_chinese_session_is_what_the_code_prints(session, tmp_path):
     """The lines of the page in their order; ``...`` stands for lines left out, and what is unknown is exact."""
     page = "README.zh.md"

@@ -78,6 +78,7 @@ def multilingual():
     return headstart.fit(data, source=source, heads=["ridge"], baselines="none", verbose=False).model
 
 
+@pytest.mark.ci  # 117 million parameters
 @pytest.mark.parametrize("text", ["我的卡丢了", "where is 我的 card", "ÄÖÜ " * 5])
 def test_every_token_is_in_a_word_in_any_script(multilingual, text):
     embedded = multilingual.source.token_embedder()(text)

@@ -1,7 +1,7 @@
 """Bodies of every scheme and fine-tuned ones, in each format that holds them; the others refuse them in a sentence.
 
 The formats write and are compared in this process, as far as that takes no runtime of their own; `slow` tests run the
-exported folder in a new process.
+exported folder in a new process. Bodies as published differ from fine-tuned ones only in where their weights are from.
 """
 
 from __future__ import annotations
@@ -108,7 +108,9 @@ BODIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("tuned", [False, True], ids=["as published", "fine-tuned"])
+@pytest.mark.parametrize(
+    "tuned", [pytest.param(False, marks=pytest.mark.ci, id="as published"), pytest.param(True, id="fine-tuned")]
+)
 @pytest.mark.parametrize("kind", BODIES)
 def test_the_graph_of_a_body_gives_the_rows_of_its_source(kind, tuned, tmp_path: Path):
     import torch

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+pytestmark = [pytest.mark.ci, pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")]
 
 SCRIPT = """
 import os, signal, sys

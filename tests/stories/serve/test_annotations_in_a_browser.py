@@ -81,6 +81,7 @@ def shoot(browser, name):
         browser.screenshot(Path(SHOTS) / f"{name}.png")
 
 
+@pytest.mark.ci
 def test_words_are_marked_and_boxes_are_drawn_over_the_picture(browser, tmp_path):
     quiet = {"source": "toy", "baselines": "none", "verbose": False, "engine": Engine(cache=False)}
     run = fit(made_sentences(60), **quiet).save(tmp_path / "names")

@@ -94,6 +94,7 @@ def run(text_run, tmp_path):
     return shutil.copytree(text_run, tmp_path / "run")
 
 
+@pytest.mark.ci
 def test_three_kills_lose_nothing(run):
     assert killed_often(run, 3, store=run / "feedback.db") > 0
 

@@ -46,6 +46,7 @@ def explore(api, examples: int) -> int:
     return sent
 
 
+@pytest.mark.ci
 def test_a_few_requests_to_every_route(api):
     assert explore(api, 3) > 40
 

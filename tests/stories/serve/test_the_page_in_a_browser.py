@@ -69,6 +69,7 @@ def correct(browser, label):
     browser.wait_for("document.getElementById('thanks') !== null")
 
 
+@pytest.mark.ci
 def test_a_text_is_asked_explained_corrected_taught_and_rolled_back(browser, text_run, tmp_path):
     run = shutil.copytree(text_run, tmp_path / "support")
     (tmp_path / "pool.csv").write_text("text\nwhere is my thing\nmy refund parcel 7 please\na kind word\n")

@@ -81,7 +81,7 @@ def test_scores_that_read_its_classifier(photo, cli):
     assert -np.log(2) < found["scores"]["nce"] <= 0
 
 
-def test_sounds_are_saved_with_it_and_read_again(tmp_path):
+def test_sounds_are_saved_with_it_and_read_again(tmp_path, torch_bodies):
     sound_folder(tmp_path / "tones", count=4)
     fit(tmp_path / "tones", source="headstart:photo@64", baselines="none", out=tmp_path / "run")
     model = TransferModel.load(tmp_path / "run")
