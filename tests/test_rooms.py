@@ -73,6 +73,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "coverage": {"intervals"},
         "diagrams": {"intervals", "metrics"},
         "certainty": {"coverage", "diagrams", "intervals"},
+        "shift": {"intervals"},
     },
     "heads": {
         "annotating": set(),

@@ -17,7 +17,7 @@ from headstart.evaluate.coverage import CoveragePart, realised_coverage
 from headstart.evaluate.diagrams import diagrams, subgroups
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.formatting import figure
-from headstart.evaluate.shift import LossShift, loss_shift
+from headstart.evaluate.shift.losses import LossShift, loss_shift
 from headstart.linear.mean_drift import MeanDrift
 from headstart.model import AnnotationModel, Prediction, TransferModel
 from headstart.model.as_fitted import check_any_left, part_of, read_for

@@ -233,9 +233,10 @@ SECTIONS = (
     Section("Metrics", _functions("headstart.evaluate.metrics"), "headstart evaluate MODEL DATA"),
     Section(
         "Intervals and tests",
-        _functions("headstart.evaluate.intervals", "headstart.evaluate.shift"),
+        _functions("headstart.evaluate.intervals", "headstart.evaluate.shift.losses"),
         "headstart evaluate MODEL DATA",
     ),
+    Section("Distribution shift", _modules("headstart.evaluate.shift"), "headstart drift RUN NEW"),
     Section(
         "Calibration",
         _functions(

@@ -17,7 +17,7 @@ from headstart.evaluate.coverage import RealisedCoverage, realised_coverage
 from headstart.evaluate.evaluation import Evaluation, evaluate_predictions
 from headstart.evaluate.formatting import figure
 from headstart.evaluate.held_out import HeldOut, SplitPlan, held_out_outputs
-from headstart.evaluate.shift import LossShift, loss_shift
+from headstart.evaluate.shift.losses import LossShift, loss_shift
 from headstart.heads import HEADS, FittedHead, HeadSearch, SpectralHead
 from headstart.heads.loss_summary import LossSummary, summarise
 from headstart.heads.spectral.kept_moments import MAX_KEPT_FEATURES, kept_moments

@@ -11,7 +11,7 @@ import pytest
 
 import headstart
 from headstart.cli.main import main
-from headstart.evaluate.shift import compare_losses
+from headstart.evaluate.shift.losses import compare_losses
 from headstart.heads import select_head
 from headstart.heads.loss_summary import LossSummary, summarise
 from headstart.tasks import task_methods
