@@ -1,4 +1,4 @@
-"""Distribution shift: whether the evaluated items differ from the training items, by their losses.
+"""Whether the evaluated items differ from the training items, by their losses.
 
 The mean loss of a head on held-out training items (leave-one-out, or leave-one-group-out) estimates its loss on new
 items of the same distribution. Where the loss of the evaluated items is clearly different, the distribution is another.
