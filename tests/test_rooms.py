@@ -158,6 +158,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "pretraining": {"stages"},
         "searching": {"gate", "ranking", "stages"},
         "suggestions": set(),
+        "drifting": set(),
         "teaching": {"run"},
         "run": {"stages"},
     },

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from headstart.transfer.annotating.run import AnnotationRun
     from headstart.transfer.audit_labels import audit_labels
     from headstart.transfer.compare_models import ModelComparison, compare
+    from headstart.transfer.drift import drift
+    from headstart.transfer.drifting.result import Drift
     from headstart.transfer.evaluate import ModelEvaluation
     from headstart.transfer.fit import fit
     from headstart.transfer.fit_tasks import fit_tasks
@@ -42,6 +44,7 @@ __all__ = [
     "AnnotationEvaluation",
     "AnnotationModel",
     "AnnotationRun",
+    "Drift",
     "Engine",
     "ModelComparison",
     "ModelEvaluation",
@@ -55,6 +58,7 @@ __all__ = [
     "audit_labels",
     "compare",
     "describe",
+    "drift",
     "evaluate",
     "fit",
     "fit_tasks",
@@ -78,6 +82,7 @@ _WHERE = {
     "AnnotationEvaluation": "headstart.transfer.annotating.evaluate",
     "AnnotationModel": "headstart.model",
     "AnnotationRun": "headstart.transfer.annotating.run",
+    "Drift": "headstart.transfer.drifting.result",
     "Engine": "headstart.engine.options",
     "ModelComparison": "headstart.transfer.compare_models",
     "ModelEvaluation": "headstart.transfer.evaluate",
@@ -91,6 +96,7 @@ _WHERE = {
     "audit_labels": "headstart.transfer.audit_labels",
     "compare": "headstart.transfer.compare_models",
     "describe": "headstart.sources",
+    "drift": "headstart.transfer.drift",
     "fit": "headstart.transfer",
     "fit_tasks": "headstart.transfer.fit_tasks",
     "forget": "headstart.transfer.forget",

@@ -26,6 +26,6 @@ def run(args: argparse.Namespace) -> int:
     found = evaluate(model, args.data, reporter=reporter_of(args), **judging_arguments(args))
     if args.json:
         about = {"model": args.model, "data": args.data, "part": found.record["part"], "fitted_on": found.fitted_on}
-        further = {"shift": found.record["shift"], "drift": found.record["drift"], "out": args.out}
+        further = {name: found.record[name] for name in ("shift", "drift", "items_shift")} | {"out": args.out}
         write_line(json_text({**about, **found.evaluation.to_dict(), **further}))
     return 0

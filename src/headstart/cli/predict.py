@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if predictor is not None:
         _add_coverage(args, predictor, predicted, answers, index)
     add_certainty(certain, predicted, answers, index, names=given.names, reporter=reporter)
+    _report_shift(model, predicted, reporter)
     if uncalibrated := uncalibrated_line(model):
         reporter.line("probabilities", uncalibrated)
     return report_answers(
@@ -121,6 +122,21 @@ def _report_encoding(predicted: Prediction, model: TransferModel, reporter: Cons
     for note in predicted.encoding.notes:
         if note != runtime_of(model.source).hint:  # the fit reported it already
             reporter.line("encoding", note)
+
+
+def _report_shift(model: TransferModel, predicted: Prediction, reporter: ConsoleReporter) -> None:
+    """Whether the items look like the training items; nothing for fewer than 50 of them."""
+    from headstart.transfer.drifting.batch import batch_shift
+
+    if predicted.encoding is None:
+        return
+    found = batch_shift(model, predicted.encoding.rows, predicted.outputs)
+    if found is None:
+        return
+    if found.differs:
+        reporter.warning(found.sentence)
+    else:
+        reporter.line("shift", found.sentence)
 
 
 def _refuse_format(args: argparse.Namespace) -> None:

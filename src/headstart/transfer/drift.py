@@ -40,6 +40,8 @@ from headstart.types import Dataset
 
 __all__ = ["drift"]
 
+MANY = 0.1  # share of copies of training items that is worth a warning
+
 
 def drift(
     model: TransferModel | Run | str | Path,
@@ -150,8 +152,8 @@ def _encoded(
     used, rows = used.take(new), mapped_rows(model, found.rows)[new]
     sample = Sample(rows, model.outputs(found.rows)[new], None, units, used.groups is not None)
     groups = None if used.groups is None else [str(name) for name in used.groups]
-    said = f"{plural(copies, 'new item is a copy', 'new items are copies')} of training items, which hides a shift."
-    return _Encoded(sample, used.ids, groups, failures, (said,) if copies else ())
+    said = f"{plural(copies, 'new item is a copy', 'new items are copies')} of training items, which can hide a shift."
+    return _Encoded(sample, used.ids, groups, failures, (said,) if copies > MANY * len(used) else ())
 
 
 def _read(model: TransferModel, data: Any, options: ReadOptions) -> Dataset:

@@ -31,6 +31,7 @@ from headstart.reporting.wording import plural
 from headstart.tasks import task_methods
 from headstart.transfer.annotating.evaluate import AnnotationEvaluation, evaluate_annotations
 from headstart.transfer.annotating.run import AnnotationRun, open_annotator
+from headstart.transfer.drifting.batch import BatchShift, batch_shift
 from headstart.transfer.run import Run, open_model
 from headstart.transfer.stages.absent_classes import absent_classes
 from headstart.transfer.stages.context import Clock
@@ -69,6 +70,7 @@ class ModelEvaluation:
         gallery: the items that the report shows; None for none.
         drift: how far the items lie from those of the fit, given their classes; None where that is unknown, and for
             items of the fit.
+        batch_shift: whether the items differ from those of the fit, whatever their classes; None for fewer than 50.
 
     Examples:
         >>> rows = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0) + np.arange(40).reshape(20, 2) / 100
@@ -91,6 +93,7 @@ class ModelEvaluation:
     record: Mapping[str, Any] = field(compare=False)
     gallery: GalleryPlan | None = field(default=None, compare=False, repr=False)
     drift: MeanDrift | None = None
+    batch_shift: BatchShift | None = None
 
     @property
     def metrics(self) -> Mapping[str, Any]:
@@ -274,9 +277,9 @@ def _judged(
     groups = None if used.groups is None else union_groups(used.groups, np.arange(len(used)))
     truth = used.labelled()[1]
     found = evaluate_predictions(task, truth, outputs, groups=groups, seed=seed)
-    shift = drift = None  # items of the fit have lower losses than new ones, which would look like a shift
+    shift = drift = batch = None  # items of the fit have lower losses than new ones, which would look like a shift
     if not fitted_on:
-        drift = _drift(model, given)
+        drift, batch = _drift(model, given), _batch(model, given)
         shift = loss_shift(model.head.left_out, task, outputs, truth, groups)
     # the same keys as in the record of a fit, so that one report shows both
     shown: dict[str, Any] = {"diagrams": diagrams(task, truth, outputs)}
@@ -291,7 +294,8 @@ def _judged(
             "fitted_on": fitted_on,
             "shift": None if shift is None else shift.to_dict(),
             "drift": None if drift is None else {**asdict(drift), "differs": drift.differs},
-            "warnings": _warnings(fitted_on, found.n, shift, drift) + absent_classes(task, truth),
+            "items_shift": None if batch is None else batch.to_dict(),
+            "warnings": _warnings(fitted_on, found.n, shift, drift, batch) + absent_classes(task, truth),
         }
     )
     if certain := _certain(model, given, groups, seed):
@@ -300,13 +304,20 @@ def _judged(
     labels = methods.decode(methods.targets(truth, task.num_outputs), task)
     return ModelEvaluation(
         found, tuple(used.ids), labels, methods.decode(outputs, task), outputs, task.labels, given.failures, fitted_on,
-        shift, record, drift=drift,
+        shift, record, drift=drift, batch_shift=batch,
     )  # fmt: skip
 
 
 def _drift(model: TransferModel, given: _Predicted) -> MeanDrift | None:
     encoding = given.prediction.encoding
     return None if encoding is None else drift_of(model, given.used, encoding.rows)
+
+
+def _batch(model: TransferModel, given: _Predicted) -> BatchShift | None:
+    encoding = given.prediction.encoding
+    if encoding is None:
+        return None
+    return batch_shift(model, encoding.rows, given.prediction.outputs, given.used.group_codes)
 
 
 def _certain(model: TransferModel, given: _Predicted, groups: NDArray[np.int64] | None, seed: int) -> dict[str, Any]:
@@ -326,11 +337,15 @@ def _report(judged: ModelEvaluation, given: _Predicted, reporter: Reporter) -> N
         say(name.replace("_", " "), figure(metric.value, metric.low, metric.high))
     if judged.drift is not None and not judged.drift.differs:
         reporter.detail("drift", judged.drift.sentence)
+    if (batch := judged.batch_shift) is not None and not batch.differs:
+        reporter.line("shift", batch.sentence)
     for text in judged.record["warnings"]:
         reporter.warning(text)
 
 
-def _warnings(fitted_on: int, count: int, shift: LossShift | None, drift: MeanDrift | None) -> list[str]:
+def _warnings(
+    fitted_on: int, count: int, shift: LossShift | None, drift: MeanDrift | None, batch: BatchShift | None
+) -> list[str]:
     found = []
     if fitted_on:
         items = plural(count, "item")
@@ -339,6 +354,8 @@ def _warnings(fitted_on: int, count: int, shift: LossShift | None, drift: MeanDr
         found.append(shift.sentence)
     if drift is not None and drift.differs:
         found.append(drift.sentence)
+    if batch is not None and batch.differs:
+        found.append(batch.sentence)
     return found
 
 

@@ -9,6 +9,7 @@ from headstart import __version__
 from headstart.cli.parser import (
     compare,
     distill,
+    drift,
     embed,
     evaluate,
     explain,
@@ -56,6 +57,7 @@ def build_parser() -> Parser:
         explain,
         evaluate,
         compare,
+        drift,
         suggest,
         export,
         embed,

@@ -15,7 +15,7 @@ from headstart.evaluate.intervals.holm import holm
 from headstart.evaluate.shift.feature_tests import FeatureShift, feature_shifts
 from headstart.evaluate.shift.group_tests import GroupShift, group_shifts
 from headstart.evaluate.shift.maximum_mean_discrepancy import gaussian_kernel
-from headstart.evaluate.shift.nearest_neighbours import neighbour_distances
+from headstart.evaluate.shift.nearest_neighbours import FAR, neighbour_distances
 from headstart.evaluate.shift.pooled import Pooled, pooled_rows
 from headstart.evaluate.shift.proxy_a_distance import proxy_a_distance
 from headstart.evaluate.shift.two_sample import two_sample_tests
@@ -33,6 +33,7 @@ LEAST_ITEMS = 10
 MOST_ITEMS = 1_000  # of each side whose pairs are compared
 MOST_COLUMNS = 500
 SHOWN_FAR = 10
+LEAST_NEAR = 0.8  # share of near items with which the far ones are exceptions
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def compare_samples(
         drawn = neighbour_distances(one_of_each(small, options.seed).rows, one_of_each(second, options.seed).rows)
         parts["far"] = drawn.p_value
     corrected = dict(zip(parts, holm(list(parts.values())).tolist(), strict=True))
+    shifted = {part for part, p_value in corrected.items() if p_value <= options.level}
     names = [str(k) for k in range(new.count)] if ids is None else list(ids)
     order = np.argsort(-distances.values, kind="stable")[:SHOWN_FAR]
     return Drift(
@@ -119,6 +121,7 @@ def compare_samples(
         groups=_groups(small, new, options),
         farthest=tuple(FarItem(names[k], float(distances.values[k]), float(distances.p_values[k])) for k in order),
         far=distances.far,
+        without_far=_without_far(small, fresh, options) if {"items", "far"} <= shifted else None,
         label_shift=_label_shift(first, second, options, notes),
         notes=tuple(notes),
     )
@@ -149,6 +152,16 @@ def _outputs(reference: Sample, new: Sample) -> Array | None:
     if reference.outputs is None or new.outputs is None:
         return None
     return np.concatenate([reference.outputs, new.outputs])
+
+
+def _without_far(reference: Sample, new: Sample, options: Comparison) -> float | None:
+    """The p-value of the new items that are not far; None where most are."""
+    near = neighbour_distances(reference.rows, new.rows, reference.units).p_values > FAR
+    if near.mean() < LEAST_NEAR or near.sum() < LEAST_ITEMS:
+        return None
+    rest = new.take(np.flatnonzero(near))
+    pooled, outputs = _pooled(reference, rest), _outputs(reference, rest)
+    return two_sample_tests(pooled, outputs, permutations=options.permutations, seed=options.seed)[1]
 
 
 def _columns(reference: Sample, new: Sample, options: Comparison) -> tuple[FeatureShift, ...]:

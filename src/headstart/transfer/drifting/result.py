@@ -60,6 +60,7 @@ class Drift:
         groups: tests of the groups of the new items, the surest first; empty without groups.
         farthest: the farthest new items.
         far: number of new items that are farther from the reference than 99% of it.
+        without_far: p-value of no shift of the other items, where there are far ones; None where it was not tested.
         label_shift: estimated shares of the classes; None for other tasks, and where they cannot be estimated.
         failures: the reason for each item that could not be read, by its name.
         notes: what else the reader should know, one sentence each.
@@ -85,6 +86,7 @@ class Drift:
     groups: tuple[GroupShift, ...] = ()
     farthest: tuple[FarItem, ...] = ()
     far: int = 0
+    without_far: float | None = None
     label_shift: LabelShift | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -102,7 +104,8 @@ class Drift:
         if self.label_shift is not None and self.label_shift.differs and self.label_shift.explained:
             return "label shift"
         found = {part for part, p_value in self.p_values.items() if p_value <= self.level}
-        return "far items" if found == {"far"} else "covariate shift"
+        exceptions = "far" in found and self.without_far is not None and self.without_far > self.level
+        return "far items" if found == {"far"} or exceptions else "covariate shift"
 
     @property
     def labels_to_collect(self) -> int:
@@ -148,6 +151,7 @@ class Drift:
             "columns": [asdict(one) for one in self.columns],
             "groups": [asdict(one) for one in self.groups],
             "far": self.far,
+            "without_far": self.without_far,
             "farthest": [asdict(one) for one in self.farthest],
             "label_shift": None if self.label_shift is None else self.label_shift.to_dict(),
             "labels": list(self.task.labels),
