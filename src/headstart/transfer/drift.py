@@ -31,7 +31,7 @@ from headstart.reporting import Reporter, chosen_reporter
 from headstart.reporting.wording import plural
 from headstart.tasks import base_dataset
 from headstart.transfer.annotating.run import open_annotator
-from headstart.transfer.drifting.compare_samples import LEVEL, Comparison, compare_samples
+from headstart.transfer.drifting.compare_samples import LEVEL, DriftOptions, compare_samples
 from headstart.transfer.drifting.result import Drift
 from headstart.transfer.drifting.sample import Sample, kept_reference, mapped_rows, why_no_reference
 from headstart.transfer.run import Run, open_model
@@ -117,7 +117,7 @@ def drift(
         kept = _encoded(opened, reference, asked, frozenset(), reporter).sample
         kept = replace(kept, outputs=None)  # they may be items of the fit, for which the model is too sure
     given = _encoded(opened, data, asked, fitted_contents(folder) if folder is not None else frozenset(), reporter)
-    options = Comparison(level, permutations, seed, _column_names(opened), given.groups)
+    options = DriftOptions(level, permutations, seed, _column_names(opened), given.groups)
     with reporter.progress("comparing"):
         found = compare_samples(kept, given.sample, opened.task, options, ids=given.ids)
     return replace(found, failures=given.failures, notes=(*given.notes, *found.notes))

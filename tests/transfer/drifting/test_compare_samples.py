@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from headstart.errors import DataError
-from headstart.transfer.drifting.compare_samples import Comparison, compare_samples
+from headstart.transfer.drifting.compare_samples import DriftOptions, compare_samples
 from headstart.transfer.drifting.sample import Sample
 from headstart.types import Task
 
@@ -26,7 +26,7 @@ def sample(rng, n, share=0.5, moved=0.0, outliers=0):
 
 
 def test_a_clean_sample_gives_a_false_alarm_at_the_stated_rate():
-    quick, found = Comparison(permutations=59, columns=("p", "q", "r")), []
+    quick, found = DriftOptions(permutations=59, columns=("p", "q", "r")), []
     for seed in range(60):
         rng = np.random.default_rng(seed)
         reference = replace(sample(rng, 120), y=None)  # without labels, shares are not estimated
@@ -48,7 +48,7 @@ def test_a_clean_sample_gives_a_false_alarm_at_the_stated_rate():
 )
 def test_each_kind_of_shift_has_its_name_and_its_advice(new, verdict):
     rng = np.random.default_rng(7)
-    drift = compare_samples(sample(rng, 300), sample(rng, 120, **new), TASK, Comparison(permutations=299))
+    drift = compare_samples(sample(rng, 300), sample(rng, 120, **new), TASK, DriftOptions(permutations=299))
     assert drift.verdict == verdict
     advice = {"label shift": "--priors", "covariate shift": "label 20", "far items": "items lie far", "none": "nothing"}
     assert advice[verdict] in drift.sentence
@@ -57,7 +57,7 @@ def test_each_kind_of_shift_has_its_name_and_its_advice(new, verdict):
 
 def test_estimated_shares_hold_the_truth():
     rng = np.random.default_rng(1)
-    found = compare_samples(sample(rng, 300), sample(rng, 200, share=0.8), TASK, Comparison(permutations=99))
+    found = compare_samples(sample(rng, 300), sample(rng, 200, share=0.8), TASK, DriftOptions(permutations=99))
     shift = found.label_shift
     assert shift.em.low[1] < 0.8 < shift.em.high[1]
 
@@ -68,11 +68,11 @@ def test_groups_on_one_side_only_leave_one_item_of_each():
     rows = np.repeat(rng.normal(size=(40, 3)), 5, axis=0)
     reference = Sample(rows + 0.1 * rng.normal(size=rows.shape), units=groups, named=True)
     new = Sample(rng.normal(size=(60, 3)))
-    drift = compare_samples(reference, new, TASK, Comparison(permutations=99))
+    drift = compare_samples(reference, new, TASK, DriftOptions(permutations=99))
     assert "--group-col" in drift.notes[0]
     few = Sample(rows[:25], units=groups[:25], named=True)
     with pytest.raises(DataError, match=r"at least 10 .*Got 5"):
-        compare_samples(new, few, TASK, Comparison(permutations=99))
+        compare_samples(new, few, TASK, DriftOptions(permutations=99))
 
 
 def test_groups_on_both_sides_are_compared_one_by_one():
@@ -86,7 +86,7 @@ def test_groups_on_both_sides_are_compared_one_by_one():
         return Sample(rows, units=np.repeat(np.arange(count), 4), named=True)
 
     names = [f"site {k}" for k in np.repeat(np.arange(10), 4)]
-    drift = compare_samples(grouped(60), grouped(10, 7), TASK, Comparison(permutations=99, groups=names))
+    drift = compare_samples(grouped(60), grouped(10, 7), TASK, DriftOptions(permutations=99, groups=names))
     assert "far" not in drift.p_values
     assert drift.groups[0].name == "site 7"
     assert drift.groups[0].p_value == pytest.approx(1 / 61)

@@ -23,7 +23,7 @@ from headstart.transfer.drifting.result import Drift, FarItem
 from headstart.transfer.drifting.sample import Sample, bounded, drawn_units, one_of_each
 from headstart.types import Task
 
-__all__ = ["LEAST_ITEMS", "LEVEL", "Comparison", "compare_samples"]
+__all__ = ["LEAST_ITEMS", "LEVEL", "DriftOptions", "compare_samples"]
 
 Array = NDArray[np.float64]
 LEVEL = 0.05
@@ -37,7 +37,7 @@ LEAST_NEAR = 0.8  # share of near items with which the far ones are exceptions
 
 
 @dataclass(frozen=True)
-class Comparison:
+class DriftOptions:
     """How two samples are compared.
 
     Attributes:
@@ -48,7 +48,7 @@ class Comparison:
         groups: names of the groups of the new items; None without groups.
 
     Examples:
-        >>> Comparison().level
+        >>> DriftOptions().level
         0.05
     """
 
@@ -60,7 +60,7 @@ class Comparison:
 
 
 def compare_samples(
-    reference: Sample, new: Sample, task: Task, options: Comparison, *, ids: Sequence[str] | None = None
+    reference: Sample, new: Sample, task: Task, options: DriftOptions, *, ids: Sequence[str] | None = None
 ) -> Drift:
     """Compare new items with a reference.
 
@@ -77,7 +77,7 @@ def compare_samples(
     Examples:
         >>> rng = np.random.default_rng(0)
         >>> here, there = Sample(rng.normal(size=(100, 3))), Sample(rng.normal(size=(50, 3)) + 1)
-        >>> task, quick = Task("regression", ("price",)), Comparison(permutations=99)
+        >>> task, quick = Task("regression", ("price",)), DriftOptions(permutations=99)
         >>> compare_samples(here, here.take(np.arange(0, 100, 3)), task, quick).verdict
         'none'
         >>> compare_samples(here, there, task, quick).verdict
@@ -154,7 +154,7 @@ def _outputs(reference: Sample, new: Sample) -> Array | None:
     return np.concatenate([reference.outputs, new.outputs])
 
 
-def _without_far(reference: Sample, new: Sample, options: Comparison) -> float | None:
+def _without_far(reference: Sample, new: Sample, options: DriftOptions) -> float | None:
     """The p-value of the new items that are not far; None where most are."""
     near = neighbour_distances(reference.rows, new.rows, reference.units).p_values > FAR
     if near.mean() < LEAST_NEAR or near.sum() < LEAST_ITEMS:
@@ -164,14 +164,14 @@ def _without_far(reference: Sample, new: Sample, options: Comparison) -> float |
     return two_sample_tests(pooled, outputs, permutations=options.permutations, seed=options.seed)[1]
 
 
-def _columns(reference: Sample, new: Sample, options: Comparison) -> tuple[FeatureShift, ...]:
+def _columns(reference: Sample, new: Sample, options: DriftOptions) -> tuple[FeatureShift, ...]:
     if not 0 < len(options.columns) <= MOST_COLUMNS:
         return ()
     here, there = (one_of_each(side, options.seed).rows for side in (reference, new))
     return feature_shifts(here, there, options.columns)
 
 
-def _groups(reference: Sample, new: Sample, options: Comparison) -> tuple[GroupShift, ...]:
+def _groups(reference: Sample, new: Sample, options: DriftOptions) -> tuple[GroupShift, ...]:
     if options.groups is None:
         return ()
     kept = drawn_units(new.count, new.units, MOST_ITEMS, options.seed)
@@ -186,7 +186,7 @@ def _groups(reference: Sample, new: Sample, options: Comparison) -> tuple[GroupS
     )
 
 
-def _label_shift(reference: Sample, new: Sample, options: Comparison, notes: list[str]) -> LabelShift | None:
+def _label_shift(reference: Sample, new: Sample, options: DriftOptions, notes: list[str]) -> LabelShift | None:
     """Estimated class shares; None where left-out outputs or labels are missing, or for too few classes."""
     if reference.outputs is None or new.outputs is None or reference.y is None:
         return None
