@@ -13,7 +13,7 @@ from headstart.sources.toy_shift import toy_shift
 from headstart.transfer import fit
 from headstart.transfer.gate.decision import decide
 from headstart.transfer.gate.move_body import check_strategy
-from headstart.transfer.gate.rate_search import with_tested_rate
+from headstart.transfer.gate.rate_search import TABLE, _kept, with_tested_rate
 from headstart.transfer.gate.time_plan import Countdown
 from headstart.transfer.stages.context import RunContext
 from headstart.transfer.stages.judge import judge
@@ -45,6 +45,17 @@ def test_the_rate_that_is_found_is_the_one_that_is_trained_with(tmp_path):
         logs=tmp_path, reporter=SILENT,
     )  # fmt: skip
     assert again["rates"] == [1e-7, 1e-6]
+    scratch, _ = with_tested_rate(
+        STRATEGIES["scratch"], prepared, prepared.dataset, judged.search, seed=0, countdown=Countdown(None),
+        logs=tmp_path, reporter=SILENT,
+    )  # fmt: skip
+    assert scratch.training.learning_rate == STRATEGIES["scratch"].training.learning_rate  # where none was found
+
+
+@pytest.mark.parametrize("text", ["", "rate,loss\n1e-7", "rate\n1", "rate,loss\na,b\n"])
+def test_a_curve_that_cannot_be_read_is_no_curve(text, tmp_path):
+    (tmp_path / TABLE).write_text(text)
+    assert _kept(tmp_path / TABLE) is None
 
 
 def test_where_it_cannot_be_found_one_sentence_says_so():

@@ -22,20 +22,30 @@ DATA = SHIFT.train.take(range(40))
 SETTINGS = {"learning_rate": 1e-3, "weight_decay": 0.01, "epochs": 4}
 
 
-def trial(number, losses, **facts):
-    return _SettingsTrial(number, SETTINGS, np.asarray(losses, dtype=np.float64), 4, **facts)
+def trial(number, losses, tested=None, **facts):
+    found = np.asarray(losses, dtype=np.float64)
+    return _SettingsTrial(number, SETTINGS, found, found if tested is None else tested, 4, **facts)
 
 
-def test_others_are_kept_where_the_lower_bound_says_so():
-    valid = pilot_parts(DATA, 0)[1]
-    noise = np.random.default_rng(0).normal(size=len(valid))
+def test_others_are_kept_where_items_that_chose_nothing_say_so():
+    test = pilot_parts(DATA, 0)[2]
+    noise = np.random.default_rng(0).normal(size=len(test))
     default, better, tie = trial(0, noise + 2), trial(1, noise + 1), trial(2, np.roll(noise, 1) + 1.99)
-    assert _decide([default, better, tie], valid)[0] is better
-    kept, sentence = _decide([default, tie], valid)
+    assert _decide([default, better, tie], test)[0] is better
+    kept, sentence = _decide([default, tie], test)
     assert kept is default
     assert sentence.startswith("The default settings stay: the best of 1 others")
-    assert "validation items, which chose it too" in sentence
-    assert _decide([default, trial(1, noise, stopped="worse")], valid)[0] is default
+    assert "items that chose nothing" in sentence
+    assert _decide([default, trial(1, noise, stopped="worse")], test)[0] is default
+    assert _decide([default, trial(1, noise, tested=noise + 2)], test)[0] is default  # better only where it was chosen
+
+
+def test_a_default_that_was_not_trained_to_its_end_is_not_compared():
+    noise = np.random.default_rng(0).normal(size=10)
+    cut = _SettingsTrial(0, SETTINGS, noise + 9, None, 1, stopped="no time was left")
+    kept, sentence = _decide([cut, trial(1, noise)], pilot_parts(DATA, 0)[2])
+    assert kept is cut
+    assert "no time for all of their epochs" in sentence
 
 
 def test_the_worse_half_stops_and_the_default_goes_on():
@@ -60,4 +70,5 @@ def test_trials_are_written_and_a_time_limit_leaves_the_default(seconds, tmp_pat
     assert [one["epochs"] for one in record["trials"]] == [1, 1, 1]
     if seconds == 0.0:
         assert found == strategy
-        assert [one["stopped"] for one in record["trials"][1:]] == ["no time was left"] * 2
+        assert [one["stopped"] for one in record["trials"]] == ["no time was left"] * 3
+        assert [one["epochs_trained"] for one in record["trials"]] == [0, 0, 0]

@@ -99,3 +99,9 @@ def test_a_loss_that_is_not_finite_ends_the_test():
     found = range_test(job, settings, lowest=1.0, highest=1e6)
     assert len(found.rates) < 100
     assert np.isfinite(found.losses).all()
+
+
+def test_a_first_loss_that_is_no_number_gives_no_rate():
+    found = RangeTest.of([], [])
+    assert found.rate is None
+    assert "default rate" in found.sentence

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from headstart.data import folds
 from headstart.engine.extract import extract
+from headstart.engine.options import Engine
 from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.heads import HeadSearch
+from headstart.model import TransferModel
 from headstart.reporting import Progress
 from headstart.tasks import base_kind, task_methods
 from headstart.transfer.gate.interim import Interim
@@ -26,7 +28,7 @@ from headstart.types import Dataset, group_codes
 if TYPE_CHECKING:
     from headstart.tune.moving.candidates import Moved
 
-__all__ = ["Cost", "Pilot", "Trial", "pilot_parts"]
+__all__ = ["Cost", "Pilot", "Trial", "judged_losses", "pilot_parts"]
 
 PARTS = 4  # quarters: two train, one validates, one tests
 LEVEL = 0.6  # two-sided: the lower bound is that of a one-sided 80% interval
@@ -141,6 +143,29 @@ def pilot_parts(train: Dataset, seed: int) -> tuple[Dataset, Dataset, Dataset]:
     half = train.take(np.sort(np.concatenate(parts[:2])))
     valid = train.take(np.sort(np.random.default_rng(seed).permutation(parts[2])[:VALIDATING]))
     return half, valid, train.take(parts[3])
+
+
+def judged_losses(model: TransferModel, part: Dataset, engine: Engine, weights: Losses | None) -> Losses:
+    """The loss of each item (m,) by a model that was trained on others.
+
+    Args:
+        model: of the task of the items.
+        part: labelled items.
+        engine: how items are encoded; on this machine, and without storing rows of a body that may not be kept.
+        weights: (k,) of the classes; None for equal ones.
+
+    Examples:
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.bitfit import BITFIT
+        >>> shift = toy_shift()
+        >>> model = BITFIT.fit(shift.source, shift.train.take(range(40)))
+        >>> judged_losses(model, shift.test.take(range(5)), Engine(), None).shape
+        (5,)
+    """
+    here = replace(engine, cache=False, ray=None, workers=None)
+    truth = part.labelled()[1]
+    losses = task_methods(model.task).loss(replace(model, engine=here).predict_proba(part.items), truth)
+    return losses if weights is None else losses * weights[truth]
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,11 +304,9 @@ class Trial:
         head, engine = moved.start.model, self.prepared.engine
         rows = extract(head.source, test.items, engine=engine, on_error="raise").rows  # from the cache, if there is one
         start = methods.loss(head.outputs(rows), truth)
-        here = replace(engine, cache=False, ray=None, workers=None)  # the body that was judged is converted already
-        best = methods.loss(replace(moved.best.model, engine=here).predict_proba(test.items), truth)
         weights = class_weights_of(self.train, search.class_weight)
-        if weights is not None:
-            start, best = start * weights[truth], best * weights[truth]
+        start = start if weights is None else start * weights[truth]
+        best = judged_losses(moved.best.model, test, engine, weights)  # the body that was judged is converted already
         gain, low, high = paired_difference(start, best, groups=test.groups, level=LEVEL)
         history, early = moved.outcome.history, interim.why if moved.outcome.stopped == "decided" else ""
         return Pilot(

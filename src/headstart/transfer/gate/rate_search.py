@@ -78,16 +78,19 @@ def with_tested_rate(
     if logs is not None and not test.cut:
         test.write(logs / TABLE)
     reporter.line("learning rate", test.sentence)
+    if test.rate is None:
+        return strategy, test.to_dict()
     training = replace(strategy.training, learning_rate=test.rate)
     return with_settings(strategy, training=training), test.to_dict()
 
 
 def _kept(path: Path) -> RangeTest | None:
-    """The test whose curve a table holds; None where there is no such table."""
+    """The test whose curve a table holds; None where there is no such table, or it cannot be read."""
     from headstart.tune.training.range_test import RangeTest as Found
 
-    if not path.is_file():
-        return None
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [(float(row["rate"]), float(row["loss"])) for row in csv.DictReader(file)]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [(float(row["rate"]), float(row["loss"])) for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError, KeyError, csv.Error):
+        return None  # it is tested again
     return Found.of(*zip(*rows, strict=True)) if rows else None

@@ -1,9 +1,10 @@
 """A small search of the settings of a named strategy: learning rate, weight decay and epochs.
 
 Settings are drawn at random by a seed (with so few trials the usual Bayesian samplers draw at random too) and compared
-by successive halving on the parts of the pilot: half of the training items train, a third quarter validates, and the
-items that are evaluated in the end are not seen. The default settings are always among them, are never stopped, and
-are kept unless others have a lower loss by the lower bound of a paired interval.
+by successive halving on the parts of the pilot: half of the training items train, a third quarter validates and
+chooses, and the fourth, which chose nothing, decides. The items that are evaluated in the end are not seen. The default
+settings are always among them, and are kept unless the chosen ones have a lower loss on the fourth quarter by the lower
+bound of a paired interval.
 
 References: Bergstra & Bengio 2012, "Random Search for Hyper-Parameter Optimization"; Li et al. 2018, "Hyperband".
 """
@@ -25,7 +26,7 @@ from headstart.evaluate.intervals.bootstrap import paired_difference
 from headstart.heads import HeadSearch
 from headstart.reporting import Reporter
 from headstart.search.successive_halving import successive_halving
-from headstart.transfer.gate.pilot import pilot_parts
+from headstart.transfer.gate.pilot import judged_losses, pilot_parts
 from headstart.transfer.gate.time_plan import Countdown
 from headstart.transfer.stages.prepare import Prepared
 from headstart.tune.moving.contract import MovingStrategy, with_settings
@@ -57,6 +58,7 @@ class _SettingsTrial:
     number: int
     settings: Mapping[str, Any]  # numbers, by name
     losses: Losses | None = None
+    tested: Losses | None = None  # on the items that decide, after all epochs
     epochs: int = 0
     seconds: float = 0.0
     stopped: str = ""
@@ -129,7 +131,8 @@ def with_searched_settings(
         search: which heads are compared for the start.
         count: number of trials, the default among them.
         seed: of all random numbers.
-        countdown: the remaining seconds, of which the search takes at most two fifths.
+        countdown: the remaining seconds, of which the search takes at most two fifths; without time for all epochs of
+            the default settings these stay.
         logs: folder of ``trials.csv``; None writes none.
         reporter: receives progress and the result.
         fixed: settings that the user chose, which are not searched.
@@ -147,18 +150,20 @@ def with_searched_settings(
         ...     short, prepared, prepared.dataset, HeadSearch(("ridge",)), count=2, seed=0, countdown=Countdown(None),
         ...     logs=None, reporter=silent,
         ... )
-        >>> len(record["trials"]), record["items"], record["valid"]
-        (2, 20, 10)
+        >>> len(record["trials"]), record["items"], record["valid"], record["test"]
+        (2, 20, 10, 10)
     """
+    from headstart.tune.moving.move import class_weights_of
     from headstart.tune.training.optimizer import learning_rate_for
 
-    half, valid, _ = pilot_parts(train, seed)
+    half, valid, test = pilot_parts(train, seed)
     left = countdown.left()
     until = math.inf if left is None else time.perf_counter() + SHARE * left
     rate = learning_rate_for(_body(prepared), strategy.training)
     drawn = draw_settings(strategy.training, rate, count, seed, fixed)
     trials = [_SettingsTrial(number, settings) for number, settings in enumerate(drawn)]
-    runs = _Trainings(strategy, prepared, half, valid, search, seed, until)
+    weights = class_weights_of(train, search.class_weight)
+    runs = _Trainings(strategy, prepared, (half, valid, test), search, seed, until, weights)
     with reporter.progress("searching settings") as step:
 
         def measure(some: Sequence[_SettingsTrial], rung: int) -> None:
@@ -169,14 +174,15 @@ def with_searched_settings(
         successive_halving(
             trials, len(RUNGS), measure=measure, stop_worse=_stop_worse, is_going=lambda t: not t.stopped
         )
-    best, sentence = _decide(trials, valid)
+    best, sentence = _decide(trials, test)
     reporter.line("settings", sentence)
     rows = [one.row() for one in trials]
     if logs is not None:
         _write(logs / TABLE, rows)
     kept = with_settings(strategy, training=replace(strategy.training, **best.settings)) if best.number else strategy
     record = {
-        "trials": rows, "kept": best.number, "items": len(half), "valid": len(valid), "sentence": sentence,
+        "trials": rows, "kept": best.number, "items": len(half), "valid": len(valid), "test": len(test),
+        "sentence": sentence,
     }  # fmt: skip
     return kept, record
 
@@ -187,37 +193,51 @@ def _body(prepared: Prepared) -> Any:
     return trainable(prepared.source).module
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Trainings:
     """Trains trials on half of the items, while time is left."""
 
     strategy: MovingStrategy
     prepared: Prepared
-    half: Dataset
-    valid: Dataset
+    parts: tuple[Dataset, Dataset, Dataset]  # trained on, chosen by, decided by
     search: HeadSearch
     seed: int
     until: float
+    weights: Losses | None
+    slowest: float = 0.0  # seconds of an epoch so far
 
     def measure(self, trial: _SettingsTrial, share: float) -> None:
-        """Train with a share of the trial's epochs; without time it stops, but the first training is always made."""
+        """Train with a share of the trial's epochs; without time for them it stops."""
         from headstart.tune.moving.move import move
 
+        half, valid, test = self.parts
         epochs = max(1, round(float(trial.settings["epochs"]) * share))
         now = time.perf_counter()
-        ahead = trial.seconds * epochs / trial.epochs if trial.epochs else 0.0
-        if now + ahead > self.until and (trial.number or trial.epochs):
-            trial.stopped = NO_TIME
-            return
-        if epochs == trial.epochs:
+        known = epochs == trial.epochs and (share < 1.0 or trial.tested is not None)
+        left = self.until - now
+        if not known and left <= self.slowest * epochs:
+            self._stop(trial)
+        if known or trial.stopped:
             return
         chosen: dict[str, Any] = {**trial.settings, "epochs": epochs}
         training = replace(self.strategy.training, **chosen)
         moved = move(
-            with_settings(self.strategy, training=training), self.prepared.source, self.half, valid=self.valid,
-            seed=self.seed, budget=Budget(), search=self.search, engine=self.prepared.engine, most=2,
+            with_settings(self.strategy, training=training), self.prepared.source, half, valid=valid, seed=self.seed,
+            budget=Budget(seconds=left if math.isfinite(left) else None), search=self.search,
+            engine=self.prepared.engine, most=2,
         )  # fmt: skip
+        if moved.outcome.stopped == "time":  # of a shorter training nothing can be compared
+            self._stop(trial)
+            return
+        if share == 1.0:
+            trial.tested = judged_losses(moved.best.model, test, self.prepared.engine, self.weights)
         trial.losses, trial.epochs, trial.seconds = moved.best.losses, epochs, time.perf_counter() - now
+        self.slowest = max(self.slowest, trial.seconds / epochs)
+
+    def _stop(self, trial: _SettingsTrial) -> None:
+        trial.stopped = NO_TIME
+        if not trial.number:  # without the default nothing can be compared
+            self.until = -math.inf
 
 
 def _stop_worse(trials: Sequence[_SettingsTrial], rung: int) -> None:
@@ -228,20 +248,23 @@ def _stop_worse(trials: Sequence[_SettingsTrial], rung: int) -> None:
             one.stopped = f"among the worse half after {RUNGS[rung]:.0%} of its epochs"
 
 
-def _decide(trials: Sequence[_SettingsTrial], valid: Dataset) -> tuple[_SettingsTrial, str]:
-    """The trial that is kept, and why."""
+def _decide(trials: Sequence[_SettingsTrial], test: Dataset) -> tuple[_SettingsTrial, str]:
+    """The trial that is kept, and why: the validation items choose the best one, the test items decide."""
     default = trials[0]
-    others = [one for one in trials[1:] if not one.stopped and one.losses is not None]
-    where = f"on {len(valid)} validation items, which chose it too"
-    if default.losses is None or not others:
+    others = [one for one in trials[1:] if not one.stopped and one.tested is not None]
+    if default.tested is None:
+        return default, "The default settings stay: there was no time for all of their epochs."
+    if not others:
         late = sum(one.stopped == NO_TIME for one in trials[1:])
         why = "were worse before their last epoch" if not late else f"were stopped, {late} of them for want of time"
         return default, f"The default settings stay: the {len(trials) - 1} other trials {why}."
     best = min(others, key=lambda one: one.loss)
-    assert best.losses is not None  # noqa: S101 (`others` have losses)
-    gain, low, high = paired_difference(default.losses, best.losses, groups=valid.groups, level=LEVEL)
-    interval = f"gain {gain:+.4f} [{low:+.4f}, {high:+.4f}]"
-    change = f"loss {best.loss:.4f} against {default.loss:.4f} by default {where} ({interval})"
+    assert best.tested is not None  # noqa: S101 (`others` were tested)
+    gain, low, high = paired_difference(default.tested, best.tested, groups=test.groups, level=LEVEL)
+    change = (
+        f"loss {best.tested.mean():.4f} against {default.tested.mean():.4f} by default on {len(test)} items that "
+        f"chose nothing (gain {gain:+.4f} [{low:+.4f}, {high:+.4f}])"
+    )
     listed = ", ".join(f"{name.replace('_', ' ')} {value:.2g}" for name, value in best.settings.items())
     if low > 0:
         return best, f"Of {len(trials)} trials {listed} is kept: {change}."

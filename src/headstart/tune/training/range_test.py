@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from headstart.io import atomic_file
 from headstart.reporting import Progress
 from headstart.tune.training.device import (
     autocast,
@@ -96,6 +97,8 @@ class RangeTest:
         """What was found, in one sentence."""
         if self.cut:
             return f"The time limit ended the range test after {len(self.rates)} steps, so the default rate is used."
+        if not len(self.rates):
+            return "The range test found no loss at its first step that is a number, so the default rate is used."
         tried = f"{len(self.rates)} steps from {self.rates[0]:.1e} to {self.rates[-1]:.1e}"
         if self.rate is None or self.steepest is None:
             return f"The range test found no rate at which the loss falls ({tried}), so the default rate is used."
@@ -111,8 +114,7 @@ class RangeTest:
 
     def write(self, path: Path) -> None:
         """Write the curve as a table of CSV: rate, loss and smoothed loss of each step."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with atomic_file(path) as scratch, scratch.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(("rate", "loss", "smoothed"))
             writer.writerows(zip(self.rates.tolist(), self.losses.tolist(), self.smoothed.tolist(), strict=True))
