@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from headstart.sources.toy_shift import toy_shift
 from headstart.transfer.pretrain import pretrain
 from headstart.types import Dataset, Task
 
+module = sys.modules["headstart.transfer.pretrain"]  # the package has the function under this name
 QUICK = {"epochs": 4, "batch_size": 8, "learning_rate": 0.02}
 
 
@@ -50,6 +52,33 @@ def test_a_given_validation_part_chooses_the_epoch():
     data = replace(shift.train.take(range(100)), split=split)
     found = pretrain(data, source=shift.source, training=QUICK, verbose=False)
     assert (found.record["data"]["items"], found.record["held_out"]["items"]) == (80, 20)
+
+
+def test_a_given_validation_part_chooses_the_epoch_without_labels_too():
+    split = np.array(["val"] * 6 + ["train"] * 30)
+    data = replace(noise(36), split=split)
+    found = pretrain(
+        data, architecture="test_resnet", side=32, objective="masked", verbose=False,
+        training={"epochs": 1, "batch_size": 15, "keep_trained": True, "augmentation": "none"},
+    )  # fmt: skip
+    assert (found.record["data"]["items"], found.record["held_out"]["items"]) == (30, 6)
+
+
+def test_a_time_limit_leaves_time_for_judging(monkeypatch):
+    shift, budgets = toy_shift(), []
+
+    def train(start, parts, chosen, budget, context):
+        budgets.append(budget)
+        raise TrainingError("no source to keep")
+
+    monkeypatch.setattr(module, "_train", train)
+    with pytest.raises(TrainingError):
+        pretrain(shift.train.take(range(80)), source=shift.source, time_limit=100, verbose=False)
+    [budget] = budgets
+    assert 85 < budget.seconds <= 95
+    assert budget.again >= 1  # the trained body is judged as its start was
+    assert budget.less(10).seconds < budget.seconds - 20
+    assert budget.less(60).seconds == (budget.seconds - 60) / 2  # a training is not given up for its judging
 
 
 def noise(count):

@@ -9,6 +9,7 @@ from shutil import rmtree
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headstart.data import ReadOptions, union_groups
 from headstart.engine.body.recipe import recipe_key
@@ -25,6 +26,8 @@ from headstart.transfer.pretraining.folder import check_new, write_source
 from headstart.transfer.pretraining.gain import check_better, gain_over_start
 from headstart.transfer.pretraining.objectives import (
     OBJECTIVES,
+    body_of,
+    judged_body,
     judged_by_labels,
     train_on_items,
     unlabelled_record,
@@ -34,6 +37,7 @@ from headstart.transfer.pretraining.start import Start, start_of
 from headstart.transfer.stages.context import Clock, RunContext
 from headstart.transfer.stages.prepare import audit_items
 from headstart.tune.lp_ft import LP_FT
+from headstart.tune.objectives.contract import held_out_items
 from headstart.tune.pretraining import Pretrained, continued, pretrained
 from headstart.tune.scratch import SCRATCH
 from headstart.tune.training.chosen import Chosen, with_chosen
@@ -42,7 +46,8 @@ from headstart.types import ANNOTATION_KINDS, Dataset, Modality, Source, TaskKin
 
 __all__ = ["PretrainedSource", "pretrain"]
 
-AFTERWARDS = 0.05, 0.25  # least and largest share of a time limit that is kept for judging and writing
+WRITING = 0.05  # share of a time limit that is kept for figures, record and files
+BUSIER = 1.2  # a machine may be busier after the training than before it
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +213,8 @@ def _with_labels(
     start: Start, parts: Mapping[str, Dataset], said: _Said, folder: Path | None, context: RunContext
 ) -> Made:
     with context.reporter.progress("pretraining") as step:
-        found = _train(start, parts, said.settings, _budget(folder, step, context), context)
+        budget = replace(_budget(folder, step, context), again=_again(parts))
+        found = _train(start, parts, said.settings, budget, context)
     gain = gain_over_start(found, seed=said.seed)
     if not said.keeps_trained:
         check_better(gain, found.outcome, len(found.held_out), start)
@@ -219,13 +225,21 @@ def _with_labels(
 def _on_items(
     start: Start, parts: Mapping[str, Dataset], said: _Said, folder: Path | None, context: RunContext
 ) -> Made:
-    part = parts["train"]
-    with context.reporter.progress("pretraining") as step:
-        budget = _budget(folder, step, context)
-        before, found = train_on_items(said.objective, start, part, said.settings, seed=said.seed, budget=budget)
-    judged = None
+    part, out = parts["all"], _held_out(parts, said.seed)
+    body, test, before, after = body_of(start, part, said.seed), parts.get("test"), None, 0.0
     if part.task is not None:
-        judged = judged_by_labels(before, found, part, parts.get("test"), context)
+        with context.reporter.progress("judging the start"):
+            before = judged_body(body, part, out, context)
+        after = BUSIER * before.seconds * (1 + (0 if test is None else len(test)) / len(part))
+    with context.reporter.progress("pretraining") as step:
+        budget = _budget(folder, step, context, after)
+        found = train_on_items(
+            said.objective, start, body, part, said.settings, held_out=out, seed=said.seed, budget=budget
+        )
+    judged = None
+    if before is not None:
+        trained = judged_body(found.source, part, out, context)
+        judged = judged_by_labels(before, trained, part.take(found.held_out), test, context)
         if not said.keeps_trained:
             check_better(judged.gain, found.outcome, len(found.held_out), start)
     record = unlabelled_record(
@@ -275,35 +289,47 @@ def _parts(dataset: Dataset, context: RunContext) -> dict[str, Dataset]:
         raise DataError("The given split has no training part; name it 'train', or leave the split out.")
     if len(parts) > 1:
         context.reporter.line("parts", ", ".join(f"{name} {len(part):,}" for name, part in parts.items()))
-    return parts
+    order = np.concatenate([np.flatnonzero(split == name) for name in names if name != "test"])
+    return {**parts, "all": together.take(order)}
+
+
+def _held_out(parts: Mapping[str, Dataset], seed: int) -> NDArray[np.bool_]:
+    """Which items of training and validation choose the epoch: those of the validation part if it is given."""
+    whole = parts["all"]
+    if "val" in parts:
+        return np.arange(len(whole)) >= len(parts["train"])
+    return held_out_items(len(whole), whole.group_codes, seed)
+
+
+def _again(parts: Mapping[str, Dataset]) -> float:
+    """How often the work on the start is done after the training: a head is solved, and a given test part encoded."""
+    return BUSIER * (1 + (len(parts["test"]) if "test" in parts else 0) / len(parts["all"]))
 
 
 def _train(
     start: Start, parts: Mapping[str, Dataset], chosen: Chosen | None, budget: Budget, context: RunContext
 ) -> Pretrained:
+    # under a limit nothing is taken from the store: what the start takes tells what the trained body will take
+    engine = context.engine if budget.seconds is None else replace(context.engine, cache=False)
     if start.is_random:
         return pretrained(
             start.source, parts["train"], strategy=with_chosen(SCRATCH, chosen), valid=parts.get("val"),
-            seed=context.seed, budget=budget, engine=context.engine,
+            seed=context.seed, budget=budget, engine=engine,
         )  # fmt: skip
     return continued(
         start.source, parts["train"], strategy=with_chosen(LP_FT, chosen), valid=parts.get("val"),
-        seed=context.seed, budget=budget, engine=context.engine,
+        seed=context.seed, budget=budget, engine=engine,
     )  # fmt: skip
 
 
-def _budget(folder: Path | None, step: Progress, context: RunContext) -> Budget:
+def _budget(folder: Path | None, step: Progress, context: RunContext, after: float = 0.0) -> Budget:
+    """The time that is left, without that of writing, and of ``after`` seconds of judging, at most half of it."""
     left = context.clock.left()
+    rest = 0.0 if left is None else max(left - WRITING * (context.clock.limit or 0.0), 0.0)
     return Budget(
-        seconds=None if left is None else max(left - _afterwards(context), 0.0),
-        folder=folder, logs=folder and folder / "logs", progress=step,
+        seconds=None if left is None else max(rest - after, rest / 2), folder=folder,
+        logs=folder and folder / "logs", progress=step,
     )  # fmt: skip
-
-
-def _afterwards(context: RunContext) -> float:
-    """Seconds to keep for judging and writing: half of what reading and auditing took, which read the same items."""
-    limit, (least, most) = context.clock.limit or 0.0, AFTERWARDS
-    return min(max(least * limit, context.clock.elapsed / 2), most * limit)
 
 
 def _report(record: Mapping[str, Any], reporter: Reporter) -> None:

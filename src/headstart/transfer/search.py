@@ -266,6 +266,8 @@ def _decided_tuning(
     reporter, default = context.reporter, items.default
     moved = moved_by(found, items, context)
     if moved is None or moved.frozen is None:
+        if moved is not None:
+            moved.clear()
         reporter.result("decision", "No fine-tuning was trained to its end; the default stays.")
         report_judged(default, reporter)
         return default, None, None

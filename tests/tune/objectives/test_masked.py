@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.errors import DataError
+from headstart.errors import DataError, ParameterError
 from headstart.sources.bodies.trainable import Trainable
+from headstart.tune.objectives.contrastive import ContrastiveViews
 from headstart.tune.objectives.masked import Masked, covered
 
 
@@ -39,3 +40,12 @@ def test_removed_words_are_asked_and_special_tokens_stay():
 def test_other_items_are_refused():
     with pytest.raises(DataError, match="contrastive"):
         Masked().task(body("pictures"), 4, [])
+
+
+def test_a_share_that_leaves_nothing_to_learn_from_is_refused():
+    for share in (0, 1, -1, 2.0, "half"):
+        with pytest.raises(ParameterError, match="'share' parameter of Masked"):
+            Masked(share=share)
+    for wrong in ({"temperature": 0.0}, {"projection": 0}):
+        with pytest.raises(ParameterError, match="of ContrastiveViews"):
+            ContrastiveViews(**wrong)

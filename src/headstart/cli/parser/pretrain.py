@@ -54,12 +54,13 @@ def add(verbs: Verbs[Parser]) -> None:
     add_out(group, "DIR", "new folder for the source, which --source local:DIR opens", required=True)
     add_time_limit(group, "limit of everything, such as 90s or 10m")
     group = add_training(
-        parser, "how to train (random weights: 30 epochs at 1e-3, without labels 50; with --source as by lp_ft)"
+        parser,
+        "how to train (random weights: 30 epochs at 1e-3, --source: 5 epochs; without labels 50 and 10)",
     )
     group.add_argument("--side", type=count, metavar="PIXELS", help="side of the input pictures of --architecture")
     group.add_argument("--license", metavar="NAME", help="licence of the trained weights, for the card")
     add_seed(group, "weights, held-out items, order and augmentation")
     add_reading(parser, label=False)
-    add_encoding(parser, cluster=True, batches="; also in a step of the training (there 32)")
+    add_encoding(parser, cluster=True, batches="; also in a step of the training (there 32, without labels 64)")
     add_config(parser)
     add_common(parser)

@@ -60,7 +60,8 @@ def check_better(gain: Gain, outcome: Outcome, items: int, start: Start) -> None
     facts = gain.to_dict()
     if is_better(facts):
         return
-    what = "Use more items" if outcome.stopped == "no longer better" else "Train for more epochs or on more items"
+    ways = {"no longer better": "Use more items", "time": "Give a longer --time-limit"}
+    what = ways.get(outcome.stopped, "Train for more epochs or on more items")
     raise TrainingError(
         f"The body that was trained from {start.words} is not shown to be better than that start, so there is no "
         f"source to keep: on {items:,} held-out items, each with a closed-form head, it differs by "

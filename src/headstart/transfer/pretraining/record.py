@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from headstart.evaluate.evaluation import evaluate_predictions
 from headstart.model import TransferModel
 from headstart.tasks import task_methods
@@ -14,9 +17,9 @@ from headstart.tune.moving.candidates import ValidatedModel
 from headstart.tune.pretraining import Pretrained
 from headstart.tune.training.chosen import Chosen
 from headstart.tune.training.job import Outcome
-from headstart.types import Dataset
+from headstart.types import Dataset, Task
 
-__all__ = ["about_start", "figures_of", "labelled_record", "training_facts"]
+__all__ = ["about_start", "figures_of", "figures_of_outputs", "labelled_record", "training_facts"]
 
 
 def about_start(start: Start, parameters: int | None, licence: str | None) -> dict[str, Any]:
@@ -107,7 +110,7 @@ def labelled_record(
 def _judged(one: ValidatedModel, part: Dataset) -> dict[str, Any]:
     """The main metric of a judged network on the items that it was judged on."""
     task = one.model.task
-    return _figures(task, part, task_methods(task).outputs(one.scores, one.model.head.calibration))
+    return figures_of_outputs(task, part, task_methods(task).outputs(one.scores, one.model.head.calibration))
 
 
 def figures_of(model: TransferModel, part: Dataset) -> dict[str, Any]:
@@ -124,10 +127,23 @@ def figures_of(model: TransferModel, part: Dataset) -> dict[str, Any]:
         >>> figures_of(continued(shift.source, shift.train.take(range(80))).model, shift.test.take(range(20)))["metric"]
         'accuracy'
     """
-    return _figures(model.task, part, model.predict_proba(part.items))
+    return figures_of_outputs(model.task, part, model.predict_proba(part.items))
 
 
-def _figures(task: Any, part: Dataset, outputs: Any) -> dict[str, Any]:
+def figures_of_outputs(task: Task, part: Dataset, outputs: NDArray[np.float64]) -> dict[str, Any]:
+    """The main metric of what a model says of labelled items.
+
+    Args:
+        task: of the items.
+        part: labelled items.
+        outputs: (m, k) of the model.
+
+    Examples:
+        >>> task = Task("classification", ("a", "b"))
+        >>> part = Dataset("xy", ("0", "1"), "text", task, np.array([0, 1]))
+        >>> figures_of_outputs(task, part, np.array([[0.9, 0.1], [0.7, 0.3]]))["value"]
+        0.5
+    """
     evaluation = evaluate_predictions(task, part.labelled()[1], outputs, groups=part.groups)
     main = evaluation.metrics[evaluation.main]
     return {"metric": evaluation.main, **main.to_dict(), "items": evaluation.n}

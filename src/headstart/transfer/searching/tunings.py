@@ -20,6 +20,7 @@ from headstart.search.space import Point
 from headstart.search.tuning_space import Tuning, TuningSpace, tuning_space
 from headstart.search.winners_curse import expected_maximum
 from headstart.tasks import base_dataset
+from headstart.transfer.gate.forecast import TIMING
 from headstart.transfer.gate.move_body import MovedBody, move_body
 from headstart.transfer.gate.pilot import Cost, Trial
 from headstart.transfer.searching.decision import Lead
@@ -148,7 +149,7 @@ def search_tunings(
     rest = SPARE + 2 * (items.default.seconds - items.default.solving)
     if left is not None:
         with reporter.progress("timing a few steps"):
-            cost = Trial(LP_FT, items.prepared, train, context.seed).cost()
+            cost = Trial(LP_FT, items.prepared, train, context.seed).cost(TIMING * max(left, 0.0))
         forecast.seed(Size("training", float(cost.epochs)), RACED * _seconds(cost, train, valid))
     budget = SearchBudget(
         TRIES if tries is None and left is None else tries, clock.left(), generation=generation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
@@ -125,7 +126,7 @@ def trained_without_labels(
     source: Source,
     items: Sequence[Any],
     *,
-    groups: NDArray[np.int64] | None = None,
+    held_out: NDArray[np.bool_] | None = None,
     seed: int = 0,
     budget: Budget = Budget(),
 ) -> WithoutLabels:
@@ -135,7 +136,7 @@ def trained_without_labels(
         objective: makes the task.
         source: gives body and weights.
         items: 20 or more.
-        groups: (n,) codes of items that are held out together.
+        held_out: (n,) which items choose the epoch; None for those of `held_out_items`.
         seed: of all random numbers.
         budget: time limit, checkpoints and logs.
 
@@ -153,11 +154,12 @@ def trained_without_labels(
         >>> found.source.info.name, len(found.held_out)
         ('timm:test_resnet (untrained, seed 0) (masked parts)', 5)
     """
+    began = time.perf_counter()
     body = trainable(source)
     if len(items) < FEWEST:
         raise DataError(f"A training without labels needs at least {FEWEST} items. Got {len(items)}.")
-    out = held_out_items(len(items), groups, seed)
-    seen, held_out = np.flatnonzero(~out), np.flatnonzero(out)
+    out = held_out_items(len(items), None, seed) if held_out is None else held_out
+    seen, others = np.flatnonzero(~out), np.flatnonzero(out)
     training = objective.training
     sample = [source.prepare(items[k]) for k in seen[:2].tolist()]
     with torch.inference_mode():
@@ -173,7 +175,7 @@ def trained_without_labels(
         )  # fmt: skip
 
     network = _Decoded(body, task.decoder)
-    judging = batches(held_out)
+    judging = batches(others)
 
     def loss(batch: Batch) -> Tensor:
         return task.loss(network(batch.inputs["inputs"]), batch.inputs) * batch.share
@@ -194,11 +196,12 @@ def trained_without_labels(
     job = Job(network, groups_of, batches(seen), loss, validate)
     contents = (item_digest(item, source.info.modality) or b"unreadable" for item in items)
     key = training_key((objective, body_key(source), seed), *contents, seen.tobytes())
-    outcome = run_training(job, training, key=key, items=len(seen), seed=seed, budget=budget)
-    check_trained(outcome, source.info.name)
+    left = budget.less(time.perf_counter() - began)
+    outcome = run_training(job, training, key=key, items=len(seen), seed=seed, budget=left)
+    check_trained(outcome, source.info.name.partition(" (")[0])
     trained = cast("TrainableSource", source)  # `trainable` raised otherwise
     made = trained.with_module(frozen_copy(network.body), f"{source.info.name} ({objective.name})")
-    return WithoutLabels(cast("TrainableSource", made), outcome, seen, held_out)
+    return WithoutLabels(cast("TrainableSource", made), outcome, seen, others)
 
 
 class _Decoded(nn.Module):

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.errors import DataError
+from headstart.params import check_number
 from headstart.sources.bodies.trainable import Trainable
 from headstart.tune.augmentation.choice import augmentation_for
 from headstart.tune.augmentation.pictures import PictureAugmentation
@@ -52,6 +53,10 @@ class ContrastiveViews:
     temperature: float = 0.5
     projection: int = 128
     name: str = "contrastive views"
+
+    def __post_init__(self) -> None:
+        check_number(self.temperature, "temperature", type(self).__name__, low=0, open_low=True)
+        check_number(self.projection, "projection", type(self).__name__, low=1, high=100_000, integer=True)
 
     def task(self, body: Trainable, width: int, prepared: Sequence[Any]) -> MadeTask:  # noqa: ARG002 (as of others)
         """Find the other view of each item among all views of the batch.

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from headstart.errors import DataError
+from headstart.params import check_number
 from headstart.sources.bodies.trainable import Trainable
 from headstart.tune.augmentation.pictures import PictureAugmentation
 from headstart.tune.objectives.contract import MadeTask
@@ -43,7 +44,7 @@ class Masked:
 
     Attributes:
         training: the settings.
-        share: of an item's cells or words that are hidden, 0.5.
+        share: of an item's cells or words that are hidden, 0.05 to 0.95; 0.5.
         name: for the record.
 
     Examples:
@@ -54,6 +55,10 @@ class Masked:
     training: Training = Training(epochs=50, batch_size=64, learning_rate=1e-3)
     share: float = 0.5
     name: str = "masked parts"
+
+    def __post_init__(self) -> None:
+        # a share that would hide no cell, or all of them, leaves nothing to learn from
+        check_number(self.share, "share", type(self).__name__, low=0.05, high=0.95)
 
     def task(self, body: Trainable, width: int, prepared: Sequence[Any]) -> MadeTask:
         """Predict what is hidden.

@@ -147,11 +147,16 @@ def check_trained(outcome: Outcome, name: str) -> None:
         >>> check_trained(Outcome("done", 2, 20, 0.5, 0.5, 3.0, 200.0), "resnet18")
         Traceback (most recent call last):
         headstart.errors.TrainingError: The training of 'resnet18' did not improve it, so there is no source to keep...
+        >>> check_trained(Outcome("time", 0, 0, 0.5, 0.5, 3.0, 0.0), "resnet18")
+        Traceback (most recent call last):
+        headstart.errors.TrainingError: ...The time limit ended it; a longer --time-limit allows more steps.
     """
     if outcome.kept_epoch == 0:
         why = f" {outcome.note}" if outcome.note else ""
+        what = "Train for more epochs, at a higher learning rate, in smaller batches, or on more items."
+        if outcome.stopped == "time":
+            what = "The time limit ended it; a longer --time-limit allows more steps."
         raise TrainingError(
             f"The training of '{name}' did not improve it, so there is no source to keep: the best weights are "
-            f"{outcome.kept} ({outcome.steps} steps).{why} Train for more epochs, at a higher learning rate, in "
-            "smaller batches, or on more items."
+            f"{outcome.kept} ({outcome.steps} steps).{why} {what}"
         )

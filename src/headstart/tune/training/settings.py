@@ -163,6 +163,8 @@ class Budget:
         parallel: sums gradients over several processes; None for one process.
         judging: seconds after ``seconds`` in which the candidates are judged; those that would not fit are left out.
             None for no limit.
+        again: how many times what precedes the training (encoding items, solving the head of the start) is needed after
+            it too, such as 1 if the trained body is judged as its start was; `less` leaves time for it.
         watch: told of the validation losses, and may end the training early; None for none, and on a cluster.
         on_epoch: called after each epoch with its row of ``training.csv``: epoch, step, loss, validation loss, rate and
             seconds. If it returns False, the training ends there and keeps the best weights so far; any other value,
@@ -191,6 +193,7 @@ class Budget:
     on_epoch: OnEpoch | None = None
     judging: float | None = None
     watch: Watch | None = None
+    again: float = 0.0
 
     def end_of_judging(self, began: float) -> float:
         """When the candidates must be judged if the training began at this time; infinite without a limit.
@@ -204,8 +207,15 @@ class Budget:
     def less(self, spent: float) -> Budget:
         """The same budget after ``spent`` seconds of other work, with a limit of 0 seconds at least.
 
+        ``again`` times as many are kept for later, but at most half of what is left.
+
         Examples:
             >>> Budget(seconds=60).less(15).seconds, Budget(seconds=60).less(75).seconds, Budget().less(75).seconds
-            (45, 0.0, None)
+            (45.0, 0.0, None)
+            >>> Budget(seconds=60, again=1.0).less(15)
+            Budget(seconds=30.0, ...again=0.0)
         """
-        return self if self.seconds is None else replace(self, seconds=max(self.seconds - spent, 0.0))
+        if self.seconds is None:
+            return self
+        rest = max(self.seconds - spent, 0.0)
+        return replace(self, seconds=max(rest - self.again * spent, rest / 2 if self.again else rest), again=0.0)
