@@ -46,6 +46,12 @@ def domains(seed: int = 0, n: int = 30, m: int = 25, d: int = 4) -> tuple[np.nda
     return xs, ys, xt
 
 
+def scaled(xs: np.ndarray, xt: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of both domains divided by their scale within the domains, and this scale."""
+    scale = np.sqrt((xs.var(axis=0) + xt.var(axis=0)) / 2)
+    return xs / scale, xt / scale, scale
+
+
 def from_quapy() -> dict[str, Any]:
     import quapy
     from quapy.functional import normalize_prevalence
@@ -79,14 +85,15 @@ def from_pot() -> dict[str, Any]:
     unbalanced = ot.sinkhorn_unbalanced(
         a, b, cost, 0.1, 0.5, method="sinkhorn_stabilized", numItermax=20_000, stopThr=1e-14
     )
-    moments = (xs.mean(axis=0), xt.mean(axis=0), np.cov(xs.T, bias=True), np.cov(xt.T, bias=True))
+    zs, zt, scale = scaled(xs, xt)
+    moments = (zs.mean(axis=0), zt.mean(axis=0), np.cov(zs.T, bias=True), np.cov(zt.T, bias=True))
     weight, bias = ot.gaussian.bures_wasserstein_mapping(*moments)
     return {
         "version": ot.__version__,
         "balanced": (balanced / balanced.sum(axis=1, keepdims=True) @ xt).tolist(),
         "unbalanced": (unbalanced / unbalanced.sum(axis=1, keepdims=True) @ xt).tolist(),
         "unbalanced mass": (unbalanced.sum(axis=1) * len(xs)).tolist(),
-        "linear monge": (xs @ weight + bias).tolist(),
+        "linear monge": ((zs @ weight + bias) * scale).tolist(),
     }
 
 
@@ -97,15 +104,15 @@ def from_skada() -> dict[str, Any]:
     x, side = np.vstack([xs, xt]), np.r_[np.ones(len(xs)), -np.ones(len(xt))].astype(int)
     y = np.r_[ys, -np.ones(len(xt))].astype(int)
 
-    def mapped(adapter):
-        out = np.asarray(adapter.fit_transform(x, y, sample_domain=side))
+    def mapped(adapter, x, scale=1.0):
+        out = scale * np.asarray(adapter.fit_transform(x, y, sample_domain=side))
         return {"source": out[: len(xs)].tolist(), "target": out[len(xs) :].tolist()}
 
-    alignment = mapped(skada.SubspaceAlignmentAdapter(n_components=2, random_state=0))
+    alignment = mapped(skada.SubspaceAlignmentAdapter(n_components=2, random_state=0), x)
+    *rows, scale = scaled(xs, xt)
     return {
         "version": skada.__version__,
-        "coral": mapped(skada.CORALAdapter()),
-        "coral 0.2": mapped(skada.CORALAdapter(reg=0.2)),
+        "coral 0.2": mapped(skada.CORALAdapter(reg=0.2), np.vstack(rows), scale),
         "subspace alignment": alignment,
     }
 

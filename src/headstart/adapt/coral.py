@@ -2,8 +2,9 @@
 
     x ↦ (x - μ_S) C_S^{-½} C_T^{½} + μ_T.
 
-The covariances are shrunk; with fewer rows than columns they have no inverse otherwise. Where the domains differ by
-more than such a map, CORAL can do harm: choose it by an unlabelled score, never blindly.
+Columns are divided by their scale within the domains first. The covariances are shrunk; with fewer rows than columns
+they have no inverse otherwise. Where the domains differ by more than such a map, CORAL can do harm: choose it by an
+unlabelled score, never blindly.
 
 Reference: Sun, Feng & Saenko, "Return of Frustratingly Easy Domain Adaptation", AAAI 2016.
 """
@@ -16,12 +17,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from headstart.adapt.domains.covariance import gaussian_of, power
+from headstart.adapt.domains.covariance import power
 from headstart.adapt.domains.rows import check_domains, share_weights
+from headstart.adapt.domains.span import SpanMap, matching_map
 from headstart.linear.affine import AffineMap, identity_map
 from headstart.params import check_number
 
 __all__ = ["Coral"]
+
+Array = NDArray[np.float64]
 
 
 @dataclass
@@ -29,9 +33,9 @@ class Coral:
     """CORAL.
 
     Args:
-        shrinkage: s in (1 - s) C + s (tr C / d) I, 0 to 1; default: that of Ledoit and Wolf on standardised columns.
+        shrinkage: s in (1 - s) C + s (tr C / d) I, 0 to 1; default: that of Ledoit and Wolf.
         identity: multiple of the identity that is added to both covariances, default 0; 1 without shrinkage is the
-            paper's form, which fits features of about unit scale.
+            paper's form, which fits columns of unit scale.
         shares: class shares of the target, for domains whose class shares differ; default: those of the source.
 
     Attributes:
@@ -49,7 +53,7 @@ class Coral:
     shrinkage: float | None = None
     identity: float = 0.0
     shares: tuple[float, ...] | None = None
-    source_map_: AffineMap = field(init=False, repr=False)
+    source_map_: SpanMap = field(init=False, repr=False)
     target_map_: AffineMap = field(init=False, repr=False)
 
     def fit(self, xs: ArrayLike, xt: ArrayLike, ys: ArrayLike | None = None) -> Self:
@@ -68,11 +72,10 @@ class Coral:
             check_number(self.shrinkage, "shrinkage", "Coral", low=0, high=1)
         check_number(self.identity, "identity", "Coral", low=0)
         source, target = check_domains(xs, xt, "Coral")
-        own = gaussian_of(source, share_weights(ys, len(source), self.shares, "Coral"), self.shrinkage)
-        other = gaussian_of(target, np.full(len(target), 1 / len(target)), self.shrinkage)
-        added = self.identity * np.eye(source.shape[1])
-        weight = power(own.covariance + added, -0.5) @ power(other.covariance + added, 0.5)
-        self.source_map_ = AffineMap(weight, other.mean - own.mean @ weight)
+        weights = share_weights(ys, len(source), self.shares, "Coral")
+        self.source_map_ = matching_map(
+            source, weights, target, _whiten_and_colour, shrinkage=self.shrinkage, identity=self.identity
+        )
         self.target_map_ = identity_map(source.shape[1])
         return self
 
@@ -97,3 +100,7 @@ class Coral:
             ParameterError: if d is wrong.
         """
         return self.source_map_.apply(x)
+
+
+def _whiten_and_colour(own: Array, other: Array) -> Array:
+    return np.asarray(power(own, -0.5) @ power(other, 0.5))

@@ -2,7 +2,8 @@
 
     x ↦ (x - μ_S) A + μ_T,   A = C_S^{-½} (C_S^{½} C_T C_S^{½})^{½} C_S^{-½}.
 
-Like CORAL it gives source rows the target's mean and covariance. Of all linear maps that do, it moves the rows least.
+Like CORAL it gives source rows the target's mean and covariance. Of all linear maps that do, it moves the rows least,
+in columns that are divided by their scale within the domains. The covariances are shrunk.
 
 References: Knott & Smith, "On the Optimal Mapping of Distributions", Journal of Optimization Theory and Applications
 1984; Flamary, Lounici & Ferrari, "Concentration Bounds for Linear Monge Mapping Estimation and Optimal Transport Domain
@@ -17,12 +18,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from headstart.adapt.domains.covariance import gaussian_of, power
+from headstart.adapt.domains.covariance import power
 from headstart.adapt.domains.rows import check_domains, share_weights
+from headstart.adapt.domains.span import SpanMap, matching_map
 from headstart.linear.affine import AffineMap, identity_map
 from headstart.params import check_number
 
 __all__ = ["LinearMonge"]
+
+Array = NDArray[np.float64]
 
 
 @dataclass
@@ -30,7 +34,7 @@ class LinearMonge:
     """Linear Monge mapping.
 
     Args:
-        shrinkage: s in (1 - s) C + s (tr C / d) I, 0 to 1; default: that of Ledoit and Wolf on standardised columns.
+        shrinkage: s in (1 - s) C + s (tr C / d) I, 0 to 1; default: that of Ledoit and Wolf.
         shares: class shares of the target, for domains whose class shares differ; default: those of the source.
 
     Attributes:
@@ -46,7 +50,7 @@ class LinearMonge:
 
     shrinkage: float | None = None
     shares: tuple[float, ...] | None = None
-    source_map_: AffineMap = field(init=False, repr=False)
+    source_map_: SpanMap = field(init=False, repr=False)
     target_map_: AffineMap = field(init=False, repr=False)
 
     def fit(self, xs: ArrayLike, xt: ArrayLike, ys: ArrayLike | None = None) -> Self:
@@ -64,11 +68,8 @@ class LinearMonge:
         if self.shrinkage is not None:
             check_number(self.shrinkage, "shrinkage", "LinearMonge", low=0, high=1)
         source, target = check_domains(xs, xt, "LinearMonge")
-        own = gaussian_of(source, share_weights(ys, len(source), self.shares, "LinearMonge"), self.shrinkage)
-        other = gaussian_of(target, np.full(len(target), 1 / len(target)), self.shrinkage)
-        root, inverse = power(own.covariance, 0.5), power(own.covariance, -0.5)
-        weight = inverse @ power(root @ other.covariance @ root, 0.5) @ inverse
-        self.source_map_ = AffineMap(weight, other.mean - own.mean @ weight)
+        weights = share_weights(ys, len(source), self.shares, "LinearMonge")
+        self.source_map_ = matching_map(source, weights, target, _transport, shrinkage=self.shrinkage)
         self.target_map_ = identity_map(source.shape[1])
         return self
 
@@ -93,3 +94,8 @@ class LinearMonge:
             ParameterError: if d is wrong.
         """
         return self.source_map_.apply(x)
+
+
+def _transport(own: Array, other: Array) -> Array:
+    root, inverse = power(own, 0.5), power(own, -0.5)
+    return np.asarray(inverse @ power(root @ other @ root, 0.5) @ inverse)

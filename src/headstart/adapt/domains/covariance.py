@@ -1,91 +1,40 @@
-"""Covariance matrices with shrinkage, and their powers."""
+"""The shrinkage of a covariance matrix, and powers of it."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.errors import DataError
-
-__all__ = ["Gaussian", "gaussian_of", "ledoit_wolf", "power"]
+__all__ = ["ledoit_wolf", "power"]
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Gaussian:
-    """Mean and covariance of one domain.
-
-    Attributes:
-        mean: (d,) weighted mean.
-        covariance: (d, d) shrunk weighted covariance, with Σw (not Σw - 1) as divisor.
-    """
-
-    mean: Array
-    covariance: Array
-
-
-def ledoit_wolf(z: Array, weights: Array) -> float:
+def ledoit_wolf(z: Array, weights: Array, d: int) -> float:
     """Ledoit-Wolf shrinkage: the weight of a multiple of the identity that minimises the expected squared error.
 
     Reference: Ledoit & Wolf, "A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices", Journal of
     Multivariate Analysis 2004.
 
     Args:
-        z: (n, d) centred rows.
+        z: (n, r) centred rows, in an orthonormal basis of a subspace that has all of them.
         weights: (n,) of sum 1; the formula counts 1 / Σw² rows.
+        d: the number of columns that the rows have outside of this basis.
 
     Examples:
         >>> z = np.array([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])
-        >>> ledoit_wolf(z, np.full(4, 0.25))
+        >>> ledoit_wolf(z, np.full(4, 0.25), 2)
         1.0
     """
-    d = z.shape[1]
     covariance = (z * weights[:, None]).T @ z
-    mean = np.trace(covariance) / d
-    # ‖C‖² and the spread of the rows' own outer products around it; Σ w² stands for 1/n
+    mean = float(np.trace(covariance)) / d
+    # ‖C‖² and the spread of the rows' own outer products around C; Σw² stands for 1/n
     square = float((covariance**2).sum())
     spread = float((weights * (z**2).sum(axis=1) ** 2).sum()) - square
     distance = square - mean**2 * d
-    error = min(spread * float((weights**2).sum()), distance)
-    return 0.0 if error <= 0 and distance > 0 else 1.0 if distance <= 0 else error / distance
-
-
-def gaussian_of(x: Array, weights: Array, shrinkage: float | None) -> Gaussian:
-    """Mean and shrunk covariance of rows.
-
-    Args:
-        x: (n, d) rows.
-        weights: (n,) of sum 1.
-        shrinkage: s in (1 - s) C + s (tr C / d) I; None for that of Ledoit and Wolf on standardised columns, whose
-            result does not depend on the units of the columns.
-
-    Raises:
-        DataError: if all rows are the same.
-
-    Examples:
-        >>> gaussian_of(np.array([[0.0, 0.0], [2.0, 4.0]]), np.array([0.5, 0.5]), 0.0).covariance
-        array([[1., 2.],
-               [2., 4.]])
-    """
-    mean = weights @ x
-    z = x - mean
-    scale = np.sqrt(weights @ z**2)
-    if not scale.any():
-        raise DataError("A covariance needs rows that differ. All rows of a domain are the same.")
-    if shrinkage is None:
-        scale = np.where(scale > 0, scale, 1.0)
-        z = z / scale
-        part = ledoit_wolf(z, weights)
-        return Gaussian(mean, _shrunk((z * weights[:, None]).T @ z, part) * np.outer(scale, scale))
-    return Gaussian(mean, _shrunk((z * weights[:, None]).T @ z, shrinkage))
-
-
-def _shrunk(covariance: Array, part: float) -> Array:
-    d = len(covariance)
-    return np.asarray((1 - part) * covariance + part * np.trace(covariance) / d * np.eye(d))
+    if distance <= 0:
+        return 1.0
+    return float(np.clip(spread * float((weights**2).sum()) / distance, 0.0, 1.0))
 
 
 def power(matrix: Array, exponent: float) -> Array:
