@@ -210,6 +210,7 @@ def session(cache, tmp_path, monkeypatch, capsys):
     return printed
 
 
+@pytest.mark.ci  # a whole fit, which converts two bodies
 def test_the_session_of_the_readmes_is_what_the_code_prints(session):
     """Line by line, but for numbers, which differ a little from machine to machine."""
     table = ROOT / "src" / "headstart" / "assets" / "support_requests.csv"
