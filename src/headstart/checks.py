@@ -294,8 +294,8 @@ def _opened_again(source: Source) -> Iterator[Source | None]:
     """The source as another process opens it from its saved files; None for a user's module, which is not saved."""
     with tempfile.TemporaryDirectory() as folder:
         name = source.save(Path(folder) / "body")["name"]
-        if name == "local:.":
-            name = f"local:{Path(folder) / 'body'}"
+        if name.endswith(":."):  # what was written into the folder
+            name = f"{name[:-1]}{Path(folder) / 'body'}"
         yield None if name.startswith("module:") else open_source(name, modality=source.info.modality)
 
 

@@ -18,6 +18,7 @@ from headstart.types import Modality, Source, SourceInfo
 __all__ = ["SOURCES", "card_of", "describe", "list_sources", "open_saved", "open_source"]
 
 SOURCES: Registry[Scheme] = Registry("source")
+SOURCES.register("adapted", "headstart.sources.adapted:SCHEME")
 SOURCES.register("columns", "headstart.sources.columns:SCHEME")
 SOURCES.register("fused", "headstart.sources.fused:SCHEME")
 SOURCES.register("headstart", "headstart.sources.embedded:SCHEME")
@@ -30,9 +31,9 @@ SOURCES.register("toy", "headstart.sources.toy:SCHEME")
 SOURCES.register("vector", "headstart.sources.vector:SCHEME")
 
 # A saved model may name only sources that come with it or with the install: it must not fetch or read anything else.
-BUILT_IN = ("columns", "fused", "headstart", "hf", "keras", "local", "module", "timm", "toy", "vector")
-COPIED = ("columns", "fused", "local")  # `Source.save` writes them into the model folder
-UNNAMED = ("columns", "fused", "module", "toy")  # made by other options or from Python, or for tests
+BUILT_IN = ("adapted", "columns", "fused", "headstart", "hf", "keras", "local", "module", "timm", "toy", "vector")
+COPIED = ("adapted", "columns", "fused", "local")  # `Source.save` writes them into the model folder
+UNNAMED = ("adapted", "columns", "fused", "module", "toy")  # made by other options or from Python, or for tests
 INSTALLED = ("headstart", "module", "toy", "vector")  # `Source.save` stores their name only
 
 
