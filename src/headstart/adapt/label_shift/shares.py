@@ -34,6 +34,11 @@ class ShareEstimate:
         p_value: probability of a change of some share at least this large, in standard errors, if no share changed.
         condition: condition number of the confusion matrix by class; nan for EM, which inverts none.
         smallest_singular_value: of the joint confusion matrix, which bounds the error of BBSE; nan for EM.
+
+    Examples:
+        >>> half, quarter = np.array([0.5, 0.5]), np.array([0.25, 0.75])
+        >>> ShareEstimate("em", half, quarter, quarter, quarter, 0.95, 0.01).weights
+        array([0.5, 1.5])
     """
 
     method: str
@@ -48,24 +53,12 @@ class ShareEstimate:
 
     @property
     def weights(self) -> Array:
-        """(C,) new share divided by the old one: the weight of a labelled item by its class; 0 without items.
-
-        Examples:
-            >>> half, third = np.array([0.5, 0.5]), np.array([0.25, 0.75])
-            >>> ShareEstimate("em", half, third, third, third, 0.95, 0.01).weights
-            array([0.5, 1.5])
-        """
+        """(C,) new share divided by the old one: the weight of a labelled item by its class; 0 without items."""
         known = self.source_shares > 0
         return np.divide(self.shares, self.source_shares, out=np.zeros_like(self.shares), where=known)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; None for nan.
-
-        Examples:
-            >>> half = np.array([0.5, 0.5])
-            >>> ShareEstimate("em", half, half, half, half, 0.95, 1.0).to_dict()["condition"] is None
-            True
-        """
+        """Plain JSON values; None for nan."""
         numbers = {
             "p_value": self.p_value, "condition": self.condition,
             "smallest_singular_value": self.smallest_singular_value,
@@ -91,6 +84,11 @@ class Outputs:
         new: (m, K) probabilities of the new items.
         present: (K,) positions of these classes among all C.
         classes: C.
+
+    Examples:
+        >>> inputs = Outputs(np.eye(2), np.array([0, 1]), np.eye(2), np.array([0, 2]), 3)
+        >>> inputs.spread(inputs.shares)
+        array([0.5, 0. , 0.5])
     """
 
     left_out: Array
