@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from headstart.transfer.annotating.run import AnnotationRun
     from headstart.transfer.audit_labels import audit_labels
     from headstart.transfer.compare_models import ModelComparison, compare
+    from headstart.transfer.continual import ContinualRun, continual
     from headstart.transfer.drift import drift
     from headstart.transfer.drifting.result import Drift
     from headstart.transfer.evaluate import ModelEvaluation
@@ -44,6 +45,7 @@ __all__ = [
     "AnnotationEvaluation",
     "AnnotationModel",
     "AnnotationRun",
+    "ContinualRun",
     "Drift",
     "Engine",
     "ModelComparison",
@@ -57,6 +59,7 @@ __all__ = [
     "TransferRegressor",
     "audit_labels",
     "compare",
+    "continual",
     "describe",
     "drift",
     "evaluate",
@@ -82,6 +85,7 @@ _WHERE = {
     "AnnotationEvaluation": "headstart.transfer.annotating.evaluate",
     "AnnotationModel": "headstart.model",
     "AnnotationRun": "headstart.transfer.annotating.run",
+    "ContinualRun": "headstart.transfer.continual",
     "Drift": "headstart.transfer.drifting.result",
     "Engine": "headstart.engine.options",
     "ModelComparison": "headstart.transfer.compare_models",
@@ -95,6 +99,7 @@ _WHERE = {
     "TransferRegressor": "headstart.estimators",
     "audit_labels": "headstart.transfer.audit_labels",
     "compare": "headstart.transfer.compare_models",
+    "continual": "headstart.transfer.continual",
     "describe": "headstart.sources",
     "drift": "headstart.transfer.drift",
     "fit": "headstart.transfer",

@@ -11,8 +11,9 @@ from headstart.io.files import read_json
 __all__ = ["RUN_FILES", "check_replaceable", "is_run"]
 
 RUN_FILES = {
-    "README.md", "body", "calibration.json", "certainty.safetensors", "classes.json", "config.json", "current",
-    "head.skops", "logs", "manifest.json", "metrics.json", "model.safetensors", "moments.safetensors",
+    "README.md", "body", "calibration.json", "certainty.safetensors", "classes.json", "config.json",
+    "continual.json", "current",
+    "head.skops", "logs", "manifest.json", "matrix.csv", "metrics.json", "model.safetensors", "moments.safetensors",
     "predictions.parquet", "report.html", "splits.parquet", "versions",
 }  # fmt: skip
 """Names of what a run folder holds; whatever else is there belongs to the user."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from headstart import __version__
 from headstart.cli.parser import (
     compare,
+    continual,
     distill,
     drift,
     embed,
@@ -70,6 +71,7 @@ def build_parser() -> Parser:
     teach.add_forget(verbs)
     teach.add_log(verbs)
     teach.add_rollback(verbs)
+    continual.add(verbs)
     tools.add_sources(verbs)
     tools.add_cache(verbs)
     tools.add_doctor(verbs)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from headstart.engine.options import Engine
 from headstart.heads import HeadSearch
@@ -21,7 +22,9 @@ from headstart.tune.training.run import run_training, training_key
 from headstart.tune.training.settings import Budget
 from headstart.types import Dataset, Source
 
-__all__ = ["Trained", "fine_tuned_source", "train_network"]
+__all__ = ["SourceHead", "Trained", "fine_tuned_source", "train_network"]
+
+SourceHead = Callable[[nn.Module, Any], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +51,7 @@ def train_network(
     budget: Budget = Budget(),
     engine: Engine = Engine(),
     shared: SharedWork | None = None,
+    source_head: SourceHead | None = None,
 ) -> Trained:
     """Fine-tune body and head on all items; the weights of the last step are kept.
 
@@ -59,6 +63,8 @@ def train_network(
         budget: time limit, checkpoints and logs.
         engine: how items are encoded, when the head of the start is solved.
         shared: body and prepared items of several trainings, one after the other; None for a body of its own.
+        source_head: the head of an earlier task, a function of (body, inputs) that returns logits, in place of the
+            body's own source head; None for that.
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
@@ -77,6 +83,8 @@ def train_network(
     began = time.perf_counter()
     start = solved_start(source, train_part, search=HeadSearch(), seed=seed, engine=engine)
     setting = make_setting(strategy, source, train_part, start, seed=seed, budget=budget, shared=shared)
+    if source_head is not None:
+        setting.network.trainable = replace(setting.network.trainable, source_head=source_head)
     plan = plan_of(strategy, setting)
     before = setting.network.state()
     outcome = run_training(

@@ -13,15 +13,25 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.errors import SourceError
+from headstart.heads import FittedHead
 from headstart.sources.bodies.copies import frozen_copy
 from headstart.sources.bodies.parameter_groups import used_parameters
 from headstart.sources.bodies.trainable import Trainable
 from headstart.tune.moving.plan import Setting
+from headstart.tune.network.solved_head import TorchHead
 from headstart.tune.training.batches import ItemBatches
 from headstart.tune.training.device import best_device, to_device
 from headstart.tune.training.job import ParameterGroup
+from headstart.types import Task
 
-__all__ = ["frozen_body", "outputs_of", "running_statistics_kept", "source_head_groups", "source_head_of"]
+__all__ = [
+    "fixed_source_head",
+    "frozen_body",
+    "outputs_of",
+    "running_statistics_kept",
+    "source_head_groups",
+    "source_head_of",
+]
 
 BATCH_SIZE = 64  # items in one forward pass
 
@@ -57,6 +67,38 @@ def running_statistics_kept(body: nn.Module) -> Iterator[None]:
     finally:
         for part in following:
             part.track_running_stats = True
+
+
+def fixed_source_head(
+    head: FittedHead, task: Task, forward: Callable[[Any, Any], list[Tensor]]
+) -> Callable[[nn.Module, Any], Tensor]:
+    """A head of an earlier task as a source head, whose weights are not trained.
+
+    Args:
+        head: a linear head on the rows of all blocks.
+        task: its label schema.
+        forward: a function of (module, batch) that returns the rows of each block.
+
+    Returns:
+        A function of (module, batch) that returns the head's calibrated logits.
+
+    Examples:
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> from headstart.tune.lp_ft import LP_FT
+        >>> from headstart.tune.moving.toy import toy_setting
+        >>> setting = toy_setting(LP_FT)
+        >>> body = setting.network.trainable
+        >>> run = fixed_source_head(setting.start.head, setting.task, body.forward)
+        >>> run(body.module, setting.batches.inputs([0, 1, 2])).shape
+        torch.Size([3, 2])
+    """
+    layer = TorchHead(head, task).to(best_device()).requires_grad_(requires_grad=False)
+
+    def logits(body: nn.Module, inputs: Any) -> Tensor:
+        found: Tensor = layer(torch.cat([block.float() for block in forward(body, inputs)], dim=1))
+        return found
+
+    return logits
 
 
 def source_head_of(trainable: Trainable, source: str, name: str) -> Callable[[nn.Module, Any], Tensor]:
