@@ -117,8 +117,9 @@ class OptimalTransport:
 
     Attributes:
         target_map_: the identity: target rows stay as they are.
-        mass_: (n,) mass that the plan takes from each of its source rows, times their number; 1 in a balanced plan. In
-            an unbalanced one, rows without a counterpart have little, and may be weighted by it.
+        mass_: (n,) mass that the plan takes from each of its source rows, divided by the weight of the row: 1 in a
+            balanced plan, up to what 5,000 steps leave. In an unbalanced one, rows without a counterpart have little,
+            and may be weighted by it.
 
     Examples:
         >>> rng = np.random.default_rng(0)
