@@ -20,8 +20,8 @@ from headstart.cli.main import build_parser
 # What each sub-package may import inside its package: other sub-packages, and words at the door. A word at the door
 # that sub-packages import stands here too, with what it imports itself. Nothing else at the door is imported by them.
 ROOMS: dict[str, dict[str, set[str]]] = {
-    "adapt": {"label_shift": set(), "domains": set()},
-    "cli": {"input": set(), "output": {"input"}, "pages": set(), "parser": set()},
+    "adapt": {"label_shift": set(), "domains": set(), "validation": set()},
+    "cli": {"demonstration": set(), "input": set(), "output": {"input"}, "pages": set(), "parser": set()},
     "data": {
         "text": set(),
         "media": {"text"},
@@ -160,6 +160,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "streaming": {"gate"},
         "suggestions": set(),
         "drifting": set(),
+        "adapting": {"drifting"},
         "teaching": {"run"},
         "run": {"stages"},
     },
@@ -188,8 +189,6 @@ ENTRIES = {
     "cli.predict_tasks": "the command predict on the runs of several tasks",
     "cli.fit_zero_shot": "the command fit with --zero-shot",
     "cli.process": "how every command ends: signals, and what is printed at the end",
-    "cli.demo_annotations": "the annotated data of the command demo",
-    "cli.demo_photographs": "the data of the command demo",
     "cli.reference": "run by name: the page of commands",
     "cli.methods": "run by name: the page of methods",
     "model.explaining": "TransferModel.explain, whose work a layer above does",

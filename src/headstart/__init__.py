@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from headstart.model.versions import rollback, versions_of
     from headstart.sources import describe, list_sources, module, open_source
     from headstart.transfer import Ranking, rank
+    from headstart.transfer.adapting.result import Adaptation
     from headstart.transfer.annotating.evaluate import AnnotationEvaluation
     from headstart.transfer.annotating.run import AnnotationRun
     from headstart.transfer.audit_labels import audit_labels
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Adaptation",
     "AnnotationEvaluation",
     "AnnotationModel",
     "AnnotationRun",
@@ -57,6 +59,7 @@ __all__ = [
     "TransferEncoder",
     "TransferModel",
     "TransferRegressor",
+    "adapt",
     "audit_labels",
     "compare",
     "continual",
@@ -82,6 +85,7 @@ __all__ = [
 ]
 
 _WHERE = {
+    "Adaptation": "headstart.transfer.adapting.result",
     "AnnotationEvaluation": "headstart.transfer.annotating.evaluate",
     "AnnotationModel": "headstart.model",
     "AnnotationRun": "headstart.transfer.annotating.run",
@@ -127,6 +131,16 @@ OPERATIONS.register("suggest", "headstart.transfer.suggest:suggest")
 OPERATIONS.register("update", "headstart.transfer.update:update")
 
 
+class _Adapt(ModuleType):
+    """The package `headstart.adapt`, which can also be called as the function of that name."""
+
+    def __call__(self, model: Any, data: Any, **options: Any) -> Adaptation:
+        """Adapt a model to unlabelled items; see `headstart.transfer.adapt.adapt`."""
+        from headstart.transfer.adapt import adapt as adapt_to
+
+        return adapt_to(model, data, **options)
+
+
 class _Evaluate(ModuleType):
     """The module `headstart.evaluate`, which can also be called as the function of that name."""
 
@@ -147,6 +161,8 @@ class _Search(ModuleType):
         return go_through(data, **options)
 
 
+adapt: _Adapt = cast("_Adapt", import_module("headstart.adapt"))
+adapt.__class__ = _Adapt
 evaluate: _Evaluate = cast("_Evaluate", import_module("headstart.evaluate"))
 evaluate.__class__ = _Evaluate
 search: _Search = cast("_Search", import_module("headstart.search"))

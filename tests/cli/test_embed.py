@@ -11,7 +11,7 @@ import pytest
 from safetensors import safe_open
 
 from headstart.annotations import Sentence
-from headstart.cli.demo_annotations import drawn_cells, made_sentences
+from headstart.cli.demonstration.annotations import drawn_cells, made_sentences
 from headstart.cli.main import main
 from headstart.data.annotations.writing import write_annotations
 from headstart.engine.extract import extract

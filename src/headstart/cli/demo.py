@@ -99,7 +99,7 @@ def _texts(table: str, requests: tuple[str, ...], out: Path, reporter: ConsoleRe
 
 
 def _photographs(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
-    from headstart.cli.demo_photographs import RECTANGLE, cut_photographs
+    from headstart.cli.demonstration.photographs import RECTANGLE, cut_photographs
     from headstart.transfer import fit
 
     with TemporaryDirectory(prefix="headstart-demo-") as folder:
@@ -118,19 +118,19 @@ def _voices(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
 
 
 def _words(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
-    from headstart.cli.demo_annotations import in_parts, made_sentences
+    from headstart.cli.demonstration.annotations import in_parts, made_sentences
 
     return _annotated(in_parts(made_sentences(60), made_sentences(120, part="test")), out, reporter)
 
 
 def _boxes(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
-    from headstart.cli.demo_annotations import drawn_objects, in_parts
+    from headstart.cli.demonstration.annotations import drawn_objects, in_parts
 
     return _annotated(in_parts(drawn_objects(24), drawn_objects(16, seed=1)), out, reporter)
 
 
 def _masks(out: Path, reporter: ConsoleReporter) -> dict[str, Any]:
-    from headstart.cli.demo_annotations import drawn_cells, in_parts
+    from headstart.cli.demonstration.annotations import drawn_cells, in_parts
 
     return _annotated(in_parts(drawn_cells(16), drawn_cells(12, seed=1)), out, reporter)
 

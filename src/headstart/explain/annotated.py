@@ -75,7 +75,7 @@ def explain_annotations(
 
     Examples:
         >>> from headstart import fit
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> model = fit(made_sentences(8), source="toy", baselines="none", verbose=False).model
         >>> found = explain_annotations(model, "We asked Viktor Santos why the bridge was closed .", label="person")
         >>> set(found.methods) <= {"leave_one_word_out"}, found.modality

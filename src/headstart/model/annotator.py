@@ -85,7 +85,7 @@ class AnnotationModel:
 
     Examples:
         >>> from headstart import fit
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> spans = run.model.predict(["Ada Rossi flew to Paris on Monday ."])[0]
         >>> {span.label for span in spans} <= {"firm", "person", "place"}
@@ -226,7 +226,7 @@ class AnnotationModel:
         Examples:
             >>> from headstart import fit
             >>> from headstart.annotations import Sentence, Span
-            >>> from headstart.cli.demo_annotations import made_sentences
+            >>> from headstart.cli.demonstration.annotations import made_sentences
             >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
             >>> sentence = Sentence.of_words(["Mercury", "rose"])
             >>> run.model.update([sentence], [[Span(0, 1, "planet")]]).task.labels[-1]

@@ -9,7 +9,7 @@ import pytest
 
 from headstart import fit
 from headstart.annotations import Boxes, MaskArray, Sentence
-from headstart.cli.demo_annotations import made_sentences
+from headstart.cli.demonstration.annotations import made_sentences
 from headstart.cli.main import main
 from headstart.cli.output.annotation_files import annotation_target
 from headstart.data import read

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from headstart import fit
 from headstart.annotations import Boxes, plain_annotation
-from headstart.cli.demo_annotations import made_sentences
+from headstart.cli.demonstration.annotations import made_sentences
 from headstart.engine.options import Engine
 from headstart.errors import UsageError
 from headstart.heads.masks.linear_map import LinearMap

@@ -10,7 +10,7 @@ from browser import Browser, installed
 from servers import Server
 
 from headstart import fit
-from headstart.cli.demo_annotations import made_sentences
+from headstart.cli.demonstration.annotations import made_sentences
 from headstart.engine.options import Engine
 
 SHOTS = os.environ.get("HEADSTART_SHOTS")

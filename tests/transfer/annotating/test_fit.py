@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import headstart
-from headstart.cli.demo_annotations import made_sentences
+from headstart.cli.demonstration.annotations import made_sentences
 from headstart.errors import DataError, ParameterError, SourceError, UnknownNameError
 from headstart.reporting import SilentReporter
 from headstart.sources import open_source

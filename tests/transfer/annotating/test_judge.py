@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.cli.demo_annotations import drawn_cells, drawn_objects, made_sentences
+from headstart.cli.demonstration.annotations import drawn_cells, drawn_objects, made_sentences
 from headstart.transfer.annotating.judge import describe_data
 
 

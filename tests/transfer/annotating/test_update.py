@@ -11,7 +11,7 @@ import pytest
 
 import headstart
 from headstart.annotations import Sentence, Span
-from headstart.cli.demo_annotations import drawn_cells, made_sentences
+from headstart.cli.demonstration.annotations import drawn_cells, made_sentences
 from headstart.cli.main import main
 from headstart.errors import DataError, ModelFolderError, ParameterError
 from headstart.model import AnnotationModel

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from headstart import __version__
 from headstart.cli.parser import (
+    adapt,
     compare,
     continual,
     distill,
@@ -59,6 +60,7 @@ def build_parser() -> Parser:
         evaluate,
         compare,
         drift,
+        adapt,
         suggest,
         export,
         embed,

@@ -94,6 +94,7 @@ _CHOICES: dict[str, str] = {
     "log": "history versions version-list",
     "rollback": "revert undo restore reset checkout",
     "suggest": "active active-learning query acquire label-next annotate select next",
+    "adapt": "domain-adaptation domain-adapt align coral",
     "drift": "shift covariate-shift dataset-shift monitor compare-data mmd",
     "sources": "source models model list ls bodies backbones zoo",
     "doctor": "info env environment version diagnose status",

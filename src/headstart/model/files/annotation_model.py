@@ -90,7 +90,7 @@ def write_annotation_model(
     Examples:
         >>> import tempfile
         >>> from headstart import fit
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> folder = tempfile.mkdtemp()
         >>> model = fit(made_sentences(5), source="toy", baselines="none", verbose=False).model
         >>> write_annotation_model(Path(folder), model.source, model.task, model.head)

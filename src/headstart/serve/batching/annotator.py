@@ -37,7 +37,7 @@ class ServedAnnotator:
 
     Examples:
         >>> from headstart import fit
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> served = ServedAnnotator(run.model, "1")
         >>> prepared = served.prepare(["Ada flew to Paris .", ""])

@@ -54,7 +54,7 @@ class AnnotationEvaluation:
 
     Examples:
         >>> from headstart import evaluate, fit
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> found = evaluate(run, made_sentences(6, seed=1), verbose=False)
         >>> list(found.metrics)[0], len(found.found)
@@ -156,7 +156,7 @@ def evaluate_annotations(
 
     Examples:
         >>> from headstart import fit
-        >>> from headstart.cli.demo_annotations import drawn_cells, made_sentences
+        >>> from headstart.cli.demonstration.annotations import drawn_cells, made_sentences
         >>> from headstart.reporting import SilentReporter
         >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> evaluate_annotations(run.model, drawn_cells(1), ReadOptions(), SilentReporter())
@@ -217,7 +217,7 @@ def as_fitted(reading: ReadOptions, model: AnnotationModel) -> ReadOptions:
 
     Examples:
         >>> from headstart import fit
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> as_fitted(ReadOptions(), run.model).task
         'token'
@@ -239,7 +239,7 @@ def coded(dataset: Dataset, model: AnnotationModel, *, new_labels: bool = False)
 
     Examples:
         >>> from headstart import fit
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> data = made_sentences(5)
         >>> run = fit(data, source="toy", baselines="none", verbose=False)
         >>> coded(data, run.model).task == run.model.task
@@ -284,7 +284,7 @@ def fitted_on(contents: Collection[str], dataset: Dataset, reporter: Reporter, m
 
     Examples:
         >>> from headstart import fit
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> from headstart.reporting import SilentReporter
         >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> fitted_on(run.model.contents, made_sentences(5), SilentReporter(), run.model)

@@ -111,7 +111,7 @@ def judge_annotations(
         SourceError: if the source cannot give rows for positions.
 
     Examples:
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> from headstart.reporting import SilentReporter
         >>> from headstart.sources import open_source
         >>> data, context = made_sentences(12), RunContext(SilentReporter())
@@ -154,7 +154,7 @@ def compare_annotations(
         context: of the run.
 
     Examples:
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> from headstart.reporting import SilentReporter
         >>> from headstart.sources import open_source
         >>> data, context = made_sentences(12), RunContext(SilentReporter())

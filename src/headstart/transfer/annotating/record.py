@@ -33,7 +33,7 @@ def annotation_record(
 
     Examples:
         >>> from headstart import fit
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> record = fit(made_sentences(5), source="toy", baselines="none", verbose=False).record
         >>> record["head"]["left_out_metric"], record["data"]["used"]
         ('span_f1', 5)

@@ -45,7 +45,7 @@ class AnnotationRun:
 
     Examples:
         >>> from headstart import fit
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> len(run.predict(["Ada Rossi flew to Paris on Monday .", "It was late ."]))
         2
@@ -139,7 +139,7 @@ def annotation_tables(fitted: FittedAnnotations) -> dict[str, Table]:
 
     Examples:
         >>> from headstart import fit
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> tables = fit(made_sentences(5), source="toy", baselines="none", verbose=False).tables
         >>> list(tables["splits"]), list(tables["predictions"])
         (['id', 'part', 'cluster', 'content'], ['id', 'label', 'predicted'])

@@ -58,7 +58,7 @@ class OpenedAnnotator:
 
     Examples:
         >>> from headstart import fit
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> OpenedAnnotator(run.model, None).number
         2
@@ -134,7 +134,7 @@ def update_annotations(
 
     Examples:
         >>> from headstart import fit, update
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> run = fit(made_sentences(5), source="toy", baselines="none", verbose=False)
         >>> found = update(run.model, made_sentences(20, seed=7), verbose=False)
         >>> found.model.sums.counts.words.sum() > run.model.sums.counts.words.sum(), found.notes[0][:40]

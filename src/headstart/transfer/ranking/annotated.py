@@ -108,7 +108,7 @@ def rank_annotations(
 
     Examples:
         >>> from headstart import rank
-        >>> from headstart.cli.demo_annotations import made_sentences
+        >>> from headstart.cli.demonstration.annotations import made_sentences
         >>> found = rank(made_sentences(12), ["toy"], verbose=False)
         >>> found.first.source, found.metric
         ('toy', 'span_f1')

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from headstart.cli.demo_photographs import RECTANGLE, REGIONS, SIDE, cut_photographs
+from headstart.cli.demonstration.photographs import RECTANGLE, REGIONS, SIDE, cut_photographs
 
 
 def tiles(rectangle):

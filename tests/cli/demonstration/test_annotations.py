@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from headstart import fit
-from headstart.cli.demo_annotations import COVERED, drawn_cells, drawn_objects, in_parts, made_sentences
+from headstart.cli.demonstration.annotations import COVERED, drawn_cells, drawn_objects, in_parts, made_sentences
 
 
 def surfaces(data):
