@@ -50,6 +50,7 @@ def select_head(
     blocks: Sequence[Block] = (),
     groups: NDArray[np.int64] | None = None,
     search: HeadSearch = HeadSearch(),
+    weights: NDArray[np.float64] | None = None,
     seed: int = 0,
 ) -> FittedHead:
     """Fit the head with the lowest leave-one-out loss over feature maps, heads and λ; among ties, the simplest head.
@@ -65,6 +66,7 @@ def select_head(
         blocks: the source's blocks; empty for a source without blocks.
         groups: (n,) integer codes of rows that are left out together; None if every row is its own group.
         search: the candidates to compare.
+        weights: (n,) of the rows, for closed-form heads; they multiply class weights. Default: equal weights.
         seed: of the subset on which candidates are compared, if there are more than 5,000 rows.
 
     Returns:
@@ -86,9 +88,15 @@ def select_head(
         array([2., 0., 0.])
     """
     if search.drop_suspects:
+        if weights is not None:
+            raise ParameterError(
+                "Suspects are dropped among rows of equal weight; leave out 'weights' or keep suspects."
+            )
         fit = partial(select_head, task=task, blocks=blocks, seed=seed)
         return fit_without_suspects(fit, rows, y, task, groups=groups, search=search)
-    weights = row_weights(y, task, search.class_weight)
+    of_classes = row_weights(y, task, search.class_weight)
+    if weights is None or of_classes is not None:
+        weights = of_classes if weights is None else weights * of_classes
     problem = Problem(rows, y, task, blocks, groups, seed, weights, search.prior)
     if search.architecture is not None:
         return _of_architecture(problem, search.architecture)
@@ -97,8 +105,8 @@ def select_head(
     others = [head for head in heads if isinstance(head, EstimatorHead)]
     if others and weights is not None:
         raise ParameterError(
-            "Class weights work only with heads that are solved in closed form ('ridge', 'lda'). Got "
-            f"'{others[0].name}'; drop the class weights or choose one of these heads."
+            "Weights of classes and rows work only with heads that are solved in closed form ('ridge', 'lda'). Got "
+            f"'{others[0].name}'; drop the weights or choose one of these heads."
         )
     with threads_for(len(rows), rows.shape[1], FEW_NUMBERS):
         # without a closed-form candidate, ridge still picks the features for the estimators

@@ -129,5 +129,6 @@ def solve_candidate(
     else:
         adapter = make(name).fit(pair.xs, pair.xt, pair.ys)
         zs, zt = adapter.transform_source(pair.xs), adapter.transform(pair.xt)
-    head = select_head(zs, pair.ys, pair.task, groups=pair.groups, search=HeadSearch(heads), seed=seed)
+    weights = getattr(adapter, "weights", None)  # of adapters that weigh source rows
+    head = select_head(zs, pair.ys, pair.task, groups=pair.groups, search=HeadSearch(heads), weights=weights, seed=seed)
     return AdapterCandidate(name, adapter, head, zs, zt)
