@@ -216,3 +216,15 @@ def test_unit_norm_holds_for_rows_of_any_size(size):
     assert mapped.dtype == np.float32
     assert np.linalg.norm(mapped, axis=1) == pytest.approx(np.ones(5), rel=1e-5)
     assert mapped == pytest.approx(rows.astype(np.float64) / np.linalg.norm(rows.astype(np.float64), axis=1)[:, None])
+
+
+def test_a_row_of_weight_three_counts_like_three_equal_rows():
+    rng = np.random.default_rng(0)
+    x, weights = rng.normal(size=(60, 3)), rng.integers(1, 4, 60)
+    y, task = (x[:, 0] + rng.normal(size=60) > 0).astype(int), Task("classification", ("a", "b"))
+    repeated = np.repeat(np.arange(60), weights)
+    ridge = HeadSearch(("ridge",))
+    found = select_head(x, y, task, search=ridge, weights=weights.astype(float))
+    expected = select_head(x[repeated], y[repeated], task, groups=repeated, search=ridge)
+    np.testing.assert_allclose(found.weight, expected.weight, atol=1e-12)
+    assert found.lam == pytest.approx(expected.lam)
