@@ -64,6 +64,12 @@ class ContinualRun:
         matrix: right and wrong answers after each step, with the metrics.
         record: settings, steps and figures, as plain JSON values.
         path: the folder that was written, or None.
+
+    Examples:
+        >>> words = ["good", "bad", "fine", "poor", "nice"]
+        >>> run = continual([(words, list("abaab")), (words, list("cdccd"))], source="toy", verbose=False)
+        >>> list(run.matrix.metrics())
+        ['average_accuracy', 'backward_transfer', 'forgetting']
     """
 
     model: TransferModel

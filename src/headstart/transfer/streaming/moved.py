@@ -71,6 +71,14 @@ class BodyLearner:
 
     Raises:
         SourceError: if the source has no body that can be fine-tuned.
+
+    Examples:
+        >>> from headstart.sources.toy_shift import toy_shift
+        >>> shift = toy_shift()
+        >>> learner = BodyLearner(shift.source, "full", size=5, training={"epochs": 1}, seed=0, engine=Engine())
+        >>> learner.learn(shift.train.take(range(12)))
+        >>> learner.memory, learner.head.head
+        (5, 'ridge')
     """
 
     def __init__(

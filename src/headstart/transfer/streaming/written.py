@@ -71,6 +71,16 @@ def write_stream(
     Raises:
         UsageError: if the folder holds something else.
         SaveError: if it cannot be written.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> from headstart.transfer.continual import continual
+        >>> words = ["good", "bad", "fine", "poor", "nice"]
+        >>> run = continual([(words, list("abaab")), (words, list("cdccd"))], source="toy", verbose=False)
+        >>> with TemporaryDirectory() as place:
+        ...     write_stream(Path(place), run.model, run.matrix, run.record, overwrite=True)
+        ...     (Path(place) / "matrix.csv").read_text().splitlines()[0]
+        'after,task 1,task 2,all so far'
     """
     check_replaceable(folder, overwrite=overwrite)
     rows = matrix_rows(matrix)
