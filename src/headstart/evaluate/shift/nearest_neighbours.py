@@ -1,7 +1,7 @@
 """Distance to the nearest neighbours: which new items lie far from all items of the reference.
 
-The score of an item is its distance to the k-th nearest row of the reference, in columns standardised by it; that of an
-item of the reference itself leaves out its own row. The share of these that is at least as large is the item's p-value.
+The score of an item is its distance to the k-th nearest row of the reference, in columns standardised over both; that
+of an item of the reference itself leaves out its own row. The share of these that is at least as large is the item's p-value.
 So many small ones as chance does not explain are a shift too: of items that belong to the reference, the number with a
 p-value of at most r has a beta-binomial distribution.
 
@@ -64,7 +64,8 @@ def neighbour_distances(reference: Array, new: Array, groups: NDArray[np.int64] 
         >>> found.p_values <= FAR, found.far
         (array([False,  True]), 1)
     """
-    spread = reference.std(axis=0)
+    # over both samples: a column that hardly varies in the reference alone would set every other item apart
+    spread = np.concatenate([reference, new]).std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
     own, fresh = reference / spread, new / spread
     codes = np.arange(len(own)) if groups is None else groups
