@@ -1,9 +1,9 @@
 """Distance to the nearest neighbours: which new items lie far from all items of the reference.
 
 The score of an item is its distance to the k-th nearest row of the reference, in columns standardised over both; that
-of an item of the reference itself leaves out its own row. The share of these that is at least as large is the item's p-value.
-So many small ones as chance does not explain are a shift too: of items that belong to the reference, the number with a
-p-value of at most r has a beta-binomial distribution.
+of an item of the reference itself leaves out its own row. The share of these that is at least as large is the item's
+p-value. So many small ones as chance does not explain are a shift too: of items that belong to the reference, the
+number with a p-value of at most r has a beta-binomial distribution.
 
 References: Sun, Ming, Zhu & Li, "Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022; Bates, Candès,
 Lei, Romano and Sesia, "Testing for Outliers with Conformal p-values", Annals of Statistics 2023.
