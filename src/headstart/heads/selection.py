@@ -95,7 +95,7 @@ def select_head(
         fit = partial(select_head, task=task, blocks=blocks, seed=seed)
         return fit_without_suspects(fit, rows, y, task, groups=groups, search=search)
     of_classes = row_weights(y, task, search.class_weight)
-    if weights is None or of_classes is not None:
+    if of_classes is not None:
         weights = of_classes if weights is None else weights * of_classes
     problem = Problem(rows, y, task, blocks, groups, seed, weights, search.prior)
     if search.architecture is not None:
