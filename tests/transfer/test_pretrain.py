@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -79,6 +80,24 @@ def test_a_time_limit_leaves_time_for_judging(monkeypatch):
     assert budget.again >= 1  # the trained body is judged as its start was
     assert budget.less(10).seconds < budget.seconds - 20
     assert budget.less(60).seconds == (budget.seconds - 60) / 2  # a training is not given up for its judging
+
+
+def test_the_held_out_line_and_the_gain_say_which_head_they_are_of():
+    reporter = Lines()
+    found = pretrain(toy_shift().train.take(range(80)), source=toy_shift().source, training=QUICK, reporter=reporter)
+    [held] = [line for line in reporter.told if line.startswith("held out")]
+    [gain] = [line for line in reporter.told if line.startswith("gain")]
+    assert held.endswith("which chose the epoch; by the head that was trained with the body")
+    y = found.record["untrained"]["value"], found.record["gain_over_start"]["value"]
+    assert f"the trained body reaches {sum(y):.3f}, the weights of the source {y[0]:.3f}" in gain
+
+
+def test_a_time_limit_counts_from_when_the_command_began():
+    shift = toy_shift()
+    known = {"source": shift.source, "training": QUICK, "verbose": False}
+    data, earlier = shift.train.take(range(80)), time.perf_counter() - 100
+    with pytest.raises(TrainingError, match=r"\(0 steps\). The time limit ended it"):
+        pretrain(data, time_limit=60, began=earlier, **known)
 
 
 def noise(count):

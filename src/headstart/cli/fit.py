@@ -11,6 +11,7 @@ from headstart.cli.input.arguments import fit_arguments, reading_options, second
 from headstart.cli.output.console import json_text, reporter_of, write_line
 from headstart.cli.output.runs import run_folder, summary
 from headstart.cli.parser.training import option_name
+from headstart.cli.process import began
 from headstart.errors import UsageError
 from headstart.io import is_run
 
@@ -28,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from headstart.report.size import report_words
     from headstart.transfer import fit
 
+    started = began()
     training = _training(args)
     if args.zero_shot is not None:
         from headstart.cli.fit_zero_shot import run as run_zero_shot
@@ -41,7 +43,6 @@ def run(args: argparse.Namespace) -> int:
         return run_tasks(args)
     if args.sources is not None and args.source != ["auto"]:
         raise UsageError("--sources names what --source auto ranks; give both, or one body with --source alone.")
-    started = time.perf_counter()
     reporter = reporter_of(args)
     with run_folder(args.data, named=args.out, overwrite=args.overwrite, reporter=reporter) as out:
         # asked before the fit, which writes its own run there
@@ -54,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
             source_data=args.source_data,
             out=out,
             time_limit=seconds_of(args),
+            began=started,
             reporter=reporter,
             **fit_arguments(args),
             **reading_options(args),

@@ -7,6 +7,7 @@ import shlex
 
 from headstart.cli.input.arguments import command_line, engine_of, reading_options, seconds_of, training_of
 from headstart.cli.output.console import json_text, reporter_of, write_line
+from headstart.cli.process import began
 from headstart.errors import UsageError
 
 __all__ = ["run"]
@@ -22,6 +23,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from headstart.transfer.pretrain import pretrain
 
+    started = began()
     reporter = reporter_of(args)
     reading = reading_options(args)
     if reading["annotations"] is not None:
@@ -35,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
         side=args.side,
         training=training_of(args),
         time_limit=seconds_of(args),
+        began=started,
         licence=args.license,
         seed=args.seed,
         engine=engine_of(args),

@@ -86,6 +86,7 @@ def fit(
     verbose: bool = True,
     reporter: Reporter | None = None,
     command: str | None = None,
+    began: float | None = None,
 ) -> Run | AnnotationRun:
     """Fit a model to labelled items, evaluate it on held-out items, and measure the gain from transfer.
 
@@ -146,6 +147,7 @@ def fit(
         verbose: whether to report as the command does: lines, and progress on a terminal or in a notebook.
         reporter: receives the reports instead.
         command: the command line, for the manifest.
+        began: value of `time.perf_counter` from which the time limit counts; default: now.
 
     Returns:
         The run: model, metrics with intervals, baselines, audit; an `AnnotationRun` where items hold annotations.
@@ -185,7 +187,7 @@ def fit(
     if not options.is_frozen:
         refuse_int8(engine, "a strategy other than 'frozen'")
     described = None if sources is None else describe_all(sources)
-    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit))
+    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit, began))
     _check_bounds(time_limit, out, context.reporter, overwrite=overwrite)
     dataset = read_labelled(data, reading)
     if dataset.task is not None and dataset.task.unit in ANNOTATION_KINDS:

@@ -21,7 +21,7 @@ from headstart.params import check_choice, check_number
 from headstart.reporting import Progress, Reporter, chosen_reporter
 from headstart.sources.bodies.trainable import TrainableSource
 from headstart.tasks import read_labelled
-from headstart.transfer.pretraining.card import gain_words, is_better, metric_words
+from headstart.transfer.pretraining.card import both_words, gain_words, is_better, metric_words
 from headstart.transfer.pretraining.folder import check_new, write_source
 from headstart.transfer.pretraining.gain import check_better, gain_over_start
 from headstart.transfer.pretraining.objectives import (
@@ -91,6 +91,7 @@ def pretrain(
     verbose: bool = True,
     reporter: Reporter | None = None,
     command: str | None = None,
+    began: float | None = None,
 ) -> PretrainedSource:
     """Train a body on a source task, and keep it as a source to transfer from.
 
@@ -126,6 +127,7 @@ def pretrain(
         verbose: whether to report.
         reporter: receives the reports instead.
         command: the command line, for the record.
+        began: value of `time.perf_counter` from which the time limit counts; default: now.
 
     Returns:
         The trained source, with the record of its training.
@@ -154,7 +156,7 @@ def pretrain(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
         modality=modality, annotations=None,
     )  # fmt: skip
-    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit))
+    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit, began))
     place = None if out is None else Path(out)
     if place is not None:
         check_new(place)
@@ -353,13 +355,13 @@ def _report(record: Mapping[str, Any], reporter: Reporter) -> None:
 
 
 def _report_judged(record: Mapping[str, Any], reporter: Reporter) -> None:
-    before = "random weights" if record["random_weights"] else "the weights of the source"
-    words = f"{metric_words(record['held_out'])}, which chose the epoch; {before} with a closed-form head "
-    reporter.result("held out", words + f"{record['untrained']['value']:.2f}")
+    head = "; by the head that was trained with the body" if record["objective"] == "labels" else ""
+    reporter.result("held out", f"{metric_words(record['held_out'])}, which chose the epoch{head}")
     if record["test"] is not None:
         reporter.result("test", metric_words(record["test"]))
     gain = record["gain_over_start"]
-    reporter.result("gain", gain_words(gain) + ": the trained body against its start, each with a closed-form head")
+    start = "random weights" if record["random_weights"] else "the weights of the source"
+    reporter.result("gain", f"{gain_words(gain)}: {both_words(gain, record['untrained'], start)}")
     if not is_better(gain):
         reporter.warning(
             "The trained body is not shown to be better than its start on the held-out items, and is kept as asked. "

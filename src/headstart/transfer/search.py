@@ -137,7 +137,7 @@ def search(
         label=label, item=item, group_col=group_col, group_pattern=group_pattern, time_col=time_col, task=task,
         modality=modality, annotations=None,
     )  # fmt: skip
-    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, _clock(time_limit, began))
+    context = RunContext(chosen_reporter(reporter, verbose=verbose), engine, seed, Clock.start(time_limit, began))
     place = None if out is None else Path(out)
     if place is not None:
         check_run_folder(place, context.reporter, overwrite=overwrite)
@@ -170,10 +170,6 @@ def search(
     if place is not None and command is None:
         context.reporter.line("saved", f"{place}  ({taken:.1f} s in all); read {report_words(place)}")
     return run
-
-
-def _clock(limit: float | None, began: float | None) -> Clock:
-    return Clock.start(limit) if began is None else Clock(began, limit)
 
 
 def _check_space(space: str, method: str, generation: int | None) -> None:

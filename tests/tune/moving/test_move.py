@@ -24,6 +24,20 @@ QUICK = replace(LP_FT, training=Training(epochs=2, batch_size=16, learning_rate=
 RIDGE = HeadSearch(("ridge",))
 
 
+def test_time_is_left_for_work_like_that_before_the_training(shift, monkeypatch):
+    given = []
+
+    def stop(*_, budget, **__):
+        given.append(budget.seconds)
+        raise InterruptedError
+
+    monkeypatch.setattr(moving, "run_training", stop)
+    for again in (0.0, 1e6):
+        with pytest.raises(InterruptedError):
+            move(QUICK, shift.source, shift.train.take(range(40)), search=RIDGE, budget=Budget(1000.0), again=again)
+    assert given == pytest.approx([1000.0, 500.0], abs=30.0)  # at most half of what is left is kept
+
+
 @pytest.fixture(scope="module")
 def shift():
     return toy_shift()

@@ -8,7 +8,7 @@ from typing import Any
 
 from headstart.evaluate.formatting import figure, metric_name
 
-__all__ = ["card_of", "gain_words", "is_better", "metric_words"]
+__all__ = ["both_words", "card_of", "gain_words", "is_better", "metric_words"]
 
 LIMITS = (
     "The body knows what these data showed it, and nothing else. It was trained by one seed; other seeds give other "
@@ -58,6 +58,22 @@ def gain_words(gain: Mapping[str, Any]) -> str:
     return f"{metric_name(gain['metric'])} {figure(gain['value'], low, high, sign='+')}"
 
 
+def both_words(gain: Mapping[str, Any], start: Mapping[str, Any], name: str) -> str:
+    """The two values of which a gain is the difference, in words.
+
+    Args:
+        gain: of the trained body over its start, each with a closed-form head.
+        start: judged start.
+        name: of the start.
+
+    Examples:
+        >>> both_words({"value": 0.15}, {"value": 0.35}, "random weights")
+        'the trained body reaches 0.500, random weights 0.350, each with a closed-form head'
+    """
+    trained, before = start["value"] + gain["value"], start["value"]
+    return f"the trained body reaches {trained:.3f}, {name} {before:.3f}, each with a closed-form head"
+
+
 def card_of(record: Mapping[str, Any]) -> str:
     """The card in Markdown.
 
@@ -76,8 +92,8 @@ def card_of(record: Mapping[str, Any]) -> str:
         ("Objective", record.get("objective")),
         ("Training", _training_words(training)),
         ("Kept", training.get("kept")),
-        ("On held-out items, which chose the epoch", _judged(record.get("held_out"))),
-        ("On the test part, which nothing chose", _judged(record.get("test"))),
+        (f"On held-out items, which chose the epoch{_by(record)}", _judged(record.get("held_out"))),
+        (f"On the test part, which nothing chose{_by(record)}", _judged(record.get("test"))),
         ("Start with a closed-form head on the held-out items", _judged(record.get("untrained"))),
         ("Gain over the start, each with a closed-form head", _gain(record)),
         ("Licence of the weights", record.get("license") or "not stated"),
@@ -85,6 +101,11 @@ def card_of(record: Mapping[str, Any]) -> str:
     ]
     lines = [f"- {name}: {text}" for name, text in rows if text]
     return "\n".join(["# A body that was pretrained by Headstart", "", *lines, "", LIMITS, ""])
+
+
+def _by(record: Mapping[str, Any]) -> str:
+    """Which head judged: without labels nothing but the closed-form head was trained on them."""
+    return ", by the head that was trained with the body" if record.get("objective") == "labels" else ""
 
 
 def _data_words(data: Mapping[str, Any]) -> str | None:

@@ -29,13 +29,14 @@ class Clock:
     limit: float | None = None
 
     @classmethod
-    def start(cls, limit: float | None = None) -> Clock:
-        """A clock for a run that starts now.
+    def start(cls, limit: float | None = None, began: float | None = None) -> Clock:
+        """A clock for a run that starts now, or that began earlier.
 
         Args:
             limit: seconds; None for no limit.
+            began: value of `time.perf_counter` from which the limit counts; None for now.
         """
-        return cls(time.perf_counter(), limit)
+        return cls(time.perf_counter() if began is None else began, limit)
 
     @property
     def elapsed(self) -> float:

@@ -155,7 +155,7 @@ def check_trained(outcome: Outcome, name: str) -> None:
         why = f" {outcome.note}" if outcome.note else ""
         what = "Train for more epochs, at a higher learning rate, in smaller batches, or on more items."
         if outcome.stopped == "time":
-            what = "The time limit ended it; a longer --time-limit allows more steps."
+            what = "The time limit ended it; a longer --time-limit, fewer items or a smaller body allow more steps."
         raise TrainingError(
             f"The training of '{name}' did not improve it, so there is no source to keep: the best weights are "
             f"{outcome.kept} ({outcome.steps} steps).{why} {what}"
