@@ -112,7 +112,7 @@ def _add_how(parser: Parser) -> None:
         help="baselines to compare with; fast leaves out the untrained body (default: all)",
     )  # fmt: skip
     add_report_items(group)
-    add_seed(group, "splits and bootstrap resamples")
+    add_seed(group, "splits, trainings and bootstrap resamples")
 
 
 def _add_few_and_noisy(parser: Parser) -> None:
