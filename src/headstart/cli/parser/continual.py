@@ -50,7 +50,7 @@ def add(verbs: Verbs[Parser]) -> None:
     add_label(group)
     add_out(group, "DIR", "folder for the model, continual.json, matrix.csv and README.md (default: none)")
     add_training(parser, "how to train (as by full, lwf and so on; the last weights are kept)")
-    add_seed(parser, "held-out items, memory and trainings")
+    add_seed(group, "held-out items, memory and trainings")
     reading = parser.add_argument_group("how to read the data (inferred where not given)")
     reading.add_argument("--item", metavar="COLUMN", help="column of texts or paths, or several separated by commas")
     reading.add_argument("--modality", choices=["image", "text", "audio", "vector"], help="kind of item")
