@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from headstart.linear.affine import AffineMap
 from headstart.registry import Registry
 
-__all__ = ["ADAPTERS", "DomainAdapter"]
+__all__ = ["ADAPTERS", "DomainAdapter", "WeighsRows"]
 
 
 @runtime_checkable
@@ -37,6 +37,20 @@ class DomainAdapter(Protocol):
     def transform_source(self, x: ArrayLike) -> NDArray[Any]:
         """The mapped rows (n, k) of source rows (n, d), also new ones."""
         ...
+
+
+@runtime_checkable
+class WeighsRows(Protocol):
+    """An adapter that weighs source rows.
+
+    Examples:
+        >>> from headstart.adapt import ULSIF, Coral
+        >>> xs, xt = [[0.0], [1.0], [2.0], [3.0]] * 5, [[1.0], [2.0], [3.0], [4.0]] * 5
+        >>> [isinstance(adapter.fit(xs, xt), WeighsRows) for adapter in (ULSIF(), Coral())]
+        [True, False]
+    """
+
+    weights: NDArray[Any]
 
 
 ADAPTERS: Registry[type[DomainAdapter]] = Registry("adapter")

@@ -126,10 +126,12 @@ def _report_encoding(predicted: Prediction, model: TransferModel, reporter: Cons
 
 def _report_shift(model: TransferModel, predicted: Prediction, reporter: ConsoleReporter) -> None:
     """Whether the items look like the training items; nothing for fewer than 50 of them."""
+    from headstart.evaluate.shift.least_items import LEAST
+
+    if predicted.encoding is None or len(predicted.outputs) < LEAST:
+        return
     from headstart.transfer.drifting.batch import batch_shift
 
-    if predicted.encoding is None:
-        return
     found = batch_shift(model, predicted.encoding.rows, predicted.outputs)
     if found is None:
         return

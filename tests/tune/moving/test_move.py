@@ -34,9 +34,7 @@ def test_time_is_left_for_work_like_that_before_the_training(shift, monkeypatch)
     monkeypatch.setattr(moving, "run_training", stop)
     for share in (0.0, 1e6):
         with pytest.raises(InterruptedError):
-            move(
-                QUICK, shift.source, shift.train.take(range(40)), search=RIDGE, budget=Budget(1000.0), afterwards=share
-            )
+            move(QUICK, shift.source, shift.train.take(range(40)), search=RIDGE, budget=Budget(1000.0, again=share))
     assert given == pytest.approx([1000.0, 500.0], abs=30.0)  # at most half of what is left is kept
 
 

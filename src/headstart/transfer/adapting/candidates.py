@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.adapt.registry import ADAPTERS, DomainAdapter
+from headstart.adapt.registry import ADAPTERS, DomainAdapter, WeighsRows
 from headstart.adapt.validation.neighbourhood_agreement import NEIGHBOURS, neighbours_of
 from headstart.heads import FittedHead, HeadSearch, select_head
 from headstart.heads.fitted import Evidence
@@ -129,6 +129,6 @@ def solve_candidate(
     else:
         adapter = make(name).fit(pair.xs, pair.xt, pair.ys)
         zs, zt = adapter.transform_source(pair.xs), adapter.transform(pair.xt)
-    weights = getattr(adapter, "weights", None)  # of adapters that weigh source rows
+    weights = adapter.weights if isinstance(adapter, WeighsRows) else None
     head = select_head(zs, pair.ys, pair.task, groups=pair.groups, search=HeadSearch(heads), weights=weights, seed=seed)
     return AdapterCandidate(name, adapter, head, zs, zt)

@@ -12,18 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.evaluate.shift.least_items import LEAST
 from headstart.evaluate.shift.pooled import pooled_rows
 from headstart.evaluate.shift.two_sample import two_sample_tests
 from headstart.model import TransferModel
 from headstart.transfer.drifting.sample import drawn_units, kept_reference, mapped_rows
 from headstart.types import Rows
 
-__all__ = ["ALARM", "LEAST", "BatchShift", "batch_shift"]
+__all__ = ["ALARM", "BatchShift", "batch_shift"]
 
 ALARM = 0.01
 """Share of calls with items like the training items in which a shift is reported, at most."""
-LEAST = 50
-"""Items of each side below which nothing is said: so few show only a large shift."""
 MOST = 256
 MOST_COLUMNS = 512  # of wide rows, drawn at random
 PERMUTATIONS = 299

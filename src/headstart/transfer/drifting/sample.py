@@ -13,7 +13,15 @@ from headstart.model.certainty import VALIDATED
 from headstart.tasks import is_classification
 from headstart.types import Rows
 
-__all__ = ["Sample", "bounded", "drawn_units", "kept_reference", "mapped_rows", "one_of_each", "why_no_reference"]
+__all__ = [
+    "Sample",
+    "bounded",
+    "drawn_units",
+    "kept_reference",
+    "mapped_rows",
+    "one_of_each",
+    "why_no_reference",
+]
 
 Array = NDArray[np.float64]
 CHUNK = 4096  # rows that are mapped at once

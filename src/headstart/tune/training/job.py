@@ -149,7 +149,7 @@ def check_trained(outcome: Outcome, name: str) -> None:
         headstart.errors.TrainingError: The training of 'resnet18' did not improve it, so there is no source to keep...
         >>> check_trained(Outcome("time", 0, 0, 0.5, 0.5, 3.0, 0.0), "resnet18")
         Traceback (most recent call last):
-        headstart.errors.TrainingError: ...The time limit ended it; a longer --time-limit allows more steps.
+        headstart.errors.TrainingError: ...The time limit ended it; a longer --time-limit, fewer ...
     """
     if outcome.kept_epoch == 0:
         why = f" {outcome.note}" if outcome.note else ""
