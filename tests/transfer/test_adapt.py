@@ -55,15 +55,20 @@ def test_a_remedy_is_found_kept_and_read_again(made, tmp_path):
     assert json.loads((tmp_path / "adapted" / "adaptation.json").read_text())["chosen"] == found.chosen
 
 
-def test_shares_alone_are_corrected(made):
-    rows, names, run = made
-    few = np.flatnonzero((names == "low") | (np.arange(180) % 9 == 1))
-    overlapping = rows[few]
-    found = adapt(run, overlapping)
-    assert found.chosen in ("label_shares", "none")
-    if found.chosen == "label_shares":
-        shares = found.model.head.calibration["shares"]
-        assert shares[found.model.task.labels.index("low")] > 0.6
+def test_shares_alone_are_corrected():
+    rng = np.random.default_rng(0)
+
+    def drawn(y):
+        return rng.normal(size=(len(y), 6)) + 2.5 * np.eye(3, 6)[y]
+
+    y, unequal = np.arange(300) % 3, np.repeat([0, 1, 2], [200, 20, 20])
+    run = headstart.fit((drawn(y), np.array(NAMES)[y].tolist()), baselines="none", verbose=False)
+    rows, names = drawn(unequal), np.array(NAMES)[unequal]
+    found = adapt(run, rows)
+    assert found.chosen == "label_shares"
+    shares = dict(zip(found.model.task.labels, found.model.head.calibration["shares"], strict=True))
+    assert shares["low"] == pytest.approx(200 / 240, abs=0.06)
+    assert accuracy(found.model, rows, names) > accuracy(run.model, rows, names)
 
 
 def test_an_adapted_model_keeps_nothing_that_belongs_to_the_old_items(made):

@@ -51,20 +51,20 @@ def run(args: argparse.Namespace) -> int:
         write_line("")
     write_line(found.sentence)
     if args.out is not None:
-        what = "the adapted model" if found.decision.adapts else "the model as it is"
+        what = "the adapted model" if found.decision.adapts else "the unchanged model"
         write_line(f"{what} is in {args.out}")
     return 1 if found.drift.failures else 0
 
 
 def _table(found: Adaptation) -> tuple[list[tuple[str, ...]], list[int]]:
     """Every candidate with its scores, and its metric on labelled items where there are some."""
-    used = [name for name in TITLES if name in found.decision.candidates[0].z]
+    used = [name for name in TITLES if any(name in one.z for one in found.decision.candidates)]
     head = ["candidate", *(TITLES[name] for name in used)]
     if found.judged:
         head.append("test")
     rows: list[tuple[str, ...]] = [(*head, "why not")]
     for one in found.decision.candidates:
-        row = [one.name, *(f"{one.values[name]:.3f} (z {one.z[name]:+.1f})" for name in used)]
+        row = [one.name, *(f"{one.values[name]:.3f} (z {one.z[name]:+.1f})" if name in one.z else "" for name in used)]
         if found.judged:
             judged = found.judged.get(one.name)
             row.append("" if judged is None else f"{judged.metrics[judged.main].value:.3f}")

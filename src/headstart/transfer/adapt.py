@@ -149,6 +149,8 @@ def _checked(model: TransferModel) -> Sample:
             f"A model is adapted by methods for classification, and this one has a {model.task.kind} task; give a "
             "classifier."
         )
+    if "shares" not in model.head.calibration:
+        raise DataError("This model was saved without the class shares of its training data; fit it again to adapt it.")
     if not model.head.linear:
         raise DataError(
             f"A model is adapted through its linear head, and the head of this one is '{model.head.head}'; fit one "

@@ -44,10 +44,19 @@ def test_impossible_shares_of_classes_refuse():
     assert "shares of the classes" in decided.candidates[0].refused
 
 
-def test_a_score_that_one_candidate_lacks_is_used_for_none():
+def test_a_score_that_no_adaptation_lacks_is_not_used():
     rng = np.random.default_rng(3)
     none = scores(rng, 0.5)
     lacking = CandidateScores({name: none.items[name] for name in SCORES if name != "deep_embedded"}, EVEN)
     decided = decide_adaptation({"none": lacking, "coral": scores(rng, 0.9)}, EVEN)
     assert decided.chosen == "coral"
     assert "deep_embedded" not in decided.candidates[0].z
+
+
+def test_a_score_that_one_candidate_lacks_still_refuses_another():
+    rng = np.random.default_rng(4)
+    lacking = scores(rng, 0.5)
+    lacking = CandidateScores({name: lacking.items[name] for name in SCORES if name != "deep_embedded"}, EVEN)
+    found = {"none": scores(rng, 0.5), "ulsif": lacking, "coral": scores(rng, 0.9, deep_embedded=0.2)}
+    refused = {one.name: one.refused for one in decide_adaptation(found, EVEN).candidates}
+    assert "worse by deep_embedded" in refused["coral"]

@@ -132,11 +132,10 @@ def estimate_label_shift(
         >>> found.em.shares.round(3), found.differs
         (array([0.5, 0.5]), False)
     """
-    options = {"coverage": coverage, "resamples": resamples, "seed": seed}
-    em = saerens_em(left_out, y, new, **options)  # type: ignore[arg-type]  # each option has its own type
+    em = saerens_em(left_out, y, new, coverage=coverage, resamples=resamples, seed=seed)
     refused, by_confusion = "", None
     try:
-        by_confusion = bbse(left_out, y, new, **options)  # type: ignore[arg-type]  # as above
+        by_confusion = bbse(left_out, y, new, coverage=coverage, resamples=resamples, seed=seed)
     except DataError as error:
         refused = str(error)
     rows, others = (left_out, new) if xs is None or xt is None else (xs, xt)

@@ -40,8 +40,8 @@ def add(verbs: Verbs[Parser]) -> None:
     add_overwrite(group, "replace the model in DIR")
     group.add_argument(
         "--methods", metavar="NAME,...",
-        help="methods to compare: standardisation, coral, linear_monge, subspace_alignment, optimal_transport "
-        "(default: all)",
+        help="methods to compare: standardisation, coral, linear_monge, subspace_alignment, optimal_transport, ulsif, "
+        "kernel_mean_matching, classifier_ratio (default: all)",
     )  # fmt: skip
     group.add_argument(
         "--test", metavar="DATA",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -103,17 +102,15 @@ class AdapterCandidate:
 
 
 def solve_candidate(
-    name: str, pair: DomainPair, *, heads: tuple[str, ...] = ("ridge",), seed: int = 0,
-    make: Callable[[str], DomainAdapter] = lambda name: ADAPTERS[name](),
-) -> AdapterCandidate:  # fmt: skip
+    name: str, pair: DomainPair, *, heads: tuple[str, ...] = ("ridge",), seed: int = 0
+) -> AdapterCandidate:
     """Fit an adapter to a pair of samples, and solve the head on the source rows behind it.
 
     Args:
         name: of the adapter; ``"none"`` for none.
         pair: the samples.
-        heads: closed-form heads that are compared.
-        seed: of the head's subset.
-        make: gives the adapter of a name.
+        heads: closed-form heads that are compared; default: ridge, which needs no assumption about the classes.
+        seed: of the head's subset where there are more than 5,000 rows; default 0.
 
     Raises:
         DataError: if the adapter cannot be fitted to these samples.
@@ -127,7 +124,7 @@ def solve_candidate(
     if name == NONE:
         adapter, zs, zt = None, pair.xs, pair.xt
     else:
-        adapter = make(name).fit(pair.xs, pair.xt, pair.ys)
+        adapter = ADAPTERS[name]().fit(pair.xs, pair.xt, pair.ys)
         zs, zt = adapter.transform_source(pair.xs), adapter.transform(pair.xt)
     weights = adapter.weights if isinstance(adapter, WeighsRows) else None
     head = select_head(zs, pair.ys, pair.task, groups=pair.groups, search=HeadSearch(heads), weights=weights, seed=seed)

@@ -39,7 +39,7 @@ class CandidateComparison:
         values: its scores, higher is better.
         differences: by score, its mean minus that of ``"none"``.
         z: by score, the difference in standard errors.
-        rank: mean of its ranks among all candidates; the highest is the best.
+        rank: mean of its ranks among all candidates, by the scores that all have; the highest is the best.
         shares: of the classes that it predicts.
         distance: of these from the expected shares: half the sum of absolute differences.
         refused: why it was not taken; empty for the one that was.
@@ -99,10 +99,10 @@ def decide_adaptation(
         'none'
     """
     names = list(found)
-    usable = [score for score in SCORES if all(score in one.items for one in found.values())]
-    ranks = np.mean([rankdata([found[name].values[score] for name in names]) for score in usable], axis=0)
+    common = [score for score in SCORES if all(score in one.items for one in found.values())]
+    ranks = np.mean([rankdata([found[name].values[score] for name in names]) for score in common], axis=0)
     order = sorted(zip(names, ranks, strict=True), key=lambda one: (-one[1], one[0]))
-    against = {name: _differences(found[name], found[NONE], usable, groups) for name in names}
+    against = {name: _differences(found[name], found[NONE], groups) for name in names}
     compared = [
         CandidateComparison(
             name, found[name].values, *against[name], float(rank), tuple(found[name].shares.tolist()),
@@ -116,20 +116,21 @@ def decide_adaptation(
     chosen = next((one for one in judged if not one.refused), none)
     if chosen.name == NONE:
         why = (
-            f"The model stays as it is: no candidate is better than no adaptation by {AGREEING} of the "
-            f"{len(usable)} scores beyond their noise, and worse by none."
+            f"The model stays as it is: no candidate is better than no adaptation by {AGREEING} scores beyond their "
+            "noise, and worse by none."
         )
     else:
-        better = ", ".join(f"{score} {chosen.differences[score]:+.3f}" for score in usable)
+        better = ", ".join(f"{score} {chosen.differences[score]:+.3f}" for score in chosen.differences)
         why = f"'{chosen.name}' is better than no adaptation beyond the noise of the unlabelled scores ({better})."
     return AdaptationDecision(chosen.name, why, tuple(judged))
 
 
 def _differences(
-    own: CandidateScores, none: CandidateScores, usable: Sequence[str], groups: NDArray[np.int64] | None
+    own: CandidateScores, none: CandidateScores, groups: NDArray[np.int64] | None
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """By score, the mean difference, and the same in standard errors."""
-    changes = {score: own.items[score] - none.items[score] for score in usable}
+    """By score that both have, the mean difference, and the same in standard errors."""
+    both = [score for score in SCORES if score in own.items and score in none.items]
+    changes = {score: own.items[score] - none.items[score] for score in both}
     z = {score: _standardised(change, groups if score in OF_SOURCE else None) for score, change in changes.items()}
     return {score: float(change.mean()) for score, change in changes.items()}, z
 

@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.adapt.validation.deep_embedded_validation import deep_embedded_validation
-from headstart.adapt.validation.neighbourhood_agreement import (
-    neighbourhood_agreement,
-)
+from headstart.adapt.validation.neighbourhood_agreement import neighbourhood_agreement
 from headstart.heads import HeadSearch, select_head
 from headstart.transfer.adapting.candidates import AdapterCandidate, DomainPair, solve_candidate
 from headstart.types import Task
